@@ -1,0 +1,42 @@
+/* account: (venue, product, sub-account, key): who trades.
+ *
+ * Sessions, rate budgets, balances, venue positions and dead-man timers belong to an account.  The row
+ * never holds a secret: those go from cold to the gateway once, at start.  Constant while trading. */
+#ifndef POISE_RING_ACCOUNT_H
+#define POISE_RING_ACCOUNT_H
+
+#include "ring/base.h"
+
+#define ACCOUNT_MAX        32
+#define ACCOUNT_NAME_BYTES 32
+
+struct account {
+    char name[ACCOUNT_NAME_BYTES]; /* as configured */
+    uint16_t index;
+    uint8_t venue;   /* enum venue_id */
+    uint8_t product; /* enum product: whose wallet and hosts */
+    uint32_t key_hash; /* of the API key: a changed key is a changed account */
+    int32_t order_rate_10s;   /* orders per 10 s we allow ourselves; venue's limit or less */
+    int32_t order_rate_60s;
+    int32_t reserve_percent;  /* of each budget kept for cancels and hedges, 0..90 */
+    int32_t weight_rate_60s;  /* request weight a minute */
+    int64_t dead_man_ms;      /* venue's countdown; 0 off or not offered */
+};
+
+struct account_table {
+    uint32_t count;
+    struct account row[ACCOUNT_MAX];
+};
+
+/* account_by_name answers the row, or NULL. */
+static inline const struct account *account_by_name(const struct account_table *table, const char *name)
+{
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (__builtin_strcmp(table->row[i].name, name) == 0) {
+            return &table->row[i];
+        }
+    }
+    return NULL;
+}
+
+#endif

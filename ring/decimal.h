@@ -1,0 +1,74 @@
+/* decimal: exact decimal numbers as integers.
+ *
+ * A value is an int64 and a count of decimals that is known from elsewhere (the instrument's, a currency's,
+ * or 8 for money): 61800.20 at 2 decimals is 6180020.  Text is read and printed exactly; a digit that the
+ * unit cannot hold is an error and never a rounding.  Products use 128 bits, and every division says which
+ * way it rounds.  Any thread; no allocation, no locale, no floating point. */
+#ifndef POISE_RING_DECIMAL_H
+#define POISE_RING_DECIMAL_H
+
+#include "ring/base.h"
+
+/* Money of every currency is counted in 1e-8 of its unit: fields named *_e8. */
+#define DECIMAL_MONEY 8
+#define DECIMAL_E8    100000000LL
+
+/* The longest text decimal_print writes, with the final zero byte: sign, 19 digits, point. */
+#define DECIMAL_TEXT_BYTES 24
+
+#define DECIMAL_MAX_DECIMALS 18
+
+enum rounding {
+    ROUND_DOWN,      /* toward minus infinity */
+    ROUND_UP,        /* toward plus infinity */
+    ROUND_ZERO,      /* toward zero: truncation */
+    ROUND_AWAY,      /* away from zero */
+    ROUND_HALF_EVEN, /* to nearest, ties to the even neighbour */
+};
+
+enum decimal_result {
+    DECIMAL_OK = 0,
+    DECIMAL_EMPTY,     /* no digit */
+    DECIMAL_SYNTAX,    /* something that is not [-+]digits[.digits][e[+-]digits] */
+    DECIMAL_INEXACT,   /* a non-zero digit below the unit */
+    DECIMAL_TOO_LARGE, /* beyond int64 */
+};
+
+/* 10^n for n in 0..18. */
+extern const int64_t decimal_power[DECIMAL_MAX_DECIMALS + 1];
+
+/* decimal_parse reads all of text[0..bytes) as a number in units of 10^-decimals.
+ *
+ * Trailing zeros beyond the unit are fine ("1.500" at 1 decimal is 15).  An exponent is accepted, because
+ * some venues print 1e-05; it stays exact.  On any result but DECIMAL_OK *value is unchanged. */
+enum decimal_result decimal_parse(const char *text, size_t bytes, int decimals, int64_t *value);
+
+/* decimal_decimals counts the decimals that the text needs ("0.00100000" needs 3, "1e-05" needs 5); -1 for
+ * bad syntax. */
+int decimal_decimals(const char *text, size_t bytes);
+
+/* decimal_print writes value / 10^decimals with exactly `decimals` digits behind the point (no point when
+ * 0) and a final zero byte; returns the length without it.  out holds DECIMAL_TEXT_BYTES. */
+size_t decimal_print(char *out, int64_t value, int decimals);
+
+/* decimal_print_short is decimal_print without trailing zeros ("61800.2", "0"). */
+size_t decimal_print_short(char *out, int64_t value, int decimals);
+
+/* decimal_divide is numerator / denominator rounded as told; denominator not 0.  The quotient must fit an
+ * int64 (asserted). */
+int64_t decimal_divide(int128 numerator, int128 denominator, enum rounding rounding);
+
+/* decimal_multiply_divide is a * b / c in 128 bits, rounded as told. */
+static inline int64_t decimal_multiply_divide(int64_t a, int64_t b, int64_t c, enum rounding rounding)
+{
+    return decimal_divide((int128)a * b, c, rounding);
+}
+
+/* decimal_rescale moves a value from one count of decimals to another, rounded as told when digits are
+ * lost.  The result must fit an int64 (asserted). */
+int64_t decimal_rescale(int64_t value, int from_decimals, int to_decimals, enum rounding rounding);
+
+/* decimal_to_step rounds to a multiple of step (> 0); only ROUND_DOWN, ROUND_UP and ROUND_ZERO. */
+int64_t decimal_to_step(int64_t value, int64_t step, enum rounding rounding);
+
+#endif
