@@ -18,13 +18,12 @@ struct cell {
 static inline void cell_write(struct cell *cell, const struct slot *record)
 {
     uint64_t version = atomic_load_explicit(&cell->version, memory_order_relaxed);
-    /* edge C: odd before any word changes */
     atomic_store_explicit(&cell->version, version + 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
     for (uint32_t i = 0; i < POISE_COUNT_OF(cell->word); i++) {
         uint64_t word;
         memcpy(&word, record->payload + i * sizeof word, sizeof word);
-        atomic_store_explicit(&cell->word[i], word, memory_order_relaxed);
+        /* edge C: whoever sees this word sees the odd version before it */
+        atomic_store_explicit(&cell->word[i], word, memory_order_release);
     }
     /* edge C: even after every word did */
     atomic_store_explicit(&cell->version, version + 2, memory_order_release);
@@ -39,10 +38,10 @@ static inline bool cell_read(struct cell *cell, struct slot *record)
         return false;
     }
     for (uint32_t i = 0; i < POISE_COUNT_OF(cell->word); i++) {
-        uint64_t word = atomic_load_explicit(&cell->word[i], memory_order_relaxed);
+        /* edge C: a word of a later write brings that write's odd version with it */
+        uint64_t word = atomic_load_explicit(&cell->word[i], memory_order_acquire);
         memcpy(record->payload + i * sizeof word, &word, sizeof word);
     }
-    atomic_thread_fence(memory_order_acquire);
     if (atomic_load_explicit(&cell->version, memory_order_relaxed) != version) {
         return false;
     }

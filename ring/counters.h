@@ -36,7 +36,8 @@ struct counters *counters_open(const char *path);
 void counters_close(struct counters *counters);
 
 /* counters_add registers "strategy.fills" for one writer (a small number, one per thread) and answers its
- * word; when the page is full the word is a shared scrap one, so callers never check. */
+ * word; when the page is full the word is a scrap one, so callers never check.  The same name and writer
+ * again answer the same word; another writer gets its own. */
 counter *counters_add(struct counters *counters, uint32_t writer, const char *name, enum counter_kind kind);
 struct histogram *counters_add_histogram(struct counters *counters, const char *name);
 
@@ -45,7 +46,8 @@ uint32_t counters_count(const struct counters *counters);
 const char *counters_name(const struct counters *counters, uint32_t i);
 enum counter_kind counters_kind(const struct counters *counters, uint32_t i);
 int64_t counters_value(const struct counters *counters, uint32_t i);
-/* counters_find answers a value by name, `otherwise` when there is none. */
+/* counters_find answers a value by name, `otherwise` when there is none.  Sums of several writers under one
+ * name are added up; of gauges it is the first one's. */
 int64_t counters_find(const struct counters *counters, const char *name, int64_t otherwise);
 uint32_t counters_histogram_count(const struct counters *counters);
 const struct histogram *counters_histogram(const struct counters *counters, uint32_t i);

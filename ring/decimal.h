@@ -29,8 +29,8 @@ enum rounding {
 enum decimal_result {
     DECIMAL_OK = 0,
     DECIMAL_EMPTY,     /* no digit */
-    DECIMAL_SYNTAX,    /* something that is not [-+]digits[.digits][e[+-]digits] */
-    DECIMAL_INEXACT,   /* a non-zero digit below the unit */
+    DECIMAL_SYNTAX,    /* something that is not [-+]digits[.digits][(e|E)[+-]digits] */
+    DECIMAL_INEXACT,   /* a non-zero digit below the unit (said first when it is too large as well) */
     DECIMAL_TOO_LARGE, /* beyond int64 */
 };
 
@@ -57,6 +57,9 @@ size_t decimal_print_short(char *out, int64_t value, int decimals);
 /* decimal_divide is numerator / denominator rounded as told; denominator not 0.  The quotient must fit an
  * int64 (asserted). */
 int64_t decimal_divide(int128 numerator, int128 denominator, enum rounding rounding);
+
+/* decimal_divide_wide is the same where the quotient may need 128 bits. */
+int128 decimal_divide_wide(int128 numerator, int128 denominator, enum rounding rounding);
 
 /* decimal_multiply_divide is a * b / c in 128 bits, rounded as told. */
 static inline int64_t decimal_multiply_divide(int64_t a, int64_t b, int64_t c, enum rounding rounding)

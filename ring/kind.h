@@ -54,7 +54,8 @@ void kind_fill(const struct instrument *instrument, struct position *position, e
  * with the coin's own cash flows added it does not move with the mark). */
 int128 kind_exposure_e12(const struct instrument *instrument, enum side side, int64_t qty, int64_t price);
 
-/* kind_delta_e12 is the position's contract delta at a mark, in 1e-12 base coin, without collateral. */
+/* kind_delta_e12 is the position's contract delta at a mark, in 1e-12 base coin, without collateral.  Of a
+ * spot position it is the coin itself: whoever counts that coin as cash leaves this out. */
 int128 kind_delta_e12(const struct instrument *instrument, const struct position *position, int64_t mark);
 
 /* kind_unrealised_e8 is the position's open P&L at a mark in its settlement currency, rounded down. */
@@ -72,7 +73,8 @@ int64_t kind_qty_for_coin(const struct instrument *instrument, int128 coin_e12, 
                           enum rounding rounding);
 
 /* kind_fee_e8 is rate_centibp of the notional, in the currency *currency (settlement for derivatives,
- * quote for a spot sell, base for a spot buy), rounded down at 1e-8 toward the venue's favour. */
+ * quote for a spot sell, base for a spot buy).  Paid is positive, a rebate negative, rounded up at 1e-8: our
+ * cash moves down by it, in the venue's favour. */
 int64_t kind_fee_e8(const struct instrument *instrument, enum side side, int64_t qty, int64_t price,
                     int64_t rate_centibp, uint16_t *currency);
 

@@ -1,0 +1,322 @@
+#include "ring/decimal.h"
+
+#include <limits.h>
+#include <string.h>
+
+/* clang-format off */
+const int64_t decimal_power[DECIMAL_MAX_DECIMALS + 1] = {
+    1LL,
+    10LL,
+    100LL,
+    1000LL,
+    10000LL,
+    100000LL,
+    1000000LL,
+    10000000LL,
+    100000000LL,
+    1000000000LL,
+    10000000000LL,
+    100000000000LL,
+    1000000000000LL,
+    10000000000000LL,
+    100000000000000LL,
+    1000000000000000LL,
+    10000000000000000LL,
+    100000000000000000LL,
+    1000000000000000000LL,
+};
+/* clang-format on */
+
+/* So many digits always fit a uint64, whatever they are. */
+#define SAFE_DIGITS 19
+
+/* An exponent beyond this is beyond any text's length: it saturates. */
+#define EXPONENT_LIMIT 100000000000000000LL
+
+/* A number as written: digits (without leading and trailing zeros) x 10^exponent. */
+struct scan {
+    uint64_t digits;
+    int64_t exponent;
+    bool negative;
+    bool wide; /* more digits than fit: digits is meaningless, but not zero */
+};
+
+static inline bool is_digit(char c)
+{
+    return (unsigned char)(c - '0') < 10;
+}
+
+/* The whole grammar.  Zeros are held back until a digit follows them, so that trailing ones cost nothing
+ * and never count as digits that do not fit. */
+static enum decimal_result scan_number(const char *at, const char *end, struct scan *scan)
+{
+    *scan = (struct scan){ 0 };
+
+    if (at != end && (*at == '-' || *at == '+')) {
+        scan->negative = *at == '-';
+        at++;
+    }
+    if (at == end || (*at == '.' && at + 1 == end)) {
+        return DECIMAL_EMPTY;
+    }
+    if (!is_digit(*at)) {
+        return DECIMAL_SYNTAX;
+    }
+
+    bool point = false;
+    int64_t behind_point = 0; /* digits read behind the point */
+    int64_t held_zeros = 0;
+    int64_t digit_count = 0;
+
+    for (; at != end; at++) {
+        if (*at == '.') {
+            if (point || at + 1 == end || !is_digit(at[1])) {
+                return DECIMAL_SYNTAX;
+            }
+            point = true;
+            continue;
+        }
+        if (!is_digit(*at)) {
+            break;
+        }
+        behind_point += point;
+        if (*at == '0') {
+            held_zeros += digit_count != 0;
+            continue;
+        }
+        digit_count += held_zeros + 1;
+        if (digit_count > SAFE_DIGITS) {
+            scan->wide = true;
+            scan->digits = 1;
+        } else {
+            scan->digits = scan->digits * (uint64_t)decimal_power[held_zeros] * 10 + (uint64_t)(*at - '0');
+        }
+        held_zeros = 0;
+    }
+
+    int64_t exponent = 0;
+    if (at != end) {
+        if (*at != 'e' && *at != 'E') {
+            return DECIMAL_SYNTAX;
+        }
+        at++;
+        bool down = false;
+        if (at != end && (*at == '-' || *at == '+')) {
+            down = *at == '-';
+            at++;
+        }
+        if (at == end) {
+            return DECIMAL_SYNTAX;
+        }
+        for (; at != end; at++) {
+            if (!is_digit(*at)) {
+                return DECIMAL_SYNTAX;
+            }
+            if (exponent < EXPONENT_LIMIT) {
+                exponent = exponent * 10 + (*at - '0');
+            }
+        }
+        exponent = down ? -exponent : exponent;
+    }
+
+    scan->exponent = exponent - behind_point + held_zeros;
+    return DECIMAL_OK;
+}
+
+static enum decimal_result parse_any(const char *text, size_t bytes, int decimals, int64_t *value)
+{
+    struct scan scan;
+    enum decimal_result result = scan_number(text, text + bytes, &scan);
+    if (result != DECIMAL_OK) {
+        return result;
+    }
+    if (scan.digits == 0) {
+        *value = 0;
+        return DECIMAL_OK;
+    }
+
+    int64_t scale = scan.exponent + decimals;
+    if (scale < 0) {
+        return DECIMAL_INEXACT;
+    }
+    uint64_t limit = (uint64_t)INT64_MAX + scan.negative;
+    uint64_t magnitude;
+    if (scan.wide || scale > DECIMAL_MAX_DECIMALS ||
+        __builtin_mul_overflow(scan.digits, (uint64_t)decimal_power[scale], &magnitude) ||
+        magnitude > limit) {
+        return DECIMAL_TOO_LARGE;
+    }
+    *value = (int64_t)(scan.negative ? 0 - magnitude : magnitude);
+    return DECIMAL_OK;
+}
+
+enum decimal_result decimal_parse(const char *text, size_t bytes, int decimals, int64_t *value)
+{
+    POISE_ASSERT(decimals >= 0 && decimals <= DECIMAL_MAX_DECIMALS);
+
+    /* What venues print nearly always: short, plain, no finer than the unit.  Anything else is read again
+     * by the whole grammar, which also names the fault. */
+    const char *at = text;
+    const char *end = text + bytes;
+    bool negative = bytes != 0 && *at == '-';
+    at += negative;
+
+    if (POISE_UNLIKELY(end - at > SAFE_DIGITS || at == end || !is_digit(*at))) {
+        return parse_any(text, bytes, decimals, value);
+    }
+    uint64_t digits = 0;
+    while (at != end && is_digit(*at)) {
+        digits = digits * 10 + (uint64_t)(*at++ - '0');
+    }
+    int missing = decimals;
+    if (at != end) {
+        const char *point = at;
+        if (*at++ != '.') {
+            return parse_any(text, bytes, decimals, value);
+        }
+        while (at != end && is_digit(*at)) {
+            digits = digits * 10 + (uint64_t)(*at++ - '0');
+        }
+        missing -= (int)(end - point - 1);
+        if (POISE_UNLIKELY(at != end || point + 1 == end || missing < 0)) {
+            return parse_any(text, bytes, decimals, value);
+        }
+    }
+    uint64_t magnitude;
+    if (POISE_UNLIKELY(__builtin_mul_overflow(digits, (uint64_t)decimal_power[missing], &magnitude) ||
+                       magnitude > (uint64_t)INT64_MAX)) {
+        return parse_any(text, bytes, decimals, value);
+    }
+    *value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
+    return DECIMAL_OK;
+}
+
+int decimal_decimals(const char *text, size_t bytes)
+{
+    struct scan scan;
+    if (scan_number(text, text + bytes, &scan) != DECIMAL_OK) {
+        return -1;
+    }
+    if (scan.digits == 0 || scan.exponent >= 0) {
+        return 0;
+    }
+    return scan.exponent < -INT_MAX ? INT_MAX : (int)-scan.exponent;
+}
+
+size_t decimal_print(char *out, int64_t value, int decimals)
+{
+    POISE_ASSERT(decimals >= 0 && decimals <= DECIMAL_MAX_DECIMALS);
+
+    char reversed[DECIMAL_TEXT_BYTES];
+    size_t count = 0;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+
+    for (int i = 0; i < decimals; i++) {
+        reversed[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    }
+    if (decimals > 0) {
+        reversed[count++] = '.';
+    }
+    do {
+        reversed[count++] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest != 0);
+
+    char *to = out;
+    if (value < 0) {
+        *to++ = '-';
+    }
+    while (count > 0) {
+        *to++ = reversed[--count];
+    }
+    *to = '\0';
+    return (size_t)(to - out);
+}
+
+size_t decimal_print_short(char *out, int64_t value, int decimals)
+{
+    size_t bytes = decimal_print(out, value, decimals);
+    if (decimals > 0) {
+        while (out[bytes - 1] == '0') {
+            bytes--;
+        }
+        if (out[bytes - 1] == '.') {
+            bytes--;
+        }
+        out[bytes] = '\0';
+    }
+    return bytes;
+}
+
+int128 decimal_divide_wide(int128 numerator, int128 denominator, enum rounding rounding)
+{
+    POISE_ASSERT(denominator != 0);
+
+    int128 quotient = numerator / denominator;
+    int128 remainder = numerator % denominator;
+    if (remainder == 0) {
+        return quotient;
+    }
+
+    /* The quotient was cut toward zero: `away` is the next integer on the other side of the truth. */
+    bool negative = (remainder < 0) != (denominator < 0);
+    int128 away = negative ? quotient - 1 : quotient + 1;
+
+    switch (rounding) {
+    case ROUND_DOWN:
+        return negative ? away : quotient;
+    case ROUND_UP:
+        return negative ? quotient : away;
+    case ROUND_ZERO:
+        return quotient;
+    case ROUND_AWAY:
+        return away;
+    case ROUND_HALF_EVEN:
+        break;
+    }
+    int128 low = remainder < 0 ? -remainder : remainder;
+    int128 high = (denominator < 0 ? -denominator : denominator) - low;
+    if (low != high) {
+        return low > high ? away : quotient;
+    }
+    return (quotient & 1) != 0 ? away : quotient;
+}
+
+int64_t decimal_divide(int128 numerator, int128 denominator, enum rounding rounding)
+{
+    int128 quotient = decimal_divide_wide(numerator, denominator, rounding);
+    POISE_ASSERT(quotient >= INT64_MIN && quotient <= INT64_MAX);
+    return (int64_t)quotient;
+}
+
+int64_t decimal_rescale(int64_t value, int from_decimals, int to_decimals, enum rounding rounding)
+{
+    int up = to_decimals - from_decimals;
+    POISE_ASSERT(up >= -DECIMAL_MAX_DECIMALS && up <= DECIMAL_MAX_DECIMALS);
+    if (up < 0) {
+        return decimal_divide(value, decimal_power[-up], rounding);
+    }
+    int64_t scaled;
+    bool overflow = __builtin_mul_overflow(value, decimal_power[up], &scaled);
+    POISE_ASSERT(!overflow);
+    return scaled;
+}
+
+int64_t decimal_to_step(int64_t value, int64_t step, enum rounding rounding)
+{
+    POISE_ASSERT(step > 0);
+    POISE_ASSERT(rounding == ROUND_DOWN || rounding == ROUND_UP || rounding == ROUND_ZERO);
+
+    int64_t beyond = value % step; /* of the value's sign */
+    int64_t cut = value - beyond;
+    int64_t result = cut;
+    bool overflow = false;
+    if (beyond < 0 && rounding == ROUND_DOWN) {
+        overflow = __builtin_sub_overflow(cut, step, &result);
+    } else if (beyond > 0 && rounding == ROUND_UP) {
+        overflow = __builtin_add_overflow(cut, step, &result);
+    }
+    POISE_ASSERT(!overflow);
+    return result;
+}
