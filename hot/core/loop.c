@@ -1,0 +1,102 @@
+#include "hot/core/loop.h"
+#include "ring/clock.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+uint32_t loop_turn(struct loop *loop, uint64_t now_ns, int64_t wall_ns)
+{
+    uint32_t work = 0;
+    if (loop->net != NULL) {
+        work += net_poll(loop->net, now_ns);
+    }
+    for (uint32_t i = 0; i < loop->feed_count; i++) {
+        work += feed_poll(loop->feed[i], now_ns, wall_ns);
+    }
+    if (loop->strategy != NULL) {
+        work += strategy_role_poll(loop->strategy, now_ns, wall_ns);
+    }
+    for (uint32_t i = 0; i < loop->gateway_count; i++) {
+        work += gateway_poll(loop->gateway[i], now_ns, wall_ns);
+    }
+    return work;
+}
+
+/* The gateways' own answer to a strategy that gave up: asked once, by the thread that owns them. */
+static bool cancel_if_emergency(struct loop *loop, bool done, uint64_t now_ns, int64_t wall_ns)
+{
+    /* edge E */
+    if (POISE_LIKELY(atomic_load_explicit(&loop->topology->emergency, memory_order_acquire) == 0) || done) {
+        return done;
+    }
+    for (uint32_t i = 0; i < loop->gateway_count; i++) {
+        gateway_cancel_all(loop->gateway[i], now_ns, wall_ns);
+    }
+    return true;
+}
+
+static void *loop_main(void *argument)
+{
+    struct loop *loop = argument;
+    bool cancelled = false;
+    prctl(PR_SET_NAME, loop->name);
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    /* edge S */
+    while (atomic_load_explicit(&loop->topology->leave, memory_order_acquire) == 0) {
+        uint64_t now_ns = clock_now_ns();
+        int64_t wall_ns = clock_wall_ns();
+        uint32_t work = loop_turn(loop, now_ns, wall_ns);
+        cancelled = cancel_if_emergency(loop, cancelled, now_ns, wall_ns);
+        counter_add(loop->turns, 1);
+        if (work != 0) {
+            counter_add(loop->busy, 1);
+            counter_add(loop->busy_ns, (int64_t)(clock_now_ns() - now_ns));
+        } else if (loop->yield) {
+            sched_yield();
+        }
+        counter_set(loop->age_ns, (int64_t)now_ns);
+    }
+    return NULL;
+}
+
+static bool loop_pin(pthread_attr_t *attributes, int32_t core)
+{
+    if (core < 0) {
+        return true;
+    }
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)core, &set);
+    return pthread_attr_setaffinity_np(attributes, sizeof set, &set) == 0;
+}
+
+bool loop_start(struct loop *loop, bool *pinned)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    *pinned = loop_pin(&attributes, loop->core);
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&loop->thread, &attributes, loop_main, loop);
+    if (error != 0 && *pinned && loop->core >= 0) {
+        /* The processor is not ours to use: run anyway, unpinned, and say so. */
+        *pinned = false;
+        error = pthread_create(&loop->thread, NULL, loop_main, loop);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    loop->running = error == 0;
+    errno = error;
+    return loop->running;
+}
+
+void loop_join(struct loop *loop)
+{
+    if (loop->running) {
+        pthread_join(loop->thread, NULL);
+        loop->running = false;
+    }
+}

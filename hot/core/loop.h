@@ -1,0 +1,38 @@
+/* loop: a hot thread: the roles that the core map puts on one processor, taken in turn for ever.
+ *
+ * Each turn takes the time once, lets the net move bytes, then polls feeds, the strategy and the gateways.
+ * A role does a bounded amount of work and returns; none is entered from inside another's step. */
+#ifndef POISE_HOT_CORE_LOOP_H
+#define POISE_HOT_CORE_LOOP_H
+
+#include "hot/core/strategy_role.h"
+#include "hot/feed/feed.h"
+#include "hot/gateway/gateway.h"
+#include <pthread.h>
+
+struct loop {
+    char name[16];
+    int32_t core; /* negative: floats */
+    bool yield;   /* give the processor away after an idle turn: shared machines and tests */
+    struct topology *topology;
+    struct net *net; /* NULL: no sockets here */
+    uint32_t feed_count, gateway_count;
+    struct feed *feed[TOPOLOGY_FEEDS_MAX];
+    struct strategy_role *strategy; /* NULL: not here */
+    struct gateway *gateway[TOPOLOGY_GATEWAYS_MAX];
+    counter *turns, *busy, *busy_ns, *age_ns; /* busy_ns: time spent in turns that did something */
+    pthread_t thread;
+    bool running;
+};
+
+/* loop_start makes the thread: pins it when it can (a refusal is a warning the caller prints: false in
+ * *pinned), blocks signals on it and enters the loop.  False with errno when there is no thread. */
+bool loop_start(struct loop *loop, bool *pinned);
+
+/* loop_turn is one turn, for tests and benches that drive the roles themselves; answers the work done. */
+uint32_t loop_turn(struct loop *loop, uint64_t now_ns, int64_t wall_ns);
+
+/* loop_join waits for the thread, which leaves when topology->leave is set. */
+void loop_join(struct loop *loop);
+
+#endif
