@@ -185,10 +185,18 @@ struct conn *conn_create(struct net *net, const struct conn_options *options,
  * of events handled: 0 means idle. */
 uint32_t net_poll(struct net *net, uint64_t now_ns);
 
+/* net_hold keeps what conns send from leaving until net_release, which sends everything with as few system
+ * calls as the back end can: for several orders decided together. */
+void net_hold(struct net *net);
+void net_release(struct net *net);
+
 /* conn_open: IDLE or CLOSED -> BACKOFF, first attempt at now_ns, made by the next net_poll. */
 void conn_open(struct conn *conn, uint64_t now_ns);
 
-/* conn_close says goodbye (WebSocket close, TLS close notify), closes, and stays CLOSED.  on_down is
+/* conn_close and conn_drop take effect in the next net_poll, or as soon as the callback they were called
+ * from returns; from then on sends are refused.
+ *
+ * conn_close says goodbye (WebSocket close, TLS close notify), closes, and stays CLOSED.  on_down is
  * called with CONN_REASON_OWNER if anything was up. */
 void conn_close(struct conn *conn, uint64_t now_ns);
 
@@ -238,6 +246,8 @@ uint64_t conn_heard_ns(const struct conn *conn);       /* when the last byte arr
 const char *conn_name(const struct conn *conn);
 const struct conn_counters *conn_counters(const struct conn *conn);
 const struct io_counters *net_io_counters(const struct net *net);
+struct tls_counters;
+const struct tls_counters *net_tls_counters(const struct net *net); /* NULL with no_tls */
 const char *net_backend_name(const struct net *net); /* "uring" or "spin" */
 const char *net_cipher_name(const struct net *net);  /* "ipsec-mb", "evp" or "none" */
 

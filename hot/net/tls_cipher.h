@@ -23,9 +23,9 @@ struct tls_cipher {
     /* probe answers whether the library works on this machine: it seals a known record and compares. */
     bool (*probe)(void);
 
-    /* key_set expands key_bytes (16 or 32) into *key; the former content is released first if `used`.
-     * May allocate (evp).  False: the size is not served. */
-    bool (*key_set)(struct tls_cipher_key *key, bool used, const uint8_t *bytes, size_t key_bytes);
+    /* key_set expands key_bytes (16 or 32) into *key, which is zeroed or was set before.  The first set of
+     * a key may allocate (evp), later ones do not.  False: the size is not served. */
+    bool (*key_set)(struct tls_cipher_key *key, const uint8_t *bytes, size_t key_bytes);
     void (*key_clear)(struct tls_cipher_key *key); /* wipes and releases */
 
     /* seal encrypts in -> out (same length; in == out allowed) and writes the tag. */

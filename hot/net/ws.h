@@ -41,12 +41,13 @@ struct ws_message {
     const char *reason; /* BROKEN: static text */
 };
 
+/* Offsets count from inbox->begin.  In front lies what is put together of a fragmented message, behind it
+ * what is not decoded yet. */
 struct ws_reader {
     uint8_t fragments; /* opcode of the message being put together, 0 = none */
-    bool broken;       /* nothing more is read */
-    size_t whole;      /* bytes of it that lie, put together, at inbox->begin */
-    size_t raw;        /* offset from inbox->begin of the next undecoded byte */
-    size_t held;       /* answered last time: dropped by the next ws_next */
+    bool finished;     /* the peer closed or broke a rule: nothing more is read */
+    size_t whole;      /* bytes put together */
+    size_t raw;        /* next undecoded byte */
 };
 
 /* ws_reader_start prepares for a fresh connection; the inbox holds what followed the upgrade. */
