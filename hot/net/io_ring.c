@@ -120,7 +120,8 @@ static void bind_thread(struct io *io)
 {
     struct io_ring *r = &io->ring;
 
-    POISE_ASSERT(io_uring_enable_rings(&r->uring) == 0);
+    /* liburing 2.3 declares a function for this and does not export it */
+    POISE_ASSERT(io_uring_register((unsigned)r->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0) == 0);
     io_uring_register_ring_fd(&r->uring);
     if (io->options.napi_busy_us != 0) {
         struct {
