@@ -12,7 +12,8 @@
 
 #define MAGIC 0x3153544e554f4370ULL /* "pCOUNTS1" */
 
-/* Two writers never share a block: a line that one writes is never fetched for the other. */
+/* Two writers never share a block: a line that one writes is never fetched for the other.  Each writer has
+ * at most one block unfilled, so that blocks never run out before entries do. */
 #define BLOCK_COUNTERS (POISE_APART / sizeof(counter))
 #define BLOCK_MAX      (COUNTERS_MAX / BLOCK_COUNTERS + COUNTERS_WRITERS)
 
@@ -132,7 +133,7 @@ counter *counters_add(struct counters *counters, uint32_t writer, const char *na
     }
 
     bool fresh = counters->writer_block[writer] == 0 || counters->writer_used[writer] == BLOCK_COUNTERS;
-    if (count == COUNTERS_MAX || (fresh && counters->block_count == BLOCK_MAX)) {
+    if (count == COUNTERS_MAX) {
         return &counters->scrap[writer].word[0];
     }
     if (fresh) {

@@ -1,0 +1,446 @@
+#include "ring/kind.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+
+#define BTC  1
+#define USD  2
+#define USDT 3
+
+/* 100 USD a contract, prices to 0.1, margin and profit in BTC. */
+static struct instrument inverse(void)
+{
+    return (struct instrument){ .kind = KIND_INVERSE_PERPETUAL,
+                                .price_decimals = 1,
+                                .base = BTC,
+                                .quote = USD,
+                                .settle = BTC,
+                                .tick = 1,
+                                .lot = 1,
+                                .min_qty = 1,
+                                .max_qty = 1000000,
+                                .contract_e8 = 100 * DECIMAL_E8 };
+}
+
+/* Prices to 0.01, quantities to 0.001 BTC. */
+static struct instrument linear(void)
+{
+    return (struct instrument){ .kind = KIND_LINEAR_PERPETUAL,
+                                .price_decimals = 2,
+                                .qty_decimals = 3,
+                                .base = BTC,
+                                .quote = USDT,
+                                .settle = USDT,
+                                .tick = 10,
+                                .lot = 1,
+                                .min_qty = 1,
+                                .max_qty = 1000000,
+                                .min_notional_e8 = 100 * DECIMAL_E8,
+                                .contract_e8 = DECIMAL_E8 };
+}
+
+static struct instrument spot(void)
+{
+    struct instrument instrument = linear();
+    instrument.kind = KIND_SPOT;
+    instrument.qty_decimals = 5;
+    return instrument;
+}
+
+static int64_t fill(const struct instrument *instrument, struct position *position, enum side side,
+                    int64_t qty, int64_t price)
+{
+    struct fill_effect effect;
+    kind_fill(instrument, position, side, qty, price, &effect);
+    cr_assert_eq(effect.settle_currency, instrument->settle);
+    cr_assert_eq(effect.base_currency, CURRENCY_NONE);
+    cr_assert_eq(effect.quote_currency, CURRENCY_NONE);
+    cr_assert_eq(effect.base_e8, 0);
+    cr_assert_eq(effect.quote_e8, 0);
+    return effect.realised_e8;
+}
+
+#define SAME128(a, b) cr_assert((a) == (b), "%lld, not %lld", (long long)(a), (long long)(b))
+
+Test(kind, a_short_inverse_covers_a_part_and_flips)
+{
+    struct instrument instrument = inverse();
+    struct position position = { 0 };
+
+    /* short 10 contracts at 50,000: owes 1,000 USD, which is 0.02 BTC */
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 10, 500000), 0);
+    cr_assert_eq(position.qty, -10);
+    SAME128(position.notional_e12, -20000000000);
+
+    /* covers 4 at 40,000: 400 x (1/40,000 - 1/50,000) = 0.002 BTC */
+    cr_assert_eq(fill(&instrument, &position, SIDE_BUY, 4, 400000), 200000);
+    cr_assert_eq(position.qty, -6);
+    SAME128(position.notional_e12, -12000000000);
+    cr_assert_eq(kind_entry_price(&instrument, &position), 500000, "a cover leaves the entry");
+
+    /* buys 10 at 60,000: closes 6 (600 x (1/60,000 - 1/50,000) = -0.002), then 4 long at 60,000 */
+    cr_assert_eq(fill(&instrument, &position, SIDE_BUY, 10, 600000), -200000);
+    cr_assert_eq(position.qty, 4);
+    SAME128(position.notional_e12, 6666666667);
+    cr_assert_eq(kind_entry_price(&instrument, &position), 600000);
+
+    /* flat at 60,000: nothing more realised, nothing left */
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 4, 600000), 0);
+    cr_assert_eq(position.qty, 0);
+    SAME128(position.notional_e12, 0);
+    cr_assert_eq(kind_entry_price(&instrument, &position), 0);
+}
+
+Test(kind, a_long_inverse_gains_when_the_price_rises)
+{
+    struct instrument instrument = inverse();
+    struct position position = { 0 };
+    /* 100 contracts at 50,000, sold at 62,500: 10,000 x (1/50,000 - 1/62,500) = 0.04 BTC */
+    cr_assert_eq(fill(&instrument, &position, SIDE_BUY, 100, 500000), 0);
+    cr_assert_eq(kind_unrealised_e8(&instrument, &position, 625000), 4000000);
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 100, 625000), 4000000);
+    cr_assert_eq(position.qty, 0);
+}
+
+Test(kind, a_linear_position_averages_closes_and_flips)
+{
+    struct instrument instrument = linear();
+    struct position position = { 0 };
+
+    /* 0.010 at 60,000 and 0.005 at 61,000: 905 USDT for 0.015 */
+    cr_assert_eq(fill(&instrument, &position, SIDE_BUY, 10, 6000000), 0);
+    cr_assert_eq(fill(&instrument, &position, SIDE_BUY, 5, 6100000), 0);
+    SAME128(position.notional_e12, 905 * KIND_E12);
+    cr_assert_eq(kind_entry_price(&instrument, &position), 6033333); /* 60,333.33.. */
+
+    /* sells 0.006 at 62,000: 372 for a share of 905 x 6/15 = 362 */
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 6, 6200000), 10 * DECIMAL_E8);
+    cr_assert_eq(position.qty, 9);
+    SAME128(position.notional_e12, 543 * KIND_E12);
+
+    /* sells 0.019 at 59,000: 9 of them for 531 against 543, then 0.010 short at 59,000 */
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 19, 5900000), -12 * DECIMAL_E8);
+    cr_assert_eq(position.qty, -10);
+    SAME128(position.notional_e12, -590 * KIND_E12);
+    cr_assert_eq(kind_unrealised_e8(&instrument, &position, 5800000), 10 * DECIMAL_E8);
+    cr_assert_eq(kind_unrealised_e8(&instrument, &position, 6000000), -10 * DECIMAL_E8);
+}
+
+Test(kind, shares_of_a_notional_that_does_not_divide_leave_nothing_over)
+{
+    struct instrument instrument = inverse();
+    struct position position = { 0 };
+    /* 3 contracts at 30,000 are 0.01 BTC: a third of it does not end */
+    fill(&instrument, &position, SIDE_BUY, 3, 300000);
+    SAME128(position.notional_e12, 10000000000);
+    fill(&instrument, &position, SIDE_SELL, 1, 300000);
+    SAME128(position.notional_e12, 6666666667);
+    fill(&instrument, &position, SIDE_SELL, 1, 300000);
+    SAME128(position.notional_e12, 3333333333); /* the half went to the even neighbour */
+    fill(&instrument, &position, SIDE_SELL, 1, 300000);
+    SAME128(position.notional_e12, 0);
+}
+
+Test(kind, realised_profit_rounds_half_to_even)
+{
+    struct instrument instrument = linear();
+    instrument.price_decimals = 6;
+    instrument.qty_decimals = 3;
+    struct position position = { 0 };
+    /* 0.001 x 0.000005 = 0.000000005: half of a 1e-8 */
+    fill(&instrument, &position, SIDE_BUY, 4, 1000000);
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 1, 1000005), 0);
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 1, 1000015), 2);
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 1, 999995), 0);
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 1, 999985), -2);
+}
+
+Test(kind, dated_futures_follow_their_perpetuals)
+{
+    struct instrument instruments[2][2] = { { inverse(), inverse() }, { linear(), linear() } };
+    instruments[0][1].kind = KIND_INVERSE_FUTURE;
+    instruments[1][1].kind = KIND_LINEAR_FUTURE;
+    for (int i = 0; i < 2; i++) {
+        struct position position[2] = { { 0 }, { 0 } };
+        int64_t realised[2] = { 0, 0 };
+        for (int k = 0; k < 2; k++) {
+            const struct instrument *instrument = &instruments[i][k];
+            realised[k] += fill(instrument, &position[k], SIDE_SELL, 7, 481230);
+            realised[k] += fill(instrument, &position[k], SIDE_BUY, 9, 493210);
+            realised[k] += fill(instrument, &position[k], SIDE_SELL, 1, 503210);
+        }
+        cr_assert_eq(realised[0], realised[1]);
+        cr_assert_neq(realised[0], 0);
+        SAME128(position[0].notional_e12, position[1].notional_e12);
+        SAME128(kind_delta_e12(&instruments[i][0], &position[0], 480000),
+                kind_delta_e12(&instruments[i][1], &position[1], 480000));
+    }
+}
+
+Test(kind, spot_moves_two_currencies_and_settles_nothing)
+{
+    struct instrument instrument = spot();
+    struct position position = { 0 };
+    struct fill_effect effect;
+    kind_fill(&instrument, &position, SIDE_BUY, 50000, 6000001, &effect); /* 0.5 at 60,000.01 */
+    cr_assert_eq(effect.base_currency, BTC);
+    cr_assert_eq(effect.quote_currency, USDT);
+    cr_assert_eq(effect.settle_currency, CURRENCY_NONE);
+    cr_assert_eq(effect.base_e8, 50000000);
+    cr_assert_eq(effect.quote_e8, -3000000500000);
+    cr_assert_eq(effect.realised_e8, 0);
+    cr_assert_eq(position.qty, 50000);
+    SAME128(position.notional_e12, (int128)30000005 * KIND_E12 / 1000);
+
+    kind_fill(&instrument, &position, SIDE_SELL, 20000, 6100000, &effect);
+    cr_assert_eq(effect.base_e8, -20000000);
+    cr_assert_eq(effect.quote_e8, 1220000000000);
+    cr_assert_eq(effect.realised_e8, 0);
+    cr_assert_eq(position.qty, 30000);
+}
+
+Test(kind, spot_amounts_below_the_unit_round_against_us)
+{
+    struct instrument instrument = spot();
+    instrument.qty_decimals = 8;
+    instrument.price_decimals = 8;
+    struct position position = { 0 };
+    struct fill_effect effect;
+    kind_fill(&instrument, &position, SIDE_BUY, 1, 50000000, &effect); /* 1e-8 at 0.5 */
+    cr_assert_eq(effect.quote_e8, -1);
+    kind_fill(&instrument, &position, SIDE_SELL, 1, 50000000, &effect);
+    cr_assert_eq(effect.quote_e8, 0);
+}
+
+/* The truth of exposure: with the coin's own cash flows in it, an inverse position's delta does not move
+ * with the mark.  Coin equity + contract delta = coin at the start + what each fill added for ever. */
+Test(kind, inverse_exposure_is_the_same_at_every_mark)
+{
+    struct instrument instrument = inverse();
+    struct position position = { 0 };
+    static const struct {
+        enum side side;
+        int64_t qty, price;
+    } fills[] = {
+        { SIDE_SELL, 10, 500000 }, { SIDE_BUY, 4, 400000 },  { SIDE_BUY, 10, 625000 },
+        { SIDE_SELL, 3, 800000 },  { SIDE_SELL, 9, 312500 },
+    };
+    int64_t cash_e8 = 123456789;
+    int128 exposure_e12 = (int128)cash_e8 * 10000;
+    for (size_t i = 0; i < POISE_COUNT_OF(fills); i++) {
+        cash_e8 += fill(&instrument, &position, fills[i].side, fills[i].qty, fills[i].price);
+        exposure_e12 += kind_exposure_e12(&instrument, fills[i].side, fills[i].qty, fills[i].price);
+        /* marks at which position / mark is a whole number of 1e-8: equality without any tolerance */
+        static const int64_t marks[] = { 250000, 312500, 500000, 625000, 1000000, 5000000 };
+        for (size_t m = 0; m < POISE_COUNT_OF(marks); m++) {
+            int128 delta_e12 = kind_delta_e12(&instrument, &position, marks[m]);
+            int64_t open_e8 = kind_unrealised_e8(&instrument, &position, marks[m]);
+            SAME128((int128)(cash_e8 + open_e8) * 10000 + delta_e12, exposure_e12);
+        }
+    }
+}
+
+static uint64_t random_state = 0x2545f4914f6cdd1dULL;
+static uint64_t random_below(uint64_t n)
+{
+    random_state ^= random_state << 13, random_state ^= random_state >> 7, random_state ^= random_state << 17;
+    return random_state % n;
+}
+
+Test(kind, the_same_holds_for_any_fills_within_their_roundings)
+{
+    struct instrument instrument = inverse();
+    for (int run = 0; run < 200; run++) {
+        struct position position = { 0 };
+        int64_t cash_e8 = 0, qty = 0;
+        int128 exposure_e12 = 0;
+        for (int i = 1; i <= 100; i++) {
+            enum side side = random_below(2) ? SIDE_BUY : SIDE_SELL;
+            int64_t n = 1 + (int64_t)random_below(500), price = 300000 + (int64_t)random_below(700000);
+            cash_e8 += fill(&instrument, &position, side, n, price);
+            exposure_e12 += kind_exposure_e12(&instrument, side, n, price);
+            qty += side_sign(side) * n;
+            cr_assert_eq(position.qty, qty);
+            cr_assert(qty != 0 || position.notional_e12 == 0);
+            int64_t mark = 300000 + (int64_t)random_below(700000);
+            int128 equity_e12 = (int128)(cash_e8 + kind_unrealised_e8(&instrument, &position, mark)) * 10000;
+            int128 off = equity_e12 + kind_delta_e12(&instrument, &position, mark) - exposure_e12;
+            /* half a 1e-8 a realised fill, one for the open profit, one 1e-12 a fill that flips */
+            cr_assert(off <= 5001 * i + 10001 && off >= -(5001 * i + 10001), "run %d fill %d: off by %lld",
+                      run, i, (long long)off);
+        }
+    }
+}
+
+Test(kind, linear_equity_is_what_was_paid_and_what_it_is_worth)
+{
+    struct instrument instrument = linear();
+    for (int run = 0; run < 200; run++) {
+        struct position position = { 0 };
+        int64_t cash_e8 = 0;
+        int128 paid_e8 = 0, exposure_e12 = 0; /* exact: these decimals need no rounding */
+        for (int i = 1; i <= 100; i++) {
+            enum side side = random_below(2) ? SIDE_BUY : SIDE_SELL;
+            int64_t n = 1 + (int64_t)random_below(500), price = 3000000 + (int64_t)random_below(7000000);
+            cash_e8 += fill(&instrument, &position, side, n, price);
+            paid_e8 += (int128)side_sign(side) * n * price * 1000;
+            exposure_e12 += kind_exposure_e12(&instrument, side, n, price);
+            int64_t mark = 3000000 + (int64_t)random_below(7000000);
+            SAME128(kind_delta_e12(&instrument, &position, mark), exposure_e12);
+            SAME128(exposure_e12, (int128)position.qty * 1000000000);
+            int128 off = cash_e8 + kind_unrealised_e8(&instrument, &position, mark) -
+                         ((int128)position.qty * mark * 1000 - paid_e8);
+            cr_assert(off <= i && off >= -i - 1, "run %d fill %d: off by %lld", run, i, (long long)off);
+        }
+    }
+}
+
+Test(kind, a_contract_that_is_a_fraction_of_a_coin)
+{
+    /* 0.01 BTC a contract */
+    struct instrument instrument = linear();
+    instrument.contract_e8 = 1000000;
+    instrument.qty_decimals = 0;
+    instrument.price_decimals = 1;
+    struct position position = { 0 };
+    cr_assert_eq(fill(&instrument, &position, SIDE_BUY, 7, 600000), 0);
+    SAME128(position.notional_e12, 4200 * KIND_E12);
+    SAME128(kind_delta_e12(&instrument, &position, 600000), 70000000000);
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 7, 601000), 7 * DECIMAL_E8);
+    cr_assert_eq(kind_coin_e8(&instrument, 7, 600000, ROUND_DOWN), 7000000);
+    cr_assert_eq(kind_quote_e8(&instrument, 7, 600000, ROUND_DOWN), 4200 * DECIMAL_E8);
+    cr_assert_eq(kind_qty_for_coin(&instrument, 79999999999, 600000, ROUND_DOWN), 7);
+    cr_assert_eq(kind_qty_for_coin(&instrument, 70000000001, 600000, ROUND_UP), 8);
+}
+
+Test(kind, coin_and_quote_of_a_quantity)
+{
+    struct instrument instrument = inverse();
+    cr_assert_eq(kind_coin_e8(&instrument, 3, 700000, ROUND_DOWN), 428571); /* 300 / 70,000 */
+    cr_assert_eq(kind_coin_e8(&instrument, 3, 700000, ROUND_UP), 428572);
+    cr_assert_eq(kind_coin_e8(&instrument, -3, 700000, ROUND_DOWN), -428572);
+    cr_assert_eq(kind_coin_e8(&instrument, -3, 700000, ROUND_ZERO), -428571);
+    cr_assert_eq(kind_quote_e8(&instrument, 3, 700000, ROUND_DOWN), 300 * DECIMAL_E8);
+    instrument = linear();
+    cr_assert_eq(kind_coin_e8(&instrument, -15, 6000000, ROUND_DOWN), -1500000);
+    cr_assert_eq(kind_quote_e8(&instrument, -15, 6000000, ROUND_DOWN), -900 * DECIMAL_E8);
+}
+
+Test(kind, the_quantity_that_is_so_much_coin)
+{
+    struct instrument instrument = inverse();
+    /* 0.0123 BTC at 50,000 is 615 USD: 6.15 contracts */
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12300000000, 500000, ROUND_DOWN), 6);
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12300000000, 500000, ROUND_UP), 7);
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12300000000, 500000, ROUND_HALF_EVEN), 6);
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12000000000, 500000, ROUND_UP), 6, "exactly");
+    cr_assert_eq(kind_qty_for_coin(&instrument, 0, 500000, ROUND_UP), 0);
+    instrument = linear();
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12300000000, 6000000, ROUND_DOWN), 12);
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12300000000, 6000000, ROUND_UP), 13);
+    instrument.lot = 5;
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12300000000, 6000000, ROUND_DOWN), 10);
+    cr_assert_eq(kind_qty_for_coin(&instrument, 12300000000, 6000000, ROUND_UP), 15);
+}
+
+Test(kind, one_inverse_fill_is_hedged_by_its_own_coin)
+{
+    struct instrument quoted = inverse(), hedge = linear();
+    int128 exposure_e12 = kind_exposure_e12(&quoted, SIDE_BUY, 50, 617000);
+    /* 5,000 / 61,700 = 0.081037.. BTC: 0.081 sold on the other side */
+    cr_assert_eq(kind_qty_for_coin(&hedge, exposure_e12, 6170000, ROUND_DOWN), 81);
+}
+
+Test(kind, fees_are_paid_in_the_right_currency_and_rounded_for_the_venue)
+{
+    uint16_t currency = 0;
+    struct instrument instrument = linear();
+    /* 600 USDT at 5 bp */
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_BUY, 10, 6000000, 500, &currency), 30000000);
+    cr_assert_eq(currency, USDT);
+    instrument = inverse();
+    /* 0.02 BTC at 5 bp */
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_SELL, 10, 500000, 500, &currency), 1000);
+    cr_assert_eq(currency, BTC);
+    /* 300 / 70,000 BTC at 2 bp is 85.7..e-8: 86 when paid, 85 when given back */
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_SELL, 3, 700000, 200, &currency), 86);
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_SELL, 3, 700000, -200, &currency), -85);
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_SELL, 3, 700000, 0, &currency), 0);
+    /* 3 contracts at 30,000 are 0.01 BTC and a third of 3 bp of a contract ends exactly: no ghost of 1e-8
+     * from a notional that was rounded first */
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_BUY, 1, 300000, 300, &currency), 100);
+    instrument = spot();
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_BUY, 50000, 6000001, 1000, &currency), 50000);
+    cr_assert_eq(currency, BTC);
+    cr_assert_eq(kind_fee_e8(&instrument, SIDE_SELL, 50000, 6000001, 1000, &currency), 3000000500);
+    cr_assert_eq(currency, USDT);
+}
+
+Test(kind, the_smallest_order_a_venue_takes)
+{
+    struct instrument instrument = linear();
+    /* 100 USDT at least: 60 USDT a lot, so two */
+    cr_assert_eq(kind_smallest_qty(&instrument, 6000000, false), 2);
+    cr_assert_eq(kind_smallest_qty(&instrument, 10000000, false), 1, "exactly 100");
+    cr_assert_eq(kind_smallest_qty(&instrument, 9999999, false), 2);
+    cr_assert_eq(kind_smallest_qty(&instrument, 6000000, true), 1, "closing needs no notional");
+    instrument.min_qty = 12;
+    instrument.lot = 5;
+    cr_assert_eq(kind_smallest_qty(&instrument, 6000000, true), 15, "a multiple of the lot");
+    instrument.min_qty = 0;
+    cr_assert_eq(kind_smallest_qty(&instrument, 6000000, true), 5);
+    instrument = inverse();
+    cr_assert_eq(kind_smallest_qty(&instrument, 500000, false), 1);
+    instrument.min_notional_e8 = 250 * DECIMAL_E8;
+    cr_assert_eq(kind_smallest_qty(&instrument, 500000, false), 3);
+}
+
+Test(kind, open_profit_rounds_down_on_both_sides)
+{
+    struct instrument instrument = inverse();
+    struct position position = { 0 };
+    fill(&instrument, &position, SIDE_BUY, 1, 300000); /* 0.003333333333.. */
+    /* at 70,000: 0.003333333333 - 0.001428571428.. = 0.001904761904.. */
+    cr_assert_eq(kind_unrealised_e8(&instrument, &position, 700000), 190476);
+    position = (struct position){ 0 };
+    fill(&instrument, &position, SIDE_SELL, 1, 300000);
+    cr_assert_eq(kind_unrealised_e8(&instrument, &position, 700000), -190477);
+    /* 0.01 - 100 / 20,000.2 = 0.0050000499995..: a value cut at 1e-12 first would make it 500005 */
+    position = (struct position){ 0 };
+    fill(&instrument, &position, SIDE_BUY, 1, 100000);
+    cr_assert_eq(kind_unrealised_e8(&instrument, &position, 200002), 500004);
+}
+
+Test(kind, large_positions_do_not_overflow)
+{
+    struct instrument instrument = linear();
+    struct position position = { 0 };
+    fill(&instrument, &position, SIDE_BUY, 1000000000, 10000000); /* 1,000,000 BTC at 100,000 */
+    cr_assert_eq(fill(&instrument, &position, SIDE_SELL, 999999999, 10000100),
+                 99999999900000); /* a dollar each */
+    cr_assert_eq(position.qty, 1);
+    SAME128(position.notional_e12, 100 * KIND_E12);
+    /* a coin of many decimals on both sides */
+    instrument.qty_decimals = 8;
+    instrument.price_decimals = 8;
+    position = (struct position){ 0 };
+    fill(&instrument, &position, SIDE_BUY, 100000000000000, 10000000); /* 1e6 at 0.1 */
+    cr_assert_eq(kind_quote_e8(&instrument, position.qty, 10000000, ROUND_DOWN), 100000 * DECIMAL_E8);
+}
+
+Test(kind, a_fill_of_nothing_is_a_broken_promise, .signal = SIGABRT)
+{
+    struct instrument instrument = linear();
+    struct position position = { 0 };
+    struct fill_effect effect;
+    kind_fill(&instrument, &position, SIDE_BUY, 0, 1, &effect);
+}
+
+Test(kind, a_kind_without_formulas_is_a_broken_promise, .signal = SIGABRT)
+{
+    struct instrument instrument = linear();
+    instrument.kind = KIND_QUANTO_PERPETUAL;
+    struct position position = { 0 };
+    struct fill_effect effect;
+    kind_fill(&instrument, &position, SIDE_BUY, 1, 1, &effect);
+}
