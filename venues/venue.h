@@ -77,6 +77,27 @@ struct venue_sink {
     void *context;
 };
 
+/* What a person's tool wants beyond the records: NULL on a hot role.  The tool fills in the first part; a
+ * parser leaves in the second what belongs to the record it is about to emit, valid during that call. */
+struct venue_hooks {
+    void *context;
+    /* Answers a row for a symbol that is not in the table (its index beyond the table's), or NULL. */
+    const struct instrument *(*unknown_symbol)(void *context, uint8_t product, const char *symbol, size_t bytes);
+    /* Answers an index for a currency that is not in the table, or CURRENCY_NONE. */
+    uint16_t (*unknown_currency)(void *context, const char *code, size_t bytes);
+    /* Told of what is no record: replies of the session, errors without an order, notices. */
+    void (*control)(void *context, uint8_t what, int64_t code, const char *detail, size_t bytes);
+    uint8_t reply_to; /* enum request_kind of a reply whose id is not one of ours */
+
+    const char *client_id; /* the order's own, as the venue wrote it; may be NULL */
+    uint32_t client_id_bytes;
+    uint32_t request_id_bytes;
+    const char *request_id; /* of the request this answers; may be NULL */
+    const char *note;       /* the venue's words with a refusal; may be NULL */
+    uint32_t note_bytes;
+    uint8_t position_side;  /* positions: 0 net, 1 long, 2 short */
+};
+
 /* ------------------------------------------------------------------ market data */
 
 enum feed_event_kind {
@@ -135,6 +156,8 @@ struct feed_event {
     uint64_t last;         /* depth, top: last update id inside */
     uint64_t previous;     /* depth: last id of the message before, where the venue says; else 0 */
     uint32_t bid_count, ask_count;
+    const char *text; /* symbol, pair or scope as the message says it; may be NULL */
+    uint32_t text_bytes;
     const struct level *bids; /* any order: some venues send them worst first */
     const struct level *asks;
     union {
@@ -147,6 +170,7 @@ struct feed_event {
         } top;
         struct {
             int64_t mark, index, rate_e12, next_funding_ns, interval_s; /* 0 not told; next 0: no funding here */
+            int64_t mark_e8, index_e8; /* the same as the venue prints them: finer than the price unit */
             bool has_rate;
         } mark; /* also index */
         struct {
@@ -243,6 +267,7 @@ struct venue_session {
     const struct instrument_table *instruments;
     const struct account *account;
     const struct sign_key *key;
+    struct venue_hooks *hooks; /* NULL on a hot role; set after init */
     uint8_t state;            /* enum gateway_state */
     uint8_t orders_ready;     /* order entry works: new, amend, cancel */
     uint8_t private_ready;    /* reports flow */
@@ -266,7 +291,9 @@ struct venue_order {
      * strategy's heartbeat advances; when false no dead-man is refreshed and no test request answered. */
     bool (*step)(struct venue_session *session, uint64_t now_ns, int64_t wall_ns, bool alive, struct venue_out *out);
 
-    /* event tells that a connection came up or went. */
+    /* event tells that a connection came up or went.  After ACT_OPEN a slot's connection keeps itself
+     * connected (each time SESSION_UP, each loss SESSION_LOST) until ACT_CLOSE, which is also followed by
+     * SESSION_LOST if it was up.  ACT_OPEN on a slot that is closed may bring a new endpoint. */
     void (*event)(struct venue_session *session, enum session_slot slot, enum session_event event, uint64_t now_ns);
 
     /* encode turns an order record (new, amend, cancel, cancel-all, query) into one thing to send; false
@@ -302,7 +329,8 @@ enum rest_what {
     REST_FUNDING_PAID, /* RECORD_BALANCE with CASH_FUNDING and change_e8 */
     REST_CANCEL_ALL,   /* cancels every order of `instrument` */
     REST_DEAD_MAN,     /* arms (timeout_ms) or disarms (0) the venue's timer for `instrument` */
-    REST_DEPTH,
+    REST_DEPTH,        /* parse only checks the body: feed->parse reads the levels */
+    REST_KEY_RIGHTS,   /* answer->can_trade, can_withdraw of the key itself */
 };
 
 struct rest_query {
@@ -313,6 +341,8 @@ struct rest_query {
     uint64_t order;     /* REST_ORDER: our id */
     uint64_t from_id;   /* REST_FILLS: executions from this id on; 0: use since_ns */
     int64_t since_ns;   /* wall time; 0 none */
+    int64_t until_ns;   /* REST_FILLS by time: wall time now.  Venues answer in windows: with it, `more` goes
+                         * on with page + 1 until the windows reach it; 0: one window */
     int64_t timeout_ms; /* REST_DEAD_MAN */
 };
 
@@ -334,11 +364,13 @@ struct rest_answer {
     void (*instrument)(void *context, const struct instrument *row, const char *base, const char *quote,
                        const char *settle); /* row's currency indexes are unset: codes are given */
     void *instrument_context;
+    struct venue_hooks *hooks; /* NULL but in tools */
     /* filled in by parse */
     bool more;             /* ask again with page + 1, or from_id = next_from_id */
     uint64_t next_from_id;
     int32_t code;
     int32_t rows;
+    int32_t skipped; /* rows of instruments or currencies that the tables do not have: not nothing */
     char text[96];
     int64_t server_time_ns;
     uint8_t mode_one_way;      /* enum fact */

@@ -1,0 +1,3 @@
+#include "venues/binance/product.h"
+
+const struct venue_rest binance_rest = { .request = NULL };

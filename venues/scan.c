@@ -1,0 +1,603 @@
+#include "venues/scan.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+static bool fall_short(struct scan *scan)
+{
+    if (scan->state == SCAN_FINE) {
+        scan->state = SCAN_SHORT;
+    }
+    return false;
+}
+
+bool scan_break(struct scan *scan, const char *why)
+{
+    if (scan->state == SCAN_FINE) {
+        scan->state = SCAN_BROKEN;
+        scan->why = why;
+    }
+    return false;
+}
+
+/* space answers false when the text ends before anything else comes. */
+static inline bool space(struct scan *scan)
+{
+    const char *at = scan->at;
+    while (at < scan->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+        at++;
+    }
+    scan->at = at;
+    return at < scan->end || fall_short(scan);
+}
+
+/* plain steps over string bytes that are neither quote, backslash nor control. */
+static inline const char *plain(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), slash = _mm_set1_epi8('\\'), last = _mm_set1_epi8(0x1f);
+    while (end - at >= 16) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i stop = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)),
+                                    _mm_cmpeq_epi8(_mm_min_epu8(v, last), v));
+        int mask = _mm_movemask_epi8(stop);
+        if (mask != 0) {
+            return at + __builtin_ctz((unsigned)mask);
+        }
+        at += 16;
+    }
+#endif
+    while (at < end && *at != '"' && *at != '\\' && (unsigned char)*at >= 0x20) {
+        at++;
+    }
+    return at;
+}
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* string steps over a string, cursor at its opening quote; *escapes tells whether there were any. */
+static bool string(struct scan *scan, bool *escapes)
+{
+    scan->at++;
+    *escapes = false;
+    for (;;) {
+        scan->at = plain(scan->at, scan->end);
+        if (scan->at == scan->end) {
+            return fall_short(scan);
+        }
+        if (*scan->at == '"') {
+            scan->at++;
+            return true;
+        }
+        if (*scan->at != '\\') {
+            return scan_break(scan, "control character in a string");
+        }
+        *escapes = true;
+        if (scan->end - scan->at < 2) {
+            return fall_short(scan);
+        }
+        char c = scan->at[1];
+        if (c == 'u') {
+            for (int i = 2; i < 6; i++) {
+                if (scan->at + i == scan->end) {
+                    return fall_short(scan);
+                }
+                if (hex(scan->at[i]) < 0) {
+                    return scan_break(scan, "bad \\u escape");
+                }
+            }
+            scan->at += 6;
+        } else if (c == '"' || c == '\\' || c == '/' || c == 'b' || c == 'f' || c == 'n' || c == 'r' ||
+                   c == 't') {
+            scan->at += 2;
+        } else {
+            return scan_break(scan, "unknown escape");
+        }
+    }
+}
+
+static uint32_t unicode(const char *at)
+{
+    return (uint32_t)(hex(at[0]) << 12 | hex(at[1]) << 8 | hex(at[2]) << 4 | hex(at[3]));
+}
+
+/* resolve puts a checked string with its escapes undone into the scratch; when it does not fit, the value
+ * keeps pointing at the text as written. */
+static void resolve(struct scan *scan, struct scan_value *value)
+{
+    char *out = scan->scratch + scan->scratch_used;
+    size_t room = sizeof scan->scratch - scan->scratch_used;
+    const char *at = value->at, *end = at + value->bytes;
+    value->escaped = 1;
+    if (value->bytes > room) {
+        return; /* escapes only shrink */
+    }
+    size_t n = 0;
+    while (at < end) {
+        if (*at != '\\') {
+            out[n++] = *at++;
+            continue;
+        }
+        char c = at[1];
+        if (c != 'u') {
+            out[n++] = (char)(c == 'b'   ? '\b'
+                              : c == 'f' ? '\f'
+                              : c == 'n' ? '\n'
+                              : c == 'r' ? '\r'
+                              : c == 't' ? '\t'
+                                         : c);
+            at += 2;
+            continue;
+        }
+        uint32_t code = unicode(at + 2);
+        at += 6;
+        if (code >= 0xd800 && code < 0xdc00 && end - at >= 6 && at[0] == '\\' && at[1] == 'u') {
+            uint32_t low = unicode(at + 2);
+            if (low >= 0xdc00 && low < 0xe000) {
+                code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+                at += 6;
+            }
+        }
+        if (code < 0x80) {
+            out[n++] = (char)code;
+        } else if (code < 0x800) {
+            out[n++] = (char)(0xc0 | code >> 6);
+            out[n++] = (char)(0x80 | (code & 0x3f));
+        } else if (code < 0x10000) {
+            out[n++] = (char)(0xe0 | code >> 12);
+            out[n++] = (char)(0x80 | (code >> 6 & 0x3f));
+            out[n++] = (char)(0x80 | (code & 0x3f));
+        } else {
+            out[n++] = (char)(0xf0 | code >> 18);
+            out[n++] = (char)(0x80 | (code >> 12 & 0x3f));
+            out[n++] = (char)(0x80 | (code >> 6 & 0x3f));
+            out[n++] = (char)(0x80 | (code & 0x3f));
+        }
+    }
+    value->at = out;
+    value->bytes = (uint32_t)n;
+    value->escaped = 0;
+    scan->scratch_used = (uint16_t)(scan->scratch_used + n);
+}
+
+static bool digits(struct scan *scan)
+{
+    const char *from = scan->at;
+    while (scan->at < scan->end && (unsigned)(*scan->at - '0') < 10) {
+        scan->at++;
+    }
+    if (scan->at == scan->end) {
+        return fall_short(scan);
+    }
+    return scan->at > from || scan_break(scan, "digit expected");
+}
+
+/* number: at the end of the text a number is never complete, because a digit could follow. */
+static bool number(struct scan *scan)
+{
+    if (*scan->at == '-') {
+        scan->at++;
+        if (scan->at == scan->end) {
+            return fall_short(scan);
+        }
+    }
+    if (*scan->at == '0') {
+        scan->at++;
+        if (scan->at < scan->end && (unsigned)(*scan->at - '0') < 10) {
+            return scan_break(scan, "leading zero");
+        }
+    } else if (!digits(scan)) {
+        return false;
+    }
+    if (scan->at < scan->end && *scan->at == '.') {
+        scan->at++;
+        if (!digits(scan)) {
+            return false;
+        }
+    }
+    if (scan->at < scan->end && (*scan->at == 'e' || *scan->at == 'E')) {
+        scan->at++;
+        if (scan->at < scan->end && (*scan->at == '+' || *scan->at == '-')) {
+            scan->at++;
+        }
+        if (!digits(scan)) {
+            return false;
+        }
+    }
+    return scan->at < scan->end || fall_short(scan);
+}
+
+static bool literal(struct scan *scan, const char *text, size_t bytes)
+{
+    size_t have = (size_t)(scan->end - scan->at);
+    size_t look = have < bytes ? have : bytes;
+    if (memcmp(scan->at, text, look) != 0) {
+        return scan_break(scan, "unknown literal");
+    }
+    if (look < bytes) {
+        return fall_short(scan);
+    }
+    scan->at += bytes;
+    return true;
+}
+
+/* scalar consumes what is no container; the cursor is at its first byte. */
+static bool scalar(struct scan *scan, struct scan_value *value)
+{
+    bool escapes = false;
+    value->at = scan->at;
+    value->escaped = 0;
+    switch (*scan->at) {
+    case '"':
+        if (!string(scan, &escapes)) {
+            return false;
+        }
+        value->at++;
+        value->bytes = (uint32_t)(scan->at - value->at - 1);
+        value->type = SCAN_STRING;
+        value->escaped = escapes;
+        return true;
+    case 't':
+        value->type = SCAN_TRUE;
+        value->bytes = 4;
+        return literal(scan, "true", 4);
+    case 'f':
+        value->type = SCAN_FALSE;
+        value->bytes = 5;
+        return literal(scan, "false", 5);
+    case 'n':
+        value->type = SCAN_NULL;
+        value->bytes = 4;
+        return literal(scan, "null", 4);
+    default:
+        if (*scan->at != '-' && (unsigned)(*scan->at - '0') > 9) {
+            return scan_break(scan, "a value was expected");
+        }
+        value->type = SCAN_NUMBER;
+        if (!number(scan)) {
+            return false;
+        }
+        value->bytes = (uint32_t)(scan->at - value->at);
+        return true;
+    }
+}
+
+/* container checks everything up to the bracket that closes the one at the cursor. */
+static bool container(struct scan *scan)
+{
+    uint64_t objects = 0; /* bit 0: the innermost open container is an object */
+    unsigned depth = 0;
+    struct scan_value ignored;
+    bool escapes;
+
+value:
+    if (!space(scan)) {
+        return false;
+    }
+    if (*scan->at == '{' || *scan->at == '[') {
+        if (depth + scan->depth >= SCAN_DEPTH_MAX) {
+            return scan_break(scan, "nested too deep");
+        }
+        bool object = *scan->at++ == '{';
+        objects = objects << 1 | object;
+        depth++;
+        if (!space(scan)) {
+            return false;
+        }
+        if (*scan->at == (object ? '}' : ']')) {
+            goto close;
+        }
+        if (object) {
+            goto key;
+        }
+        goto value;
+    }
+    if (!scalar(scan, &ignored)) {
+        return false;
+    }
+    goto after;
+
+key:
+    if (!space(scan)) {
+        return false;
+    }
+    if (*scan->at != '"') {
+        return scan_break(scan, "a key was expected");
+    }
+    if (!string(scan, &escapes) || !space(scan)) {
+        return false;
+    }
+    if (*scan->at != ':') {
+        return scan_break(scan, "':' was expected");
+    }
+    scan->at++;
+    goto value;
+
+close:
+    scan->at++;
+    objects >>= 1;
+    if (--depth == 0) {
+        return true;
+    }
+
+after:
+    if (!space(scan)) {
+        return false;
+    }
+    if (*scan->at == ',') {
+        scan->at++;
+        if (objects & 1) {
+            goto key;
+        }
+        goto value;
+    }
+    if (*scan->at == (objects & 1 ? '}' : ']')) {
+        goto close;
+    }
+    return scan_break(scan, "',' or a closing bracket was expected");
+}
+
+static bool enter(struct scan *scan, char bracket)
+{
+    if (scan->state != SCAN_FINE || !space(scan)) {
+        return false;
+    }
+    if (*scan->at != bracket) {
+        return scan_break(scan, bracket == '{' ? "'{' was expected" : "'[' was expected");
+    }
+    if (scan->depth >= SCAN_DEPTH_MAX) {
+        return scan_break(scan, "nested too deep");
+    }
+    scan->at++;
+    scan->fresh |= 1ULL << scan->depth;
+    scan->depth++;
+    return true;
+}
+
+bool scan_object(struct scan *scan)
+{
+    return enter(scan, '{');
+}
+
+bool scan_array(struct scan *scan)
+{
+    return enter(scan, '[');
+}
+
+/* next steps over the comma before the next member; false at the end or on failure. */
+static bool next(struct scan *scan, char bracket)
+{
+    if (scan->state != SCAN_FINE || !space(scan)) {
+        return false;
+    }
+    uint64_t bit = 1ULL << (scan->depth - 1);
+    if (*scan->at == bracket) {
+        scan->at++;
+        scan->depth--;
+        return false;
+    }
+    if ((scan->fresh & bit) != 0) {
+        scan->fresh &= ~bit;
+        return true;
+    }
+    if (*scan->at != ',') {
+        return scan_break(scan, "',' or a closing bracket was expected");
+    }
+    scan->at++;
+    return space(scan);
+}
+
+bool scan_key(struct scan *scan, struct scan_value *key)
+{
+    if (!next(scan, '}')) {
+        return false;
+    }
+    if (*scan->at != '"') {
+        return scan_break(scan, "a key was expected");
+    }
+    if (!scalar(scan, key)) {
+        return false;
+    }
+    if (key->escaped) {
+        uint16_t used = scan->scratch_used;
+        resolve(scan, key);
+        scan->scratch_used = used; /* a key is looked at once */
+    }
+    if (!space(scan)) {
+        return false;
+    }
+    if (*scan->at != ':') {
+        return scan_break(scan, "':' was expected");
+    }
+    scan->at++;
+    return space(scan);
+}
+
+bool scan_item(struct scan *scan)
+{
+    if (!next(scan, ']')) {
+        return false;
+    }
+    if (*scan->at == ']') {
+        return scan_break(scan, "a value was expected");
+    }
+    return true;
+}
+
+bool scan_take(struct scan *scan, struct scan_value *value)
+{
+    if (scan->state != SCAN_FINE || !space(scan)) {
+        return false;
+    }
+    if (*scan->at == '{' || *scan->at == '[') {
+        value->at = scan->at;
+        value->type = *scan->at == '{' ? SCAN_OBJECT : SCAN_ARRAY;
+        value->escaped = 0;
+        if (!container(scan)) {
+            return false;
+        }
+        value->bytes = (uint32_t)(scan->at - value->at);
+        return true;
+    }
+    if (!scalar(scan, value)) {
+        return false;
+    }
+    if (POISE_UNLIKELY(value->escaped)) {
+        resolve(scan, value);
+    }
+    return true;
+}
+
+enum scan_type scan_peek(struct scan *scan)
+{
+    if (scan->state != SCAN_FINE || !space(scan)) {
+        return SCAN_NONE;
+    }
+    switch (*scan->at) {
+    case '{':
+        return SCAN_OBJECT;
+    case '[':
+        return SCAN_ARRAY;
+    case '"':
+        return SCAN_STRING;
+    case 't':
+        return SCAN_TRUE;
+    case 'f':
+        return SCAN_FALSE;
+    case 'n':
+        return SCAN_NULL;
+    default:
+        return SCAN_NUMBER;
+    }
+}
+
+int64_t scan_finish(struct scan *scan)
+{
+    if (scan->state != SCAN_FINE) {
+        return scan->state == SCAN_SHORT ? 0 : -1;
+    }
+    const char *at = scan->at;
+    while (at < scan->end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t')) {
+        at++;
+    }
+    scan->at = at;
+    return at - scan->begin;
+}
+
+bool scan_fields(struct scan *scan, struct scan_value *letters, const struct scan_name *names,
+                 uint32_t name_count, struct scan_value *named)
+{
+    if (letters != NULL) {
+        memset(letters, 0, SCAN_LETTERS * sizeof *letters);
+    }
+    memset(named, 0, name_count * sizeof *named);
+    if (!scan_object(scan)) {
+        return false;
+    }
+    struct scan_value key, ignored;
+    while (scan_key(scan, &key)) {
+        struct scan_value *to = &ignored;
+        if (letters != NULL && key.bytes == 1 && SCAN_LETTER(*key.at) < SCAN_LETTERS) {
+            to = &letters[SCAN_LETTER(*key.at)];
+        } else {
+            for (uint32_t i = 0; i < name_count; i++) {
+                if (names[i].bytes == key.bytes && memcmp(names[i].text, key.at, key.bytes) == 0) {
+                    to = &named[i];
+                    break;
+                }
+            }
+        }
+        if (!scan_take(scan, to)) {
+            return false;
+        }
+    }
+    return scan->state == SCAN_FINE;
+}
+
+bool scan_unsigned(const struct scan_value *value, uint64_t *out)
+{
+    if ((value->type != SCAN_NUMBER && value->type != SCAN_STRING) || value->bytes == 0 ||
+        value->bytes > 20) {
+        return false;
+    }
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < value->bytes; i++) {
+        unsigned digit = (unsigned)(unsigned char)value->at[i] - '0';
+        if (digit > 9 || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n)) {
+            return false;
+        }
+    }
+    *out = n;
+    return true;
+}
+
+bool scan_signed(const struct scan_value *value, int64_t *out)
+{
+    struct scan_value positive = *value;
+    bool minus = value->bytes > 0 && *value->at == '-';
+    if (minus) {
+        positive.at++;
+        positive.bytes--;
+    }
+    uint64_t n;
+    if (!scan_unsigned(&positive, &n) || n > (uint64_t)INT64_MAX) {
+        return false;
+    }
+    *out = minus ? -(int64_t)n : (int64_t)n;
+    return true;
+}
+
+bool scan_decimal(const struct scan_value *value, int decimals, int64_t *out)
+{
+    if (value->type != SCAN_NUMBER && value->type != SCAN_STRING) {
+        return false;
+    }
+    return scan_fixed(value->at, value->bytes, decimals, out);
+}
+
+bool scan_decimal_near(const struct scan_value *value, int decimals, int64_t *out)
+{
+    if (scan_decimal(value, decimals, out)) {
+        return true;
+    }
+    if (value->type != SCAN_NUMBER && value->type != SCAN_STRING) {
+        return false;
+    }
+    const char *point = memchr(value->at, '.', value->bytes);
+    if (point == NULL) {
+        return false;
+    }
+    for (const char *at = point + 1; at < value->at + value->bytes; at++) {
+        if ((unsigned)(*at - '0') > 9) {
+            return false; /* an exponent: no cutting there */
+        }
+    }
+    size_t keep = (size_t)(point - value->at) + (decimals > 0 ? (size_t)decimals + 1 : 0);
+    if (keep > value->bytes) {
+        return false;
+    }
+    return decimal_parse(value->at, keep, decimals, out) == DECIMAL_OK;
+}
+
+int64_t scan_time_ns(const struct scan_value *value)
+{
+    int64_t time;
+    if (!scan_signed(value, &time) || time <= 0) {
+        return 0;
+    }
+    if (time < 100000000000LL) {
+        return time * 1000000000LL;
+    }
+    if (time < 100000000000000LL) {
+        return time * 1000000LL;
+    }
+    return time < 100000000000000000LL ? time * 1000LL : time;
+}
