@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Runs poise against poise-sim on loopback and judges what came out.  Called by tools/demo."""
+import argparse
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from decimal import Decimal
+from fractions import Fraction
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.join(ROOT, "build", "release")
+POISE = os.path.join(BUILD, "tools", "poise", "poise")
+SIM = os.path.join(BUILD, "tools", "sim", "poise-sim")
+TAPES = os.path.join(ROOT, "tests", "data", "tape")
+
+# Enough must happen for the invariants to mean something.
+LEAST_FILLS, LEAST_PARTIAL, LEAST_HEDGES = 20, 3, 10
+STARTING = {"USDT": "100000", "BTC": "0.5"}
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if condition():
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"demo: {what} did not happen within {seconds} s")
+
+
+class Demo:
+    def __init__(self, options):
+        self.options = options
+        self.folder = os.path.join(ROOT, "build", "demo")
+        shutil.rmtree(self.folder, ignore_errors=True)
+        os.makedirs(self.folder)
+        self.shared = f"/dev/shm/poise-demo-{os.getpid()}"
+        shutil.rmtree(self.shared, ignore_errors=True)
+        os.makedirs(self.shared, mode=0o700)
+        self.port, self.control = free_port(), free_port()
+        self.key, self.secret = secrets.token_hex(32), secrets.token_hex(32)
+        self.report = os.path.join(self.folder, "sim-report.json")
+        self.sim = self.engine = self.table = None
+        self.faults = []
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def start_sim(self):
+        ready = self.path("sim-ready")
+        money = ",".join(f"{k}={v}" for k, v in STARTING.items())
+        command = [SIM, "--port", str(self.port), "--cert-dir", self.path("cert"), "--seed", str(self.options.seed),
+                   "--tape", "inverse=" + os.path.join(TAPES, "binance_inverse_btcusd_perp.jsonl.gz"),
+                   "--tape", "linear=" + os.path.join(TAPES, "binance_linear_btcusdt.jsonl.gz"),
+                   "--tape-start", "5", "--account", f"{self.key}:{self.secret}:{money}",
+                   "--latency-ms", "feed=1..5,order=1..5,ack=1..5,private=1..5",
+                   "--report", self.report, "--control", str(self.control), "--ready-file", ready]
+        self.sim = subprocess.Popen(command, stdout=open(self.path("sim.log"), "w"), stderr=subprocess.STDOUT)
+        wait_for("the simulator's start", lambda: os.path.exists(ready) or self.sim.poll() is not None, 20)
+        if self.sim.poll() is not None:
+            raise SystemExit("demo: the simulator did not start:\n" + open(self.path("sim.log")).read()[-2000:])
+
+    def engine_command(self):
+        key_file = self.path("key.toml")
+        with open(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f'api_key = "{self.key}"\napi_secret = "{self.secret}"\n')
+        settings = {
+            "engine.state_dir": self.path("state"),
+            "engine.shared_dir": self.shared,
+            "venue.binance.connect_to": f"127.0.0.1:{self.port}",
+            "venue.binance.ca_file": self.path("cert", "ca.pem"),
+            "account.coinm.key_file": key_file,
+            "account.usdm.key_file": key_file,
+        }
+        command = [POISE, "run", os.path.join(ROOT, "config", "demo.toml")]
+        for name, value in settings.items():
+            command += ["--set", f"{name}={value}"]
+        return command
+
+    def start_engine(self):
+        self.engine = subprocess.Popen(self.engine_command(), stdout=open(self.path("engine.out"), "a"),
+                                       stderr=open(self.path("engine.log"), "a"))
+        wait_for("the engine's counters page",
+                 lambda: os.path.exists(os.path.join(self.shared, "counters")) or self.engine.poll() is not None, 30)
+
+    def figures(self):
+        out = subprocess.run([POISE, "monitor", self.shared, "--once", "--json"], capture_output=True, text=True)
+        return json.loads(out.stdout) if out.returncode == 0 and out.stdout else {}
+
+    def sim_report(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.control}/report", timeout=5) as answer:
+            return json.load(answer)
+
+    def inject(self, spec):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.control}/fault", data=spec.encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            answer.read()
+        self.faults.append(spec)
+
+    def show_table(self):
+        if self.options.json and not sys.stderr.isatty():
+            return
+        every = "500" if sys.stderr.isatty() else "10000"
+        self.table = subprocess.Popen([POISE, "monitor", self.shared, "--every-ms", every], stdout=sys.stderr)
+
+    def trade(self):
+        begin = time.monotonic()
+        seconds = self.options.seconds
+        disconnect_at = seconds * 0.4
+        while self.options.forever or time.monotonic() - begin < seconds:
+            if self.engine.poll() is not None:
+                raise SystemExit("demo: the engine left by itself:\n" + open(self.path("engine.log")).read()[-3000:])
+            if self.sim.poll() is not None:
+                raise SystemExit("demo: the simulator left by itself:\n" + open(self.path("sim.log")).read()[-3000:])
+            if not self.faults and time.monotonic() - begin > disconnect_at:
+                self.inject("disconnect:stream=inverse-public")
+                self.inject("disconnect:stream=inverse-private")
+            time.sleep(0.2)
+        return time.monotonic() - begin
+
+    def stop(self):
+        if self.table:
+            self.table.terminate()
+            self.table.wait()
+        self.engine.send_signal(signal.SIGTERM)
+        try:
+            return self.engine.wait(timeout=45)
+        except subprocess.TimeoutExpired:
+            self.engine.kill()
+            return -9
+
+    def end(self):
+        for process in (self.table, self.engine, self.sim):
+            if process and process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(timeout=10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+        if not self.options.keep:
+            shutil.rmtree(self.shared, ignore_errors=True)
+
+
+def equity_usd(positions, balances, factor):
+    """Everything at the marks times factor, in USD, exactly: coin at the inverse mark, USDT as one USD."""
+    marks = {p["instrument"]: Fraction(p["mark"]) for p in positions if p.get("mark")}
+    coin_mark = next((m for name, m in marks.items() if "USD_" in name), None) or next(iter(marks.values()), Fraction(1))
+    total = Fraction(0)
+    for b in balances:
+        total += Fraction(b["wallet"]) * (coin_mark * factor if b["currency"] == "BTC" else 1)
+    for p in positions:
+        qty, mark = Fraction(p["qty"]), Fraction(p["mark"]) * factor
+        if qty == 0:
+            continue
+        if p["kind"] == "inverse":
+            # contracts x size at entry is a fixed amount of coin: its exact sum is reported beside the average
+            coin = Fraction(p["notional"]) - qty * Fraction(p["contract_size"]) / mark
+            total += coin * coin_mark * factor
+        else:
+            total += qty * mark - Fraction(p["notional"])
+    return total
+
+
+def delta_coin(positions, balances):
+    """Coin owned plus contract delta at entry (inverse: does not move with the mark), in BTC."""
+    total = sum((Fraction(b["wallet"]) for b in balances if b["currency"] == "BTC"), Fraction(0))
+    for p in positions:
+        total += Fraction(p["notional"]) if p["kind"] == "inverse" else Fraction(p["qty"])
+    return total
+
+
+def judge(demo, code, seconds, final, report, replay):
+    account = report["accounts"][0]
+    positions, balances = account["positions"], account["balances"]
+    instance = final["instances"][0]
+    hedge_mark = Fraction(next(p["mark"] for p in positions if p["kind"] == "linear"))
+    smallest = max(Fraction(1, 1000), Fraction(-(-(100 * 1000) // hedge_mark), 1000))
+    delta = delta_coin(positions, balances)
+    base = equity_usd(positions, balances, Fraction(1))
+    swing = max(abs(equity_usd(positions, balances, Fraction(1) + move) - base) for move in (Fraction(1, 10), Fraction(-1, 10)))
+    # A position's worth: the smallest order, moved by a tenth; a coin and a tether differ by the basis.
+    allowed = smallest * hedge_mark / 10 * Fraction(102, 100)
+
+    ours = {(p["instrument"]): Fraction(p["qty"]) for p in final["positions"]}
+    theirs = {p["instrument"]: Fraction(p["qty"]) for p in positions}
+    same_positions = all(ours.get(k, 0) == theirs.get(k, 0) for k in set(ours) | set(theirs))
+    our_cash = {b["currency"]: Fraction(b["total"]) for b in final["balances"]}
+    their_cash = {}
+    for b in balances:
+        their_cash[b["currency"]] = their_cash.get(b["currency"], 0) + Fraction(b["wallet"])
+    same_cash = all(our_cash.get(k) == v for k, v in their_cash.items() if k in our_cash) and bool(our_cash)
+
+    invariants = {
+        "engine_left_by_itself_cleanly": code == 0,
+        "delta_within_smallest_order": abs(delta) <= smallest,
+        "revaluation_within_tolerance": swing <= allowed,
+        "no_lost_or_doubled_fill": final["executions"] == account["executions"],
+        "nothing_rests": account["open_orders"] == 0,
+        "replay_identical": replay == 0,
+        "positions_equal": same_positions,
+        "balances_equal": same_cash,
+        "never_halted": not final["halted"],
+    }
+    activity = {
+        f"fills_at_least_{LEAST_FILLS}": instance["fills"] >= LEAST_FILLS,
+        "fills_on_both_sides": instance["buys"] > 0 and instance["sells"] > 0,
+        f"partial_fills_at_least_{LEAST_PARTIAL}": instance["partials"] >= LEAST_PARTIAL,
+        f"hedges_at_least_{LEAST_HEDGES}": instance["hedges"] >= LEAST_HEDGES,
+        "a_requote_a_second": instance["requotes"] >= seconds,
+        "disconnect_recovered": bool(demo.faults) and final["reconnects"] >= 1,
+    }
+    part = {k: v for k, v in instance["pnl"].items()}
+    return {
+        "ok": all(invariants.values()) and all(activity.values()),
+        "seconds": round(seconds, 1),
+        "fills": instance["fills"], "buys": instance["buys"], "sells": instance["sells"],
+        "partial_fills": instance["partials"], "hedges": instance["hedges"], "requotes": instance["requotes"],
+        "max_naked_ms": instance["max_naked_ns"] / 1e6,
+        "final_delta": str(Decimal(delta.numerator) / Decimal(delta.denominator)),
+        "smallest_hedge": str(Decimal(smallest.numerator) / Decimal(smallest.denominator)),
+        "revaluation_usd": float(swing), "revaluation_allowed_usd": float(allowed),
+        "pnl": part, "pnl_currency": final["report_currency"],
+        "conversion": "USDT/USD is fixed at 1: the demo has no market for it",
+        "tape_jumps": account.get("tape_jump_pnl", []),
+        "latency_us": final.get("latency_us", {}),
+        "latency_note": f"{os.cpu_count()} processors: engine, simulator and everything else share them, so latencies include sharing",
+        "market_impact": report.get("market_impact", "none modelled beyond liquidity that our orders consumed"),
+        "invariants": invariants, "activity": activity,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/demo")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--forever", action="store_true", help="until interrupted")
+    parser.add_argument("--json", action="store_true", help="the summary as one JSON object on standard output")
+    parser.add_argument("--keep", action="store_true", help="leave the shared directory")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+
+    demo = Demo(options)
+    try:
+        demo.start_sim()
+        demo.start_engine()
+        demo.show_table()
+        begin = time.monotonic()
+        try:
+            seconds = demo.trade()
+        except KeyboardInterrupt:
+            seconds = time.monotonic() - begin
+        code = demo.stop()
+        report = demo.sim_report()
+        final_path = demo.path("state", "final.json")
+        if not os.path.exists(final_path):
+            raise SystemExit("demo: the engine left no final.json:\n" + open(demo.path("engine.log")).read()[-3000:])
+        final = json.load(open(final_path))
+        replay = subprocess.run([POISE, "replay", demo.path("state", "journal")], capture_output=True, text=True)
+        with open(demo.path("replay.log"), "w") as file:
+            file.write(replay.stdout + replay.stderr)
+        summary = judge(demo, code, seconds, final, report, replay.returncode)
+    finally:
+        demo.end()
+
+    if options.json:
+        print(json.dumps(summary))
+    else:
+        for name, value in summary.items():
+            if isinstance(value, dict):
+                print(f"{name}:")
+                for key, inner in value.items():
+                    print(f"  {key:32} {inner}")
+            else:
+                print(f"{name:26} {value}")
+    bad = [k for d in ("invariants", "activity") for k, v in summary[d].items() if not v]
+    if bad:
+        say("demo: did not hold: " + ", ".join(bad))
+    return 0 if summary["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

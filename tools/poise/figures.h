@@ -1,0 +1,37 @@
+/* figures: the running engine as numbers, drawn from the journal's stream.
+ *
+ * Cold thread.  Every record the strategy consumed or emitted passes here once, in order; what people look
+ * at (`poise monitor`, metrics, the demo's summary) is counted from it and set on the counters page under
+ *
+ *   m.<instrument>.*   feed, bid, bid_qty, ask, ask_qty, mark, price_decimals, qty_decimals
+ *   a.<account>.*      state, rejects
+ *   i.<instance>.*     state, pull, fills, buys, sells, partials, hedges, requotes, quote_qty, hedge_qty,
+ *                      delta_e8, naked_ns, max_naked_ns, bid, bid_qty, ask, ask_qty, fair_centibp, pnl_*_e8
+ *   engine.*           run, halted, stopped, events, alarms, duplicates, unknowns, lost
+ *
+ * Values are integers in the unit the name ends with; prices and quantities in the instrument's units. */
+#ifndef POISE_TOOLS_POISE_FIGURES_H
+#define POISE_TOOLS_POISE_FIGURES_H
+
+#include "config/config.h"
+#include "ring/counters.h"
+#include "ring/kind.h"
+
+struct figures;
+
+/* figures_create registers everything; NULL without memory. */
+struct figures *figures_create(struct counters *counters, const struct config *config,
+                               const struct instrument_table *instruments, const struct account_table *accounts);
+void figures_destroy(struct figures *figures);
+
+/* figures_record counts one journaled record. */
+void figures_record(struct figures *figures, const struct slot *record);
+
+/* figures_stopped: the strategy said that nothing rests and nothing is naked. */
+bool figures_stopped(const struct figures *figures);
+bool figures_halted(const struct figures *figures);
+
+/* figures_counter_low: order ids run low since the last call. */
+bool figures_counter_low(struct figures *figures);
+
+#endif
