@@ -32,13 +32,13 @@ struct feed_options {
     const struct instrument_table *instruments;
     uint16_t wanted[FEED_CONNECTION_INSTRUMENTS];
     uint32_t wanted_count;
-    uint32_t depth_levels;     /* 1..BOOK_DEPTH_MAX */
-    uint32_t book_levels;      /* levels a side kept in the full book; 0 = 8192 */
-    uint64_t stale_ns;         /* no byte for this long on a connection: FEED_STALE */
+    uint32_t depth_levels; /* 1..BOOK_DEPTH_MAX */
+    uint32_t book_levels;  /* levels a side kept in the full book; 0 = 8192 */
+    uint64_t stale_ns;     /* no byte for this long on a connection: FEED_STALE */
     struct channel *out;
     struct net *net;
     struct counters *counters;
-    uint32_t writer;           /* counters writer number of this thread */
+    uint32_t writer; /* counters writer number of this thread */
     role_resolve resolve;
     void *resolve_context;
     uint64_t seed;
@@ -60,7 +60,16 @@ uint32_t feed_poll(struct feed *feed, uint64_t now_ns, int64_t wall_ns);
 /* feed_stop closes the connections. */
 void feed_stop(struct feed *feed, uint64_t now_ns);
 
-/* feed_live: every wanted instrument has a proved book. */
+/* feed_live: every wanted instrument has a proved book that is not stale. */
 bool feed_live(const struct feed *feed);
+
+/* feed_state_of: what was last published of one instrument; FEED_DOWN when it is not wanted here. */
+enum feed_state feed_state_of(const struct feed *feed, uint16_t instrument);
+
+/* feed_connection_count: how many connections the feed made in its net, the snapshot one included; a net
+ * needs places for FEED_CONNECTIONS_MAX. */
+#define FEED_STREAMS_MAX     8
+#define FEED_CONNECTIONS_MAX (FEED_STREAMS_MAX + 1)
+uint32_t feed_connection_count(const struct feed *feed);
 
 #endif
