@@ -215,17 +215,14 @@ uint32_t strategy_role_poll(struct strategy_role *role, uint64_t now_ns, int64_t
     if (POISE_UNLIKELY(role->held < role->outbox->used) && !pass_on(role)) {
         return 0;
     }
-    if (POISE_LIKELY(role->restored)) {
-        for (uint32_t i = 0; i < topology->gateway_count; i++) {
-            if (!drain(role, &topology->report[i], REPORTS_PER_TURN, &done)) {
-                return done;
-            }
+    /* The turn that completes the restore ends there: what gateways reported meanwhile comes before feeds. */
+    bool restored = role->restored;
+    for (uint32_t i = 0; restored && i < topology->gateway_count; i++) {
+        if (!drain(role, &topology->report[i], REPORTS_PER_TURN, &done)) {
+            return done;
         }
     }
-    if (!drain(role, &topology->control, CONTROL_PER_TURN, &done)) {
-        return done;
-    }
-    if (POISE_UNLIKELY(!role->restored)) {
+    if (!drain(role, &topology->control, CONTROL_PER_TURN, &done) || !restored) {
         return done;
     }
     if (poll_cells(role, now_ns, &done) && poll_feeds(role, now_ns, &done)) {

@@ -62,14 +62,15 @@ bool engine_keys(struct engine *engine)
         struct config_key key;
         char error[256];
         if (!config_key_load(account->key_file, &key, error, sizeof error)) {
-            return fail(engine, "%s:%d: account %s: %s", engine->config.path, account->line, account->row.name, error);
+            return fail(engine, "%s:%d: account %s: %s", engine->config.path, account->line,
+                        account->row.name, error);
         }
         bool made = key_make(&engine->key[i], &key);
         account->row.key_hash = key_hash(key.api_key);
         explicit_bzero(&key, sizeof key);
         if (!made) {
-            return fail(engine, "%s:%d: account %s: the key in %s is not one this venue takes", engine->config.path,
-                        account->line, account->row.name, account->key_file);
+            return fail(engine, "%s:%d: account %s: the key in %s is not one this venue takes",
+                        engine->config.path, account->line, account->row.name, account->key_file);
         }
     }
     return true;
@@ -126,7 +127,8 @@ static bool resolve_product(struct engine *engine, uint8_t venue_id, uint8_t pro
         struct engine_host *row = &engine->host[engine->host_count];
         bool known = false;
         for (uint32_t k = 0; k < engine->host_count; k++) {
-            known = known || (engine->host[k].venue == venue_id && strcmp(engine->host[k].host, host[i]) == 0);
+            known =
+                known || (engine->host[k].venue == venue_id && strcmp(engine->host[k].host, host[i]) == 0);
         }
         if (known) {
             continue;
@@ -135,8 +137,9 @@ static bool resolve_product(struct engine *engine, uint8_t venue_id, uint8_t pro
         memset(row, 0, sizeof *row);
         row->venue = venue_id;
         snprintf(row->host, sizeof row->host, "%s", host[i]);
-        bool ok = config != NULL && config->connect_to[0] != 0 ? host_add_fixed(engine, row, config->connect_to)
-                                                               : host_resolve(engine, row);
+        bool ok = config != NULL && config->connect_to[0] != 0
+                      ? host_add_fixed(engine, row, config->connect_to)
+                      : host_resolve(engine, row);
         if (!ok) {
             return false;
         }
@@ -234,7 +237,8 @@ static void loop_name(struct engine *engine, struct loop *loop)
     if (roles == 1) {
         snprintf(loop->name, sizeof loop->name, "hot.%s", role_names[last]);
     } else {
-        snprintf(loop->name, sizeof loop->name, roles == ROLE_COLD ? "hot" : "hot.%d", (int)(loop - engine->loop));
+        snprintf(loop->name, sizeof loop->name, roles == ROLE_COLD ? "hot" : "hot.%d",
+                 (int)(loop - engine->loop));
     }
     char name[48];
     uint32_t writer = loop_writer(engine, loop);
@@ -290,7 +294,9 @@ static bool make_net(struct engine *engine, struct loop *loop, uint64_t seed)
     }
     const char *backend = engine->config.io_backend;
     struct net_options options = {
-        .io.backend = strcmp(backend, "uring") == 0 ? IO_URING : strcmp(backend, "spin") == 0 ? IO_SPIN : IO_AUTO,
+        .io.backend = strcmp(backend, "uring") == 0  ? IO_URING
+                      : strcmp(backend, "spin") == 0 ? IO_SPIN
+                                                     : IO_AUTO,
         .conns_max = 64,
         .ca_path = ca_file(engine),
         .seed = seed,
@@ -414,11 +420,13 @@ bool engine_prepare(struct engine *engine, struct spsc *journal)
     const struct config *config = &engine->config;
     uint32_t feed_count = plan_feeds(engine, plan);
     uint32_t gateway_count = engine->accounts.count;
-    struct core_map map = { .core = { config->core_feed, config->core_strategy, config->core_gateway, INT32_MIN } };
+    struct core_map map = { .core = { config->core_feed, config->core_strategy, config->core_gateway,
+                                      INT32_MIN } };
     engine->topology.map = map;
 
-    size_t bytes = topology_bytes(&map, feed_count, gateway_count) + strategy_bytes() + sizeof(struct outbox) +
-                   feed_count * (size_t)FEED_BYTES + engine->instruments.count * (size_t)FEED_BYTES_PER_INSTRUMENT +
+    size_t bytes = topology_bytes(&map, feed_count, gateway_count) + strategy_bytes() +
+                   sizeof(struct outbox) + feed_count * (size_t)FEED_BYTES +
+                   engine->instruments.count * (size_t)FEED_BYTES_PER_INSTRUMENT +
                    gateway_count * (size_t)GATEWAY_BYTES + ENGINE_LOOPS * (size_t)NET_BYTES;
     if (!arena_create(&engine->arena, bytes, -1, true)) {
         return fail(engine, "no %zu MiB of memory for the hot side: %s", bytes >> 20, strerror(errno));

@@ -19,7 +19,8 @@ struct market_figures {
 };
 
 struct instance_figures {
-    counter *state, *pull, *fills, *buys, *sells, *partials, *hedges, *hedge_fills, *requotes, *quote_qty, *hedge_qty;
+    counter *state, *pull, *fills, *buys, *sells, *partials, *hedges, *hedge_fills, *requotes, *quote_qty,
+        *hedge_qty;
     counter *delta_e8, *naked_ns, *max_naked_ns, *bid, *bid_qty, *ask, *ask_qty, *fair_centibp;
     counter *pnl_e8[PNL_PART_COUNT];
 };
@@ -59,8 +60,8 @@ static void add_market(struct counters *counters, struct market_figures *m, cons
     counter_set(add(counters, "m", row->name, "qty_decimals", COUNTER_GAUGE), row->qty_decimals);
 }
 
-static void add_instance(struct counters *counters, struct instance_figures *f, const struct quote_params *params,
-                         const struct instrument_table *instruments)
+static void add_instance(struct counters *counters, struct instance_figures *f,
+                         const struct quote_params *params, const struct instrument_table *instruments)
 {
     const char *name = params->name;
     f->state = add(counters, "i", name, "state", COUNTER_GAUGE);
@@ -95,7 +96,8 @@ static void add_instance(struct counters *counters, struct instance_figures *f, 
 }
 
 struct figures *figures_create(struct counters *counters, const struct config *config,
-                               const struct instrument_table *instruments, const struct account_table *accounts)
+                               const struct instrument_table *instruments,
+                               const struct account_table *accounts)
 {
     struct figures *f = calloc(1, sizeof *f);
     if (f == NULL) {

@@ -21,7 +21,8 @@ struct figures;
 
 /* figures_create registers everything; NULL without memory. */
 struct figures *figures_create(struct counters *counters, const struct config *config,
-                               const struct instrument_table *instruments, const struct account_table *accounts);
+                               const struct instrument_table *instruments,
+                               const struct account_table *accounts);
 void figures_destroy(struct figures *figures);
 
 /* figures_record counts one journaled record. */

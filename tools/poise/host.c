@@ -88,8 +88,8 @@ static void find_memlock(struct finding *f)
     if (limit.rlim_cur == RLIM_INFINITY) {
         snprintf(f->fact, sizeof f->fact, "unlimited, 64 MiB %s", locks ? "can be locked" : "refused");
     } else {
-        snprintf(f->fact, sizeof f->fact, "limit %llu KiB, 64 MiB %s", (unsigned long long)limit.rlim_cur / 1024,
-                 locks ? "can be locked" : "refused");
+        snprintf(f->fact, sizeof f->fact, "limit %llu KiB, 64 MiB %s",
+                 (unsigned long long)limit.rlim_cur / 1024, locks ? "can be locked" : "refused");
     }
 }
 
@@ -99,8 +99,8 @@ static void find_clock_sync(struct finding *f)
     int state = adjtimex(&timex);
     bool synced = state >= 0 && (timex.status & STA_UNSYNC) == 0;
     f->verdict = synced ? FIT : UNFIT;
-    snprintf(f->fact, sizeof f->fact, "%s, estimated error %ld us", synced ? "synchronised" : "not synchronised",
-             timex.esterror);
+    snprintf(f->fact, sizeof f->fact, "%s, estimated error %ld us",
+             synced ? "synchronised" : "not synchronised", timex.esterror);
 }
 
 static void find_counter(struct finding *f)
@@ -157,27 +157,32 @@ int host_main(int argc, char **argv)
             json = true;
         } else {
             bool help = strcmp(argv[i], "--help") == 0;
-            fprintf(help ? stdout : stderr, "usage: poise host [--json]\n"
-                                            "Tells whether this server is fit to trade on; exits 3 when something is unfit.\n"
-                                            "example: poise host\n");
+            fprintf(help ? stdout : stderr,
+                    "usage: poise host [--json]\n"
+                    "Tells whether this server is fit to trade on; exits 3 when something is unfit.\n"
+                    "example: poise host\n");
             return help ? EXIT_DONE : EXIT_USAGE;
         }
     }
     struct finding findings[] = {
         { .what = "processors", .remedy = "two are enough to run, four isolated ones to be fast" },
-        { .what = "isolated processors", .remedy = "boot with isolcpus=, nohz_full= and rcu_nocbs= for the hot roles" },
+        { .what = "isolated processors",
+          .remedy = "boot with isolcpus=, nohz_full= and rcu_nocbs= for the hot roles" },
         { .what = "governor", .remedy = "cpupower frequency-set -g performance" },
         { .what = "huge pages", .remedy = "sysctl vm.nr_hugepages=64" },
-        { .what = "locked memory", .remedy = "ulimit -l unlimited, or LimitMEMLOCK=infinity in the service file" },
-        { .what = "clock synchronisation", .remedy = "run chrony or ptp4l: venues refuse stamps that are off by a second" },
+        { .what = "locked memory",
+          .remedy = "ulimit -l unlimited, or LimitMEMLOCK=infinity in the service file" },
+        { .what = "clock synchronisation",
+          .remedy = "run chrony or ptp4l: venues refuse stamps that are off by a second" },
         { .what = "processor counter", .remedy = "boot with tsc=reliable where the counter is invariant" },
         { .what = "io_uring", .remedy = "sysctl kernel.io_uring_disabled=0; without it poise spins on recv" },
         { .what = "interrupts", .remedy = "write the housekeeping mask to /proc/irq/*/smp_affinity" },
         { .what = "shared memory", .remedy = "mount tmpfs on /dev/shm: the journal ring lives there" },
     };
-    void (*const ask[])(struct finding *) = { find_processors, find_isolated, find_governor,   find_huge_pages,
-                                              find_memlock,    find_clock_sync, find_counter,  find_uring,
-                                              find_interrupts, find_shared_memory };
+    void (*const ask[])(struct finding *) = { find_processors,   find_isolated, find_governor,
+                                              find_huge_pages,   find_memlock,  find_clock_sync,
+                                              find_counter,      find_uring,    find_interrupts,
+                                              find_shared_memory };
     bool unfit = false;
     for (size_t i = 0; i < POISE_COUNT_OF(findings); i++) {
         struct finding *f = &findings[i];

@@ -28,12 +28,15 @@ static const struct command commands[] = {
 
 static void usage(FILE *out)
 {
-    fprintf(out, "poise: delta-neutral trading engine\n\nusage: poise COMMAND [ARGUMENTS]; poise COMMAND --help tells more\n\n");
+    fprintf(out, "poise: delta-neutral trading engine\n\nusage: poise COMMAND [ARGUMENTS]; poise COMMAND "
+                 "--help tells more\n\n");
     for (size_t i = 0; i < POISE_COUNT_OF(commands); i++) {
         fprintf(out, "  %-8s %-56s e.g. %s\n", commands[i].name, commands[i].what, commands[i].example);
     }
-    fprintf(out, "\nexit codes: 0 done, 1 the answer is no, 2 bad arguments or configuration, 3 unfit host or missing "
-                 "service, 4 recovery refused\n");
+    fprintf(
+        out,
+        "\nexit codes: 0 done, 1 the answer is no, 2 bad arguments or configuration, 3 unfit host or missing "
+        "service, 4 recovery refused\n");
 }
 
 int main(int argc, char **argv)

@@ -53,8 +53,8 @@ static uint32_t subjects(const struct counters *page, const char *start, const c
     for (uint32_t i = 0; i < counters_count(page) && found < max; i++) {
         const char *name = counters_name(page, i);
         size_t bytes = strlen(name);
-        if (strncmp(name, start, strlen(start)) == 0 && bytes > tail + 1 && strcmp(name + bytes - tail, what) == 0 &&
-            name[bytes - tail - 1] == '.') {
+        if (strncmp(name, start, strlen(start)) == 0 && bytes > tail + 1 &&
+            strcmp(name + bytes - tail, what) == 0 && name[bytes - tail - 1] == '.') {
             snprintf(out[found++], COUNTER_NAME_BYTES, "%.*s", (int)(bytes - tail - 1), name);
         }
     }
@@ -67,15 +67,18 @@ static void show_markets(const struct counters *page, FILE *out)
 {
     static char name[SUBJECTS][COUNTER_NAME_BYTES];
     uint32_t count = subjects(page, "m.", "feed", name, SUBJECTS);
-    fprintf(out, "%-34s %-8s %14s %14s %14s %14s\n", "instrument", "feed", "bid qty", "bid", "ask", "ask qty");
+    fprintf(out, "%-34s %-8s %14s %14s %14s %14s\n", "instrument", "feed", "bid qty", "bid", "ask",
+            "ask qty");
     for (uint32_t i = 0; i < count; i++) {
         int price = (int)figure(page, name[i], "price_decimals");
         int qty = (int)figure(page, name[i], "qty_decimals");
         char text[4][DECIMAL_TEXT_BYTES];
         fprintf(out, "%-34s %-8s %14s %14s %14s %14s\n", name[i] + 2,
                 name_of(feed_state_names, POISE_COUNT_OF(feed_state_names), figure(page, name[i], "feed")),
-                amount(text[0], figure(page, name[i], "bid_qty"), qty), amount(text[1], figure(page, name[i], "bid"), price),
-                amount(text[2], figure(page, name[i], "ask"), price), amount(text[3], figure(page, name[i], "ask_qty"), qty));
+                amount(text[0], figure(page, name[i], "bid_qty"), qty),
+                amount(text[1], figure(page, name[i], "bid"), price),
+                amount(text[2], figure(page, name[i], "ask"), price),
+                amount(text[3], figure(page, name[i], "ask_qty"), qty));
     }
 }
 
@@ -83,7 +86,8 @@ static void show_instances(const struct counters *page, FILE *out)
 {
     static char name[SUBJECTS][COUNTER_NAME_BYTES];
     uint32_t count = subjects(page, "i.", "state", name, SUBJECTS);
-    static const char *const part[] = { "trading", "basis", "funding", "fee", "slippage", "residual", "rounding" };
+    static const char *const part[] = { "trading",  "basis",    "funding", "fee",
+                                        "slippage", "residual", "rounding" };
     for (uint32_t i = 0; i < count; i++) {
         int price = (int)figure(page, name[i], "price_decimals");
         int quote = (int)figure(page, name[i], "quote_decimals");
@@ -92,15 +96,18 @@ static void show_instances(const struct counters *page, FILE *out)
         fprintf(out, "\n%s  fills %lld  hedges %lld  requotes %lld  pulled for %lld\n", name[i] + 2,
                 (long long)figure(page, name[i], "fills"), (long long)figure(page, name[i], "hedges"),
                 (long long)figure(page, name[i], "requotes"), (long long)figure(page, name[i], "pull"));
-        fprintf(out, "  our quotes  %s x %s | %s x %s\n", amount(text[0], figure(page, name[i], "bid_qty"), quote),
-                amount(text[1], figure(page, name[i], "bid"), price), amount(text[2], figure(page, name[i], "ask"), price),
+        fprintf(out, "  our quotes  %s x %s | %s x %s\n",
+                amount(text[0], figure(page, name[i], "bid_qty"), quote),
+                amount(text[1], figure(page, name[i], "bid"), price),
+                amount(text[2], figure(page, name[i], "ask"), price),
                 amount(text[3], figure(page, name[i], "ask_qty"), quote));
         fprintf(out, "  position    quoted %s  hedge %s  delta %s coin\n",
                 amount(text[0], figure(page, name[i], "quote_qty"), quote),
                 amount(text[1], figure(page, name[i], "hedge_qty"), hedge),
                 amount(text[2], figure(page, name[i], "delta_e8"), 8));
         fprintf(out, "  naked       now %.3f ms  most %.3f ms   fair offset %.2f bp\n",
-                (double)figure(page, name[i], "naked_ns") / 1e6, (double)figure(page, name[i], "max_naked_ns") / 1e6,
+                (double)figure(page, name[i], "naked_ns") / 1e6,
+                (double)figure(page, name[i], "max_naked_ns") / 1e6,
                 (double)figure(page, name[i], "fair_centibp") / 100);
         fprintf(out, "  P&L");
         int64_t total = 0;
@@ -127,7 +134,8 @@ static void show_roles(const struct counters *page, FILE *out)
         int64_t busy = figure(page, name[i], "busy_ns");
         double share = last_ns == 0 ? 0 : 100.0 * (double)(busy - last_busy[i]) / (double)(now_ns - last_ns);
         last_busy[i] = busy;
-        fprintf(out, "%-12s busy %5.1f %%  turns %lld\n", name[i], share, (long long)figure(page, name[i], "turns"));
+        fprintf(out, "%-12s busy %5.1f %%  turns %lld\n", name[i], share,
+                (long long)figure(page, name[i], "turns"));
     }
     last_ns = now_ns;
     fprintf(out, "journal ring free %lld slots, disk behind %lld slots\n",
@@ -136,7 +144,8 @@ static void show_roles(const struct counters *page, FILE *out)
     count = subjects(page, "a.", "state", name, SUBJECTS);
     for (uint32_t i = 0; i < count; i++) {
         fprintf(out, "account %-20s %s\n", name[i] + 2,
-                name_of(gateway_state_names, POISE_COUNT_OF(gateway_state_names), figure(page, name[i], "state")));
+                name_of(gateway_state_names, POISE_COUNT_OF(gateway_state_names),
+                        figure(page, name[i], "state")));
     }
     for (uint32_t i = 0; i < counters_histogram_count(page); i++) {
         const struct histogram *h = counters_histogram(page, i);
@@ -155,8 +164,8 @@ static void show_json(const struct counters *page, FILE *out)
     }
     for (uint32_t i = 0; i < counters_histogram_count(page); i++) {
         const struct histogram *h = counters_histogram(page, i);
-        fprintf(out, ",\"%s.n\":%llu,\"%s.p50\":%llu,\"%s.p99\":%llu", h->name, (unsigned long long)h->count, h->name,
-                (unsigned long long)histogram_quantile(h, 500000), h->name,
+        fprintf(out, ",\"%s.n\":%llu,\"%s.p50\":%llu,\"%s.p99\":%llu", h->name, (unsigned long long)h->count,
+                h->name, (unsigned long long)histogram_quantile(h, 500000), h->name,
                 (unsigned long long)histogram_quantile(h, 990000));
     }
     fprintf(out, "}\n");
