@@ -1,0 +1,521 @@
+#include "hot/net/io.h"
+#include "tests/hot/net/wire.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { PATIENCE = 2000000 };
+
+/* What the sink saw of one socket. */
+struct seen {
+    int connected, closed, failed, error;
+    uint8_t bytes[1 << 20];
+    size_t len;
+    size_t longest;
+    bool close_at_bytes;
+};
+
+struct bench {
+    struct io *io;
+    struct seen *of;
+};
+
+static void sink(void *ctx, uint32_t socket, enum io_event event, const uint8_t *bytes, size_t len)
+{
+    struct bench *b = ctx;
+    struct seen *s = &b->of[socket];
+
+    switch (event) {
+    case IO_CONNECTED:
+        s->connected++;
+        break;
+    case IO_BYTES:
+        cr_assert_leq(s->len + len, sizeof s->bytes);
+        memcpy(s->bytes + s->len, bytes, len);
+        s->len += len;
+        s->longest = len > s->longest ? len : s->longest;
+        if (s->close_at_bytes) {
+            io_close(b->io, socket);
+        }
+        break;
+    case IO_CLOSED:
+        s->closed++;
+        break;
+    case IO_FAILED:
+        s->failed++;
+        s->error = (int)len;
+        break;
+    }
+}
+
+static struct bench bench_of(enum io_backend backend, struct io_options o)
+{
+    struct bench b = { 0 };
+
+    o.backend = backend;
+    cr_assert_eq(io_create(&b.io, &o), IO_OK);
+    cr_assert_str_eq(io_backend_name(b.io), backend == IO_URING ? "uring" : "spin");
+    b.of = calloc(o.sockets_max != 0 ? o.sockets_max : 16, sizeof *b.of);
+    return b;
+}
+
+#define POLL_UNTIL(b, condition)                                                                             \
+    for (int tries_ = 0; !(condition); tries_++) {                                                           \
+        io_poll((b)->io, sink, (b));                                                                         \
+        cr_assert(tries_ < PATIENCE, "never: %s", #condition);                                               \
+    }
+
+/* dial makes a connection and answers the venue's end. */
+static int dial(struct bench *b, int listener, uint16_t port, uint32_t *socket)
+{
+    int32_t index = io_connect(b->io, "127.0.0.1", port);
+    int fd = -1;
+
+    cr_assert_geq(index, 0);
+    *socket = (uint32_t)index;
+    memset(&b->of[index], 0, sizeof b->of[index]);
+    POLL_UNTIL(b, b->of[index].connected == 1 && (fd >= 0 || (fd = wire_accept(listener)) >= 0));
+    return fd;
+}
+
+static enum io_backend backends[] = { IO_URING, IO_SPIN };
+
+#define FOR_BOTH(name)                                                                                       \
+    static void name(enum io_backend backend);                                                               \
+    ParameterizedTestParameters(io, name)                                                                    \
+    {                                                                                                        \
+        return cr_make_param_array(enum io_backend, backends, 2);                                            \
+    }                                                                                                        \
+    ParameterizedTest(enum io_backend *backend, io, name)                                                    \
+    {                                                                                                        \
+        name(*backend);                                                                                      \
+    }                                                                                                        \
+    static void name(enum io_backend backend)
+
+FOR_BOTH(bytes_go_both_ways)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    int fd = dial(&b, listener, port, &s);
+    char got[16];
+
+    cr_assert_eq(io_send(b.io, s, (const uint8_t *)"hello", 5), IO_OK);
+    POLL_UNTIL(&b, recv(fd, got, sizeof got, 0) == 5);
+    for (int i = 0; i < 1000; i++) {
+        b.of[s].len = 0;
+        wire_send(fd, &i, sizeof i);
+        POLL_UNTIL(&b, b.of[s].len == sizeof i);
+        cr_assert(memcmp(b.of[s].bytes, &i, sizeof i) == 0);
+    }
+    io_destroy(b.io);
+}
+
+FOR_BOTH(a_long_stream_arrives_whole_and_in_order)
+{
+    struct bench b = bench_of(backend, (struct io_options){ .recv_buffers = 8, .recv_buffer_bytes = 2048 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    int fd = dial(&b, listener, port, &s);
+    static uint8_t bytes[900000];
+    size_t sent = 0;
+
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (uint8_t)(i * 2654435761u >> 13);
+    }
+    for (int tries = 0; b.of[s].len < sizeof bytes; tries++) {
+        ssize_t n = send(fd, bytes + sent, sizeof bytes - sent, MSG_NOSIGNAL);
+
+        sent += n > 0 ? (size_t)n : 0;
+        cr_assert_leq(io_poll(b.io, sink, &b), 16);
+        cr_assert(tries < PATIENCE);
+    }
+    cr_assert(memcmp(b.of[s].bytes, bytes, sizeof bytes) == 0);
+    cr_assert_leq(b.of[s].longest, 2048);
+    cr_assert_eq(io_counters(b.io)->bytes_in, sizeof bytes);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(what_the_kernel_does_not_take_is_kept_and_sent_in_order)
+{
+    enum { PIECE = 10007, PIECES = 400 };
+    struct bench b = bench_of(backend, (struct io_options){ .send_buffer_bytes = 8 << 20 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    int fd = dial(&b, listener, port, &s);
+    static uint8_t piece[PIECE], got[1 << 16];
+    size_t seen = 0;
+
+    /* The peer does not read: the kernel's buffers fill, the rest waits here. */
+    for (int i = 0; i < PIECES; i++) {
+        for (size_t k = 0; k < PIECE; k++) {
+            piece[k] = (uint8_t)((size_t)i * PIECE + k);
+        }
+        cr_assert_eq(io_send(b.io, s, piece, PIECE), IO_OK, "piece %d", i);
+        io_poll(b.io, sink, &b);
+    }
+    cr_assert_gt(io_pending(b.io, s), 0);
+    cr_assert_gt(io_counters(b.io)->short_writes, 0);
+    for (int tries = 0; seen < (size_t)PIECE * PIECES; tries++) {
+        ssize_t n = recv(fd, got, sizeof got, 0);
+
+        for (ssize_t k = 0; k < n; k++) {
+            if (got[k] != (uint8_t)(seen + (size_t)k)) {
+                cr_assert_fail("byte %zu", seen + (size_t)k);
+            }
+        }
+        seen += n > 0 ? (size_t)n : 0;
+        io_poll(b.io, sink, &b);
+        cr_assert(tries < PATIENCE);
+    }
+    POLL_UNTIL(&b, io_pending(b.io, s) == 0);
+    cr_assert_eq(io_counters(b.io)->bytes_out, (uint64_t)PIECE * PIECES);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(a_full_send_buffer_is_an_answer_and_not_a_half_sent_message)
+{
+    struct bench b = bench_of(backend, (struct io_options){ .send_buffer_bytes = 65536 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    int fd = dial(&b, listener, port, &s);
+    static uint8_t piece[32768], got[1 << 16];
+    size_t accepted = 0, seen = 0;
+    enum io_answer answer = IO_OK;
+
+    cr_assert_eq(io_send(b.io, s, piece, 65537), IO_FULL);
+    for (int i = 0; i < 10000 && answer == IO_OK; i++) {
+        answer = io_send(b.io, s, piece, sizeof piece);
+        accepted += answer == IO_OK ? sizeof piece : 0;
+    }
+    cr_assert_eq(answer, IO_FULL);
+    for (int tries = 0; seen < accepted; tries++) {
+        ssize_t n = recv(fd, got, sizeof got, 0);
+
+        seen += n > 0 ? (size_t)n : 0;
+        io_poll(b.io, sink, &b);
+        cr_assert(tries < PATIENCE);
+    }
+    POLL_UNTIL(&b, io_pending(b.io, s) == 0);
+    cr_assert_lt(recv(fd, got, sizeof got, 0), 0);
+    cr_assert_eq(io_send(b.io, s, piece, 10), IO_OK);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(queued_bytes_leave_together_at_the_flush)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s[3];
+    int fd[3];
+    char got[64];
+
+    for (int i = 0; i < 3; i++) {
+        fd[i] = dial(&b, listener, port, &s[i]);
+    }
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 3; i++) {
+            cr_assert_eq(io_queue(b.io, s[i], (const uint8_t *)"one,", 4), IO_OK);
+            cr_assert_eq(io_queue(b.io, s[i], (const uint8_t *)"two", 3), IO_OK);
+            cr_assert_lt(recv(fd[i], got, sizeof got, 0), 0);
+        }
+        io_flush(b.io);
+        for (int i = 0; i < 3; i++) {
+            cr_assert_eq(recv(fd[i], got, sizeof got, 0), 7);
+            cr_assert(memcmp(got, "one,two", 7) == 0);
+        }
+        io_poll(b.io, sink, &b);
+    }
+    cr_assert_eq(io_queue(b.io, s[0], (const uint8_t *)"x", 1), IO_OK);
+    POLL_UNTIL(&b, recv(fd[0], got, sizeof got, 0) == 1);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(a_refused_connection_fails)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    uint16_t port;
+    int32_t s;
+
+    close(wire_listen(&port));
+    s = io_connect(b.io, "127.0.0.1", port);
+    cr_assert_geq(s, 0);
+    cr_assert_eq(io_send(b.io, (uint32_t)s, (const uint8_t *)"x", 1), IO_NOT_CONNECTED);
+    POLL_UNTIL(&b, b.of[s].failed == 1);
+    cr_assert_eq(b.of[s].error, ECONNREFUSED);
+    io_close(b.io, (uint32_t)s);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(only_numeric_addresses_are_taken)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+
+    cr_assert_eq(io_connect(b.io, "localhost", 1), IO_BAD_ADDRESS);
+    cr_assert_eq(io_connect(b.io, "127.0.0.1", 0), IO_BAD_ADDRESS);
+    cr_assert_eq(io_connect(b.io, "", 1), IO_BAD_ADDRESS);
+    cr_assert_eq(io_connect(b.io, "127.0.0.1:80", 1), IO_BAD_ADDRESS);
+    cr_assert_geq(io_connect(b.io, "::1", 9), 0);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(the_peers_end_is_told_once_after_its_last_bytes)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    int fd = dial(&b, listener, port, &s);
+
+    wire_send(fd, "bye", 3);
+    close(fd);
+    POLL_UNTIL(&b, b.of[s].closed + b.of[s].failed == 1);
+    cr_assert_eq(b.of[s].len, 3);
+    cr_assert_eq(b.of[s].closed, 1);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(io_poll(b.io, sink, &b), 0);
+    }
+    cr_assert_eq(b.of[s].closed, 1);
+    io_close(b.io, s);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(writing_to_a_reset_connection_fails_without_a_signal)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    int fd = dial(&b, listener, port, &s);
+    struct linger reset = { 1, 0 };
+
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+    for (int i = 0; i < 3; i++) {
+        (void)io_send(b.io, s, (const uint8_t *)"x", 1);
+    }
+    POLL_UNTIL(&b, b.of[s].failed == 1);
+    cr_assert_eq(io_send(b.io, s, (const uint8_t *)"x", 1), IO_NOT_CONNECTED);
+    for (int i = 0; i < 100; i++) {
+        io_poll(b.io, sink, &b);
+    }
+    cr_assert_eq(b.of[s].failed + b.of[s].closed, 1);
+    io_close(b.io, s);
+    io_destroy(b.io);
+}
+
+FOR_BOTH(an_index_is_reused_and_tells_nothing_of_its_past)
+{
+    struct bench b = bench_of(backend, (struct io_options){ .sockets_max = 2 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+
+    for (int i = 0; i < 300; i++) {
+        int fd = dial(&b, listener, port, &s);
+
+        /* Bytes on their way when the socket is closed must not reach its successor. */
+        wire_send(fd, "old bytes", 9);
+        if (i % 2 == 0) {
+            io_poll(b.io, sink, &b);
+        }
+        io_close(b.io, s);
+
+        int next = dial(&b, listener, port, &s);
+
+        wire_send(next, "new", 3);
+        POLL_UNTIL(&b, b.of[s].len >= 3);
+        cr_assert_eq(b.of[s].len, 3, "%zu", b.of[s].len);
+        cr_assert(memcmp(b.of[s].bytes, "new", 3) == 0);
+        io_close(b.io, s);
+        close(fd);
+        close(next);
+    }
+    io_destroy(b.io);
+}
+
+FOR_BOTH(a_socket_may_be_closed_by_its_own_bytes)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+
+    for (int i = 0; i < 50; i++) {
+        int fd = dial(&b, listener, port, &s);
+        char byte;
+
+        b.of[s].close_at_bytes = true;
+        wire_send(fd, "x", 1);
+        POLL_UNTIL(&b, recv(fd, &byte, 1, 0) == 0);
+        close(fd);
+    }
+    io_destroy(b.io);
+}
+
+FOR_BOTH(many_sockets_share_one_loop)
+{
+    enum { MANY = 40 };
+    struct bench b = bench_of(backend, (struct io_options){ .sockets_max = MANY, .recv_buffers = 8 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s[MANY];
+    int fd[MANY];
+
+    for (int i = 0; i < MANY; i++) {
+        fd[i] = dial(&b, listener, port, &s[i]);
+    }
+    cr_assert_eq(io_connect(b.io, "127.0.0.1", port), IO_NO_SOCKET);
+    for (int round = 0; round < 50; round++) {
+        for (int i = 0; i < MANY; i++) {
+            wire_send(fd[i], &i, sizeof i);
+        }
+        for (int i = 0; i < MANY; i++) {
+            POLL_UNTIL(&b, b.of[s[i]].len == (size_t)(round + 1) * sizeof i);
+            cr_assert(memcmp(b.of[s[i]].bytes + (size_t)round * sizeof i, &i, sizeof i) == 0);
+        }
+    }
+    io_destroy(b.io);
+}
+
+FOR_BOTH(one_poll_delivers_no_more_than_it_was_told)
+{
+    struct bench b = bench_of(backend, (struct io_options){ .sockets_max = 8, .events_per_poll = 3 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s[8];
+    int fd[8];
+    uint32_t total = 0;
+
+    for (int i = 0; i < 8; i++) {
+        fd[i] = dial(&b, listener, port, &s[i]);
+    }
+    for (int i = 0; i < 8; i++) {
+        wire_send(fd[i], "x", 1);
+    }
+    for (int tries = 0; total < 8; tries++) {
+        uint32_t n = io_poll(b.io, sink, &b);
+
+        cr_assert_leq(n, 3);
+        total += n;
+        cr_assert(tries < PATIENCE);
+    }
+    io_destroy(b.io);
+}
+
+FOR_BOTH(both_ends_of_a_pair_may_be_adopted)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    int pair[2];
+
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    int32_t a = io_adopt(b.io, pair[0]);
+    int32_t z = io_adopt(b.io, pair[1]);
+    cr_assert_eq(io_send(b.io, (uint32_t)a, (const uint8_t *)"through", 7), IO_OK);
+    POLL_UNTIL(&b, b.of[z].len == 7);
+    io_destroy(b.io);
+}
+
+/* The kernel is the witness: a filter kills the process at its first system call that is not read, write or
+ * exit, and then the loop turns. */
+Test(io, an_idle_uring_poll_makes_no_system_call)
+{
+    struct bench b = bench_of(IO_URING, (struct io_options){ 0 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    int status;
+    pid_t child = fork();
+
+    if (child == 0) {
+        uint32_t s[6];
+
+        for (int i = 0; i < 6; i++) {
+            int fd = dial(&b, listener, port, &s[i]);
+
+            wire_send(fd, "x", 1);
+            POLL_UNTIL(&b, b.of[s[i]].len == 1);
+        }
+        for (int i = 0; i < 1000; i++) {
+            io_poll(b.io, sink, &b);
+        }
+
+        uint64_t before = io_counters(b.io)->system_calls;
+
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+        for (int i = 0; i < 100000; i++) {
+            io_poll(b.io, sink, &b);
+        }
+        syscall(SYS_exit, io_counters(b.io)->system_calls == before ? 0 : 1);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
+    io_destroy(b.io);
+}
+
+Test(io, few_sockets_spin_and_many_use_the_ring)
+{
+    struct io *io;
+
+    cr_assert_eq(io_create(&io, &(struct io_options){ .sockets_max = 4 }), IO_OK);
+    cr_assert_str_eq(io_backend_name(io), "spin");
+    io_destroy(io);
+    cr_assert_eq(io_create(&io, &(struct io_options){ .sockets_max = 5 }), IO_OK);
+    cr_assert_str_eq(io_backend_name(io), "uring", "%s", io_note(io));
+    io_destroy(io);
+}
+
+Test(io, options_out_of_bounds_are_refused)
+{
+    struct io *io;
+
+    cr_assert_eq(io_create(&io, &(struct io_options){ .sockets_max = 1025 }), IO_REFUSED);
+    cr_assert_null(io);
+    cr_assert_eq(io_create(&io, &(struct io_options){ .recv_buffers = 24 }), IO_REFUSED);
+    cr_assert_eq(io_create(&io, &(struct io_options){ .recv_buffer_bytes = 100 }), IO_REFUSED);
+    cr_assert_eq(io_create(&io, &(struct io_options){ .send_buffer_bytes = 1 }), IO_REFUSED);
+}
+
+static size_t served, limit;
+
+static void *miser(void *ctx, size_t bytes, size_t align)
+{
+    (void)ctx;
+    if (served++ == limit) {
+        return NULL;
+    }
+
+    void *p = aligned_alloc(align, (bytes + align - 1) & ~(align - 1));
+
+    memset(p, 0, bytes);
+    return p;
+}
+
+Test(io, memory_that_runs_out_is_refused_at_every_step)
+{
+    for (int backend = 0; backend < 2; backend++) {
+        enum io_answer answer = IO_NO_MEMORY;
+        struct io *io;
+
+        for (limit = 0; answer == IO_NO_MEMORY; limit++) {
+            served = 0;
+            answer = io_create(&io, &(struct io_options){ .backend = backend ? IO_SPIN : IO_URING,
+                                                          .memory = { miser, NULL } });
+            cr_assert(limit < 20);
+        }
+        cr_assert_eq(answer, IO_OK);
+        cr_assert_geq(limit, 4);
+        io_destroy(io);
+    }
+}
