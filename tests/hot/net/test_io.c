@@ -4,7 +4,9 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -473,6 +475,33 @@ Test(io, few_sockets_spin_and_many_use_the_ring)
     io_destroy(io);
     cr_assert_eq(io_create(&io, &(struct io_options){ .sockets_max = 5 }), IO_OK);
     cr_assert_str_eq(io_backend_name(io), "uring", "%s", io_note(io));
+    io_destroy(io);
+}
+
+/* forbid makes io_uring_setup answer EPERM from now on, as containers do. */
+static void forbid(void)
+{
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = { sizeof program / sizeof program[0], program };
+
+    cr_assert_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    cr_assert_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+Test(io, where_io_uring_is_forbidden_the_other_back_end_serves)
+{
+    struct io *io;
+
+    forbid();
+    cr_assert_eq(io_create(&io, &(struct io_options){ .backend = IO_URING }), IO_REFUSED);
+    cr_assert_eq(io_create(&io, &(struct io_options){ .sockets_max = 64 }), IO_OK);
+    cr_assert_str_eq(io_backend_name(io), "spin");
+    cr_assert(strstr(io_note(io), "forbidden") != NULL, "%s", io_note(io));
     io_destroy(io);
 }
 
