@@ -1,6 +1,6 @@
 /* race_cell: a writer replaces a value as fast as it can until the reader has had enough; every copy the
  * reader gets must be one value whole, never older than the one before, and the last one must be read.  One
- * argument: reads (default 5,000). */
+ * argument: reads (default 2,000). */
 #include "ring/cell.h"
 
 #include <pthread.h>
@@ -38,7 +38,7 @@ static void *write_values(void *context)
 
 int main(int argc, char **argv)
 {
-    uint64_t wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 5000;
+    uint64_t wanted = argc > 1 ? strtoull(argv[1], NULL, 10) : 2000;
     pthread_t writer;
     if (pthread_create(&writer, NULL, write_values, NULL) != 0) {
         return 1;

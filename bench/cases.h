@@ -1,0 +1,12 @@
+/* cases: one table a file, gathered in cases.c. */
+#ifndef POISE_BENCH_CASES_H
+#define POISE_BENCH_CASES_H
+
+#include "bench/harness.h"
+
+extern const struct bench_table bench_ring;
+extern const struct bench_table bench_decimal;
+extern const struct bench_table bench_ground;
+extern const struct bench_table bench_echo;
+
+#endif

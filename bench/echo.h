@@ -1,0 +1,32 @@
+/* echo: the venue's end of the whole-journey cases, and the floor they are judged by.
+ *
+ * The venue runs on the second processor: at a fixed rate it writes a tick and takes the time until the
+ * answer is whole.  What answers on the main processor is either a plain TCP echo (here: the floor) or the
+ * engine. */
+#ifndef POISE_BENCH_ECHO_H
+#define POISE_BENCH_ECHO_H
+
+#include "bench/harness.h"
+
+/* What goes over the wire in the journeys: a best-price tick in a WebSocket frame in a TLS 1.3 record, and a
+ * signed order in the same wrapping.  The floor moves as many bytes without any of it. */
+#define ECHO_TICK_BYTES  168
+#define ECHO_ORDER_BYTES 345
+#define ECHO_FILL_BYTES  600 /* an execution report on the private stream */
+
+/* Ticks stand so far apart that each finds the path at rest, but not cold. */
+#define ECHO_PACE_NS 50000
+
+/* echo_pair makes two connected TCP sockets on loopback, without delay, not blocking. */
+bool echo_pair(int sockets[2]);
+
+/* echo_wait spins until `bytes` are received or the peer is gone; false when it is. */
+bool echo_wait(int socket, unsigned char *to, size_t bytes);
+
+/* echo_say sends all of it. */
+bool echo_say(int socket, const unsigned char *from, size_t bytes);
+
+/* echo_pace spins until the tick number i of a burst is due. */
+void echo_pace(uint64_t begin_ns, uint32_t i);
+
+#endif
