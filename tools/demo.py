@@ -45,12 +45,12 @@ def wait_for(what, condition, seconds):
 
 
 class Demo:
-    def __init__(self, options):
+    def __init__(self, options, folder=os.path.join(ROOT, "build", "demo")):
         self.options = options
-        self.folder = os.path.join(ROOT, "build", "demo")
+        self.folder = folder
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
-        self.shared = f"/dev/shm/poise-demo-{os.getpid()}"
+        self.shared = f"/dev/shm/poise-{os.path.basename(folder)}-{os.getpid()}"
         shutil.rmtree(self.shared, ignore_errors=True)
         os.makedirs(self.shared, mode=0o700)
         self.port, self.control = free_port(), free_port()

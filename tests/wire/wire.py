@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""The engine's processes against poise-sim over TLS: each fault, kill -9, edited configuration, placements.
+
+    wire.py                 every scenario
+    wire.py kill_nine ...   only these
+    wire.py --list
+
+A scenario starts a fresh simulator and engine, lets something go wrong, lets the engine recover, stops it and
+asks for the same invariants as tools/demo (without its minimum activity).  The random choices come from
+--seed, which is printed."""
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import types
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+sys.dont_write_bytecode = True
+import demo as demo_tool  # noqa: E402
+
+
+class Run(demo_tool.Demo):
+    """One simulator and one engine at a time; the engine may be killed and started again."""
+
+    def __init__(self, name, seed, build, settings=()):
+        options = types.SimpleNamespace(json=True, keep=False, seed=seed, seconds=0, forever=False)
+        super().__init__(options, folder=os.path.join(build, "wire", name))
+        self.settings = list(settings)
+
+    def engine_command(self):
+        command = super().engine_command()
+        for setting in self.settings:
+            command += ["--set", setting]
+        return command
+
+    def wait_figure(self, what, condition, seconds):
+        demo_tool.wait_for(what, lambda: condition(self.figures()), seconds)
+
+    def wait_quoting(self, seconds=30):
+        self.wait_figure("quoting", lambda f: f.get("i.btc.bid_qty", 0) + f.get("i.btc.ask_qty", 0) > 0, seconds)
+
+    def wait_fills(self, more, seconds=40):
+        begin = self.sim_executions()
+        demo_tool.wait_for(f"{more} executions", lambda: self.sim_executions() >= begin + more, seconds)
+
+    def sim_executions(self):
+        return self.sim_report()["accounts"][0]["executions"]
+
+    def kill_engine(self):
+        self.engine.send_signal(signal.SIGKILL)
+        self.engine.wait()
+
+    def verdict(self):
+        """Stops the engine and answers the names of the invariants that did not hold."""
+        begin = time.monotonic()
+        code = self.stop()
+        with open(self.path("state", "final.json")) as file:
+            final = json.load(file)
+        replay = subprocess.run([demo_tool.POISE, "replay", self.path("state", "journal")], capture_output=True, text=True)
+        with open(self.path("replay.log"), "w") as file:
+            file.write(replay.stdout + replay.stderr)
+        summary = demo_tool.judge(self, code, time.monotonic() - begin, final, self.sim_report(), replay.returncode)
+        with open(self.path("summary.json"), "w") as file:
+            json.dump(summary, file, indent=1)
+        return [name for name, held in summary["invariants"].items() if not held]
+
+
+SCENARIOS = {}
+
+
+def scenario(settings=()):
+    def add(function):
+        SCENARIOS[function.__name__] = (function, settings)
+        return function
+    return add
+
+
+@scenario()
+def a_quiet_run(run, rng):
+    run.wait_quoting()
+    run.wait_fills(4)
+
+
+@scenario()
+def kill_nine(run, rng):
+    """SIGKILL at random points, restart with inventory: the truth comes back each time."""
+    for _ in range(4):
+        run.wait_quoting()
+        time.sleep(rng.uniform(0.2, 3.0))
+        run.kill_engine()
+        run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(2)
+
+
+@scenario()
+def edited_configuration(run, rng):
+    """A restart with another size and a limit below what is held: reduce-only until it fits."""
+    run.wait_quoting()
+    run.wait_fills(4)
+    run.kill_engine()
+    run.settings += ["quote.btc.size=3", "quote.btc.min_profit_bp=-6"]
+    run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(2)
+
+
+@scenario(settings=("cores.feed=-1", "cores.strategy=-2", "cores.gateway=-3"))
+def split_placement(run, rng):
+    run.wait_quoting()
+    run.wait_fills(4)
+
+
+@scenario(settings=('engine.io_backend=spin',))
+def recv_spin(run, rng):
+    run.wait_quoting()
+    run.wait_fills(4)
+
+
+@scenario(settings=('engine.io_backend=uring',))
+def io_uring(run, rng):
+    run.wait_quoting()
+    run.wait_fills(4)
+
+
+def fault_scenario(name, *specs, seconds=6.0, settings=()):
+    def body(run, rng):
+        run.wait_quoting()
+        run.wait_fills(1)
+        for spec in specs:
+            run.inject(spec)
+        time.sleep(seconds)
+        run.wait_quoting(40)
+        run.wait_fills(1)
+    body.__name__ = name
+    scenario(settings)(body)
+
+
+# FAULTS
+fault_scenario("disconnect_public", "disconnect:stream=linear-public", "disconnect:stream=inverse-public")
+fault_scenario("disconnect_private", "disconnect:stream=linear-private", "disconnect:stream=inverse-private")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("scenario", nargs="*")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    parser.add_argument("--build", default=os.path.join(ROOT, "build"))
+    options = parser.parse_args()
+    if options.list:
+        print("\n".join(SCENARIOS))
+        return 0
+    print(f"seed {options.seed}")
+    passed = failed = 0
+    for name in options.scenario or SCENARIOS:
+        function, settings = SCENARIOS[name]
+        rng = random.Random(f"{options.seed}/{name}")
+        run = Run(name, rng.randrange(1 << 30), options.build, settings)
+        begin = time.monotonic()
+        try:
+            run.start_sim()
+            run.start_engine()
+            function(run, rng)
+            broken = run.verdict()
+        except (SystemExit, Exception) as error:  # a scenario that cannot end is a failure with its reason
+            broken = [str(error)]
+        finally:
+            run.end()
+        if broken:
+            failed += 1
+        else:
+            passed += 1
+        print(f"{'FAIL' if broken else 'ok':4} {name} {time.monotonic() - begin:.1f} s {'; '.join(broken)}", flush=True)
+    print(f"wire: {passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
