@@ -131,7 +131,9 @@ bool binance_stream_is_top_n(const char *stream, size_t bytes)
     return left > 6 && memcmp(at, "@depth", 6) == 0 && at[6] >= '0' && at[6] <= '9';
 }
 
-/* levels appends [[price, qty, ...], ...] behind what the parser's scratch already holds. */
+/* levels appends [[price, qty, ...], ...] behind what the parser's scratch already holds.  Orders that rest
+ * from before a change of the lot show quantities finer than it (seen on spot): the public stream's
+ * quantities are cut to the unit, so that a book never shows more than there is. */
 static bool levels(struct walk *walk, const struct instrument *row, const struct scan_value *array,
                    uint32_t from, uint32_t *count)
 {
@@ -160,7 +162,7 @@ static bool levels(struct walk *walk, const struct instrument *row, const struct
         }
         struct level *level = &walk->parser->levels[from + *count];
         if (!scan_decimal(&price, row->price_decimals, &level->price) || level->price <= 0 ||
-            !scan_decimal(&qty, row->qty_decimals, &level->qty) || level->qty < 0) {
+            !scan_decimal_near(&qty, row->qty_decimals, &level->qty) || level->qty < 0) {
             return broken(walk, price.at, "a level's number is none, or finer than the instrument's unit");
         }
         ++*count;
@@ -232,9 +234,9 @@ static bool top(struct walk *walk, const struct message *message, const struct i
     event->kind = FEED_EVENT_TOP;
     if (!scan_unsigned(letter(message, 'u'), &event->last) ||
         !scan_decimal(letter(message, 'b'), row->price_decimals, &event->u.top.bid_price) ||
-        !scan_decimal(letter(message, 'B'), row->qty_decimals, &event->u.top.bid_qty) ||
+        !scan_decimal_near(letter(message, 'B'), row->qty_decimals, &event->u.top.bid_qty) ||
         !scan_decimal(letter(message, 'a'), row->price_decimals, &event->u.top.ask_price) ||
-        !scan_decimal(letter(message, 'A'), row->qty_decimals, &event->u.top.ask_qty)) {
+        !scan_decimal_near(letter(message, 'A'), row->qty_decimals, &event->u.top.ask_qty)) {
         return broken(walk, letter(message, 'b')->at,
                       "a book ticker's number is none, or finer than the unit");
     }
@@ -246,7 +248,7 @@ static bool trade(struct walk *walk, const struct message *message, const struct
 {
     event->kind = FEED_EVENT_TRADE;
     if (!scan_decimal(letter(message, 'p'), row->price_decimals, &event->u.trade.price) ||
-        !scan_decimal(letter(message, 'q'), row->qty_decimals, &event->u.trade.qty) ||
+        !scan_decimal_near(letter(message, 'q'), row->qty_decimals, &event->u.trade.qty) ||
         !scan_unsigned(letter(message, id), &event->u.trade.id)) {
         return broken(walk, letter(message, 'p')->at, "a trade's number is none, or finer than the unit");
     }
