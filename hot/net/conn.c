@@ -36,10 +36,10 @@ struct conn {
     struct inbox inbox;
     struct ws_reader ws;
     struct http_reader http;
-    bool requested;      /* HTTP: a request is outstanding */
-    bool pinged;         /* since the last byte was heard */
-    bool sends_refused;  /* the socket's buffer was full */
-    uint8_t *outbox;     /* outbox_bytes, with WS_HEADER_ROOM in front */
+    bool requested;     /* HTTP: a request is outstanding */
+    bool pinged;        /* since the last byte was heard */
+    bool sends_refused; /* the socket's buffer was full */
+    uint8_t *outbox;    /* outbox_bytes, with WS_HEADER_ROOM in front */
     uint32_t outbox_bytes;
 
     uint64_t wake_ns; /* nothing of this conn is due before */
@@ -332,7 +332,8 @@ enum conn_answer conn_request(struct conn *c, const char *method, const char *ta
     size_t len = 0;
 
     if (refusal == CONN_OK) {
-        len = http_request(c->outbox, c->outbox_bytes, method, target, c->host_header, headers, body, body_len);
+        len =
+            http_request(c->outbox, c->outbox_bytes, method, target, c->host_header, headers, body, body_len);
         refusal = len == 0 ? CONN_TOO_LONG : CONN_OK;
     }
     if (refusal == CONN_OK && !put(c, c->outbox, len)) {
@@ -1046,8 +1047,9 @@ static bool make_io(struct net *net, const struct net_options *options, char *er
 
     if (answer != IO_OK) {
         snprintf(error, error_bytes, "%s",
-                 answer == IO_NO_MEMORY ? "no memory for the sockets"
-                                        : "the socket options are out of bounds, or io_uring is refused here");
+                 answer == IO_NO_MEMORY
+                     ? "no memory for the sockets"
+                     : "the socket options are out of bounds, or io_uring is refused here");
         return false;
     }
     return true;
@@ -1101,9 +1103,6 @@ void net_destroy(struct net *net)
         return;
     }
     io_destroy(net->io);
-    for (uint32_t i = 0; i < net->conn_count; i++) {
-        net->conns[i]->socket = -1; /* the goodbyes of tls_context_destroy go nowhere */
-    }
     tls_context_destroy(net->tls);
 }
 

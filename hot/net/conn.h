@@ -159,7 +159,7 @@ struct net_options {
 enum conn_answer {
     CONN_OK = 0,
     CONN_NOT_UP = -1,   /* not in a state that carries traffic */
-    CONN_TOO_LONG = -2, /* exceeds outbox_bytes */
+    CONN_TOO_LONG = -2, /* exceeds outbox_bytes, or (HTTP) is malformed */
     CONN_BUSY = -3,     /* HTTP: a request is outstanding */
     CONN_FULL = -4,     /* the peer does not read: the connection is going down, reason FULL */
     CONN_WRONG_KIND = -5
@@ -248,8 +248,8 @@ const struct conn_counters *conn_counters(const struct conn *conn);
 const struct io_counters *net_io_counters(const struct net *net);
 struct tls_counters;
 const struct tls_counters *net_tls_counters(const struct net *net); /* NULL with no_tls */
-const char *net_backend_name(const struct net *net); /* "uring" or "spin" */
-const char *net_cipher_name(const struct net *net);  /* "ipsec-mb", "evp" or "none" */
+const char *net_backend_name(const struct net *net);                /* "uring" or "spin" */
+const char *net_cipher_name(const struct net *net);                 /* "ipsec-mb", "evp" or "none" */
 
 const char *conn_state_name(enum conn_state state);
 const char *conn_event_name(enum conn_event event);

@@ -210,6 +210,11 @@ int32_t io_connect(struct io *io, const char *address, uint16_t port)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+    if (io->options.napi_busy_us != 0 && !io->uring) {
+        int us = (int)io->options.napi_busy_us;
+
+        (void)setsockopt(fd, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof us);
+    }
     io->counters.system_calls += 3;
 
     int32_t index = claim(io, fd, IO_PHASE_CONNECTING);

@@ -45,7 +45,7 @@ struct io_options {
     uint32_t recv_buffer_bytes; /* 2048 to 1 MiB; 0 = 16384.  One delivery is at most this long */
     uint32_t send_buffer_bytes; /* per socket, for what the kernel did not take at once; 0 = 65536 */
     uint32_t events_per_poll;   /* deliveries one io_poll may make; 0 = 16 */
-    uint32_t napi_busy_us;      /* uring on a real card: NAPI busy poll, 0 = off; refused = ignored */
+    uint32_t napi_busy_us;      /* busy polling of a real card by the kernel; 0 = off; refused = ignored */
     struct net_memory memory;
 };
 

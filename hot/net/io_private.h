@@ -38,11 +38,11 @@ struct io {
     bool uring;
     const char *note;
     struct io_socket *sockets;
-    uint32_t used;        /* indexes below this one have been in use */
-    uint32_t errors;      /* sockets with error set */
-    uint32_t queued;      /* sockets with queued set */
-    uint32_t next;        /* spin: whose turn it is */
-    uint8_t *scratch;     /* spin: recv_buffer_bytes, with room around for whole-vector reads */
+    uint32_t used;    /* indexes below this one have been in use */
+    uint32_t errors;  /* sockets with error set */
+    uint32_t queued;  /* sockets with queued set */
+    uint32_t next;    /* spin: whose turn it is */
+    uint8_t *scratch; /* spin: recv_buffer_bytes, with room around for whole-vector reads */
     struct io_counters counters;
     struct io_ring ring;
 };

@@ -17,8 +17,12 @@ enum { KIND_CONNECT = 1, KIND_RECV, KIND_SEND, KIND_CANCEL };
 enum { BUFFER_GROUP = 7, BUFFER_AROUND = 64, REGISTER_NAPI = 27 };
 
 /* The installed liburing knows these, older ones do not; the kernel is asked by number either way. */
-enum { SETUP_R_DISABLED = 1u << 6, SETUP_TASKRUN_FLAG = 1u << 9, SETUP_SINGLE_ISSUER = 1u << 12,
-       SETUP_DEFER_TASKRUN = 1u << 13 };
+enum {
+    SETUP_R_DISABLED = 1u << 6,
+    SETUP_TASKRUN_FLAG = 1u << 9,
+    SETUP_SINGLE_ISSUER = 1u << 12,
+    SETUP_DEFER_TASKRUN = 1u << 13
+};
 
 static uint64_t tag_of(const struct io *io, uint32_t socket, unsigned kind)
 {
@@ -54,8 +58,8 @@ static uint8_t *buffer_at(struct io *io, unsigned id)
 
 static void lend(struct io *io, unsigned id)
 {
-    io_uring_buf_ring_add(io->ring.lent, buffer_at(io, id), io->options.recv_buffer_bytes,
-                          (unsigned short)id, (int)io->options.recv_buffers - 1, 0);
+    io_uring_buf_ring_add(io->ring.lent, buffer_at(io, id), io->options.recv_buffer_bytes, (unsigned short)id,
+                          (int)io->options.recv_buffers - 1, 0);
     io_uring_buf_ring_advance(io->ring.lent, 1);
 }
 
@@ -198,8 +202,8 @@ void io_ring_detach(struct io *io, uint32_t socket)
 
     struct io_uring_sqe *sqe = request(io);
 
-    io_uring_prep_cancel64(sqe, tag_of(io, socket, s->phase == IO_PHASE_CONNECTING ? KIND_CONNECT : KIND_RECV),
-                           0);
+    io_uring_prep_cancel64(sqe,
+                           tag_of(io, socket, s->phase == IO_PHASE_CONNECTING ? KIND_CONNECT : KIND_RECV), 0);
     sqe->user_data = tag_of(io, socket, KIND_CANCEL);
 }
 

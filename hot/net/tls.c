@@ -204,7 +204,8 @@ static bool set_up(struct tls_context *context, const struct tls_options *o, cha
     context->cipher = tls_cipher_pick(o->cipher_backend);
     if (context->cipher == NULL) {
         snprintf(error, error_bytes, "no AES-GCM library%s%s works on this machine",
-                 o->cipher_backend != NULL ? " named " : "", o->cipher_backend != NULL ? o->cipher_backend : "");
+                 o->cipher_backend != NULL ? " named " : "",
+                 o->cipher_backend != NULL ? o->cipher_backend : "");
         return false;
     }
     context->ctx = wolfSSL_CTX_new(o->only_tls12 ? wolfTLSv1_2_client_method() : wolfTLS_client_method());
@@ -218,7 +219,8 @@ static bool set_up(struct tls_context *context, const struct tls_options *o, cha
     /* Tickets are kept here, per connection; wolfSSL's own cache is global and locked. */
     wolfSSL_CTX_set_session_cache_mode(context->ctx, WOLFSSL_SESS_CACHE_OFF);
     if (wolfSSL_CTX_SetMinVersion(context->ctx, WOLFSSL_TLSV1_2) != WOLFSSL_SUCCESS ||
-        wolfSSL_CTX_set_cipher_list(context->ctx, o->ciphers != NULL ? o->ciphers : suites) != WOLFSSL_SUCCESS ||
+        wolfSSL_CTX_set_cipher_list(context->ctx, o->ciphers != NULL ? o->ciphers : suites) !=
+            WOLFSSL_SUCCESS ||
         wolfSSL_CTX_SetDevId(context->ctx, DEVICE) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_set_group_messages(context->ctx) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_set_groups(context->ctx, groups, sizeof groups / sizeof groups[0]) != WOLFSSL_SUCCESS) {
@@ -302,7 +304,8 @@ static void drop_ticket(struct tls *tls)
     }
 }
 
-/* drop_session frees the session; its ticket, if the server gave one, stays for the next. */
+/* drop_session frees the session and wipes its keys; its ticket, if the server gave one, stays for the
+ * next. */
 static void drop_session(struct tls *tls)
 {
     if (tls->ssl == NULL) {
@@ -320,6 +323,11 @@ static void drop_session(struct tls *tls)
     }
     wolfSSL_free(tls->ssl);
     tls->ssl = NULL;
+    for (int d = 0; d < DIRECTIONS; d++) {
+        tls->context->cipher->key_clear(&tls->keys[d].key);
+        explicit_bzero(tls->keys[d].raw, sizeof tls->keys[d].raw);
+        tls->keys[d].raw_bytes = 0;
+    }
 }
 
 void tls_context_destroy(struct tls_context *context)
@@ -334,10 +342,6 @@ void tls_context_destroy(struct tls_context *context)
         drop_session(tls);
         drop_ticket(tls);
         leave();
-        for (int d = 0; d < DIRECTIONS; d++) {
-            context->cipher->key_clear(&tls->keys[d].key);
-        }
-        memset(tls->keys, 0, sizeof tls->keys);
     }
     wolfSSL_CTX_free(context->ctx);
     context->ctx = NULL;
@@ -469,6 +473,12 @@ long tls_read(struct tls *tls, uint8_t *out, size_t out_bytes)
     if (tls->state == TLS_HANDSHAKE && shake(tls) != TLS_OPEN) {
         leave();
         return tls->state == TLS_HANDSHAKE ? 0 : -1;
+    }
+    /* wolfSSL takes one record at a time out of the window and keeps none back, so an empty window and
+     * nothing pending mean that asking it could only fail, slowly: half of what a record costs to open. */
+    if (tls->window_len == 0 && wolfSSL_pending(tls->ssl) == 0) {
+        leave();
+        return 0;
     }
 
     int n = wolfSSL_read(tls->ssl, out, (int)(out_bytes < 1 << 24 ? out_bytes : 1 << 24));

@@ -1,8 +1,8 @@
 /* tls_pool serves wolfSSL's small allocations from memory taken at start.
  *
  * wolfSSL allocates about once a record and many times a handshake.  Each size class (a power of two) keeps
- * a free list; fresh blocks are cut from one piece of memory until it is used up, after which the system serves and
- * system_takes counts.  A pool belongs to one thread: the one that is inside wolfSSL. */
+ * a free list; fresh blocks are cut from one piece of memory until it is used up, after which the system
+ * serves and system_takes counts.  A pool belongs to one thread: the one that is inside wolfSSL. */
 #ifndef POISE_HOT_NET_TLS_POOL_H
 #define POISE_HOT_NET_TLS_POOL_H
 

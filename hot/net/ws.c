@@ -45,7 +45,11 @@ static size_t ascii_run(const uint8_t *p, size_t len)
 static size_t sequence(const uint8_t *p, size_t len)
 {
     uint8_t a = p[0];
-    size_t n = a < 0x80 ? 1 : a >= 0xc2 && a <= 0xdf ? 2 : (a & 0xf0) == 0xe0 ? 3 : a >= 0xf0 && a <= 0xf4 ? 4 : 0;
+    size_t n = a < 0x80                 ? 1
+               : a >= 0xc2 && a <= 0xdf ? 2
+               : (a & 0xf0) == 0xe0     ? 3
+               : a >= 0xf0 && a <= 0xf4 ? 4
+                                        : 0;
 
     if (n == 0 || n > len) {
         return 0;

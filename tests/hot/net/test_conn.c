@@ -46,7 +46,8 @@ static void on_ready(void *owner, struct conn *conn, uint64_t now_ns)
     }
 }
 
-static void on_message(void *owner, struct conn *conn, uint8_t *bytes, size_t len, bool binary, uint64_t now_ns)
+static void on_message(void *owner, struct conn *conn, uint8_t *bytes, size_t len, bool binary,
+                       uint64_t now_ns)
 {
     struct world *w = owner;
 
@@ -91,7 +92,8 @@ static void on_down(void *owner, struct conn *conn, enum conn_reason reason, uin
     cr_assert(conn_state(conn) == CONN_BACKOFF || conn_state(conn) == CONN_CLOSED);
 }
 
-static void on_state(void *owner, struct conn *conn, enum conn_state from, enum conn_state to, uint64_t now_ns)
+static void on_state(void *owner, struct conn *conn, enum conn_state from, enum conn_state to,
+                     uint64_t now_ns)
 {
     struct world *w = owner;
 
@@ -273,7 +275,9 @@ struct kind {
     bool tls;
 };
 
-static struct kind kinds[] = { { IO_URING, false }, { IO_SPIN, false }, { IO_URING, true }, { IO_SPIN, true } };
+static struct kind kinds[] = {
+    { IO_URING, false }, { IO_SPIN, false }, { IO_URING, true }, { IO_SPIN, true }
+};
 
 static struct world *world_with(struct kind kind, struct conn_options o)
 {
@@ -536,8 +540,10 @@ FOR_EACH_KIND(a_violation_is_told_with_its_code_and_ends_the_connection)
         size_t len;
         const char *code;
     } cases[] = {
-        { 0xc1, "reserved", 8, "\x03\xea" }, { 0x80, "continues nothing", 17, "\x03\xea" },
-        { 0x81, "\xff", 1, "\x03\xef" },     { 0x88, "x", 1, "\x03\xea" },
+        { 0xc1, "reserved", 8, "\x03\xea" },
+        { 0x80, "continues nothing", 17, "\x03\xea" },
+        { 0x81, "\xff", 1, "\x03\xef" },
+        { 0x88, "x", 1, "\x03\xea" },
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -600,7 +606,8 @@ FOR_EACH_KIND(messages_longer_than_a_receive_buffer_arrive_whole)
 FOR_EACH_KIND(a_refused_upgrade_waits_as_long_as_the_venue_says)
 {
     struct world *w = world_ws(kind);
-    static const char refusal[] = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+    static const char refusal[] =
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
 
     conn_open(w->conn, w->now);
     UNTIL(w, venue_has_head(w));
@@ -933,16 +940,18 @@ FOR_EACH_KIND(requests_follow_each_other_on_one_connection)
 
     for (int i = 0; i < 20; i++) {
         static const char length[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd";
-        static const char chunks[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n";
+        static const char chunks[] =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n";
         const char *answer = i % 2 == 0 ? length : chunks;
 
         cr_assert(conn_can_request(w->conn));
-        cr_assert_eq(conn_request(w->conn, "GET", "/depth?limit=5", "X-Key: k\r\n", NULL, 0, w->now), CONN_OK);
+        cr_assert_eq(conn_request(w->conn, "GET", "/depth?limit=5", "X-Key: k\r\n", NULL, 0, w->now),
+                     CONN_OK);
         cr_assert_eq(conn_request(w->conn, "GET", "/", NULL, NULL, 0, w->now), CONN_BUSY);
         UNTIL(w, venue_has_head(w));
         w->venue[w->venue_len] = '\0';
-        cr_assert(strncmp((char *)w->venue, "GET /depth?limit=5 HTTP/1.1\r\nHost: venue.test:", 46) == 0, "%s",
-                  w->venue);
+        cr_assert(strncmp((char *)w->venue, "GET /depth?limit=5 HTTP/1.1\r\nHost: venue.test:", 46) == 0,
+                  "%s", w->venue);
         w->venue_len = 0;
         venue_write(w, answer, strlen(answer));
         UNTIL(w, w->responses == i + 1);
@@ -1071,7 +1080,9 @@ Test(conn, a_net_without_tls_makes_no_tls_conn)
     struct net *net;
     struct net_options n = { .no_tls = true };
     static const char *const here[] = { "127.0.0.1" };
-    struct conn_options o = { .name = "x", .tls = true, .host = "h", .addresses = here, .address_count = 1, .port = 1 };
+    struct conn_options o = {
+        .name = "x", .tls = true, .host = "h", .addresses = here, .address_count = 1, .port = 1
+    };
     char error[256] = "";
 
     cr_assert(net_create(&net, &n, error, sizeof error), "%s", error);
@@ -1095,7 +1106,8 @@ Test(conn, wrong_options_are_named)
         { { .host = "h", .addresses = name, .address_count = 1, .port = 1 }, "addresses" },
         { { .host = "h", .port = 1 }, "addresses" },
         { { .host = "h", .addresses = here, .address_count = 1, .port = 1, .path = "x" }, "path" },
-        { { .host = "h", .addresses = here, .address_count = 1, .port = 1, .inbox_bytes = 10 }, "inbox_bytes" },
+        { { .host = "h", .addresses = here, .address_count = 1, .port = 1, .inbox_bytes = 10 },
+          "inbox_bytes" },
     };
     char error[256];
 

@@ -31,8 +31,9 @@ static void expect_body(const char *body)
 
 static const char plain[] = "HTTP/1.1 200 OK\r\nDate: today\r\nX-MBX-USED-WEIGHT-1M: 40\r\n"
                             "x-mbx-order-count-10s:   7  \r\nContent-Length: 13\r\n\r\n{\"code\":-100}";
-static const char chunked[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                              "5\r\nhello\r\n1;name=\"value\"\r\n \r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n";
+static const char chunked[] =
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    "5\r\nhello\r\n1;name=\"value\"\r\n \r\nA\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n";
 
 Test(http, a_response_with_a_length_is_read_where_it_lies)
 {
@@ -130,7 +131,8 @@ Test(http, two_responses_in_one_read_are_two)
 {
     char both[512];
 
-    snprintf(both, sizeof both, "%s%s", plain, "HTTP/1.1 429 Slow\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n");
+    snprintf(both, sizeof both, "%s%s", plain,
+             "HTTP/1.1 429 Slow\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n");
     cr_assert_eq(start(both), HTTP_COMPLETE);
     http_reader_consume(&s.reader, &s.inbox);
     cr_assert_eq(http_read(&s.reader, &s.inbox, false, &s.r), HTTP_COMPLETE);
@@ -148,7 +150,8 @@ Test(http, connection_close_and_old_versions_do_not_stay_open)
     cr_assert_not(s.r.keep_alive);
     cr_assert_eq(start("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"), HTTP_COMPLETE);
     cr_assert_not(s.r.keep_alive);
-    cr_assert_eq(start("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"), HTTP_COMPLETE);
+    cr_assert_eq(start("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n"),
+                 HTTP_COMPLETE);
     cr_assert(s.r.keep_alive);
 }
 
@@ -223,7 +226,8 @@ Test(http, what_cannot_fit_is_refused_as_soon_as_it_is_known)
     cr_assert_eq(start("HTTP/1.1 200 OK\r\nContent-Length: 8151\r\n\r\n"), HTTP_INCOMPLETE);
     cr_assert_eq(start("HTTP/1.1 200 OK\r\nContent-Length: 1000000000000000000\r\n\r\n"), HTTP_TOO_LONG);
     cr_assert_eq(start("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2000\r\n"), HTTP_TOO_LONG);
-    cr_assert_eq(start("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n"), HTTP_TOO_LONG);
+    cr_assert_eq(start("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffff\r\n"),
+                 HTTP_TOO_LONG);
 }
 
 Test(http, a_head_without_end_fills_no_more_than_the_inbox)
@@ -288,8 +292,8 @@ Test(http, a_request_is_written_as_it_should_be)
     uint8_t out[512];
     const char *want = "POST /fapi/v1/order?a=b HTTP/1.1\r\nHost: venue.test\r\nX-MBX-APIKEY: k\r\n"
                        "Content-Length: 3\r\n\r\nx=1";
-    size_t n = http_request(out, sizeof out, "POST", "/fapi/v1/order?a=b", "venue.test", "X-MBX-APIKEY: k\r\n",
-                            (const uint8_t *)"x=1", 3);
+    size_t n = http_request(out, sizeof out, "POST", "/fapi/v1/order?a=b", "venue.test",
+                            "X-MBX-APIKEY: k\r\n", (const uint8_t *)"x=1", 3);
 
     cr_assert_eq(n, strlen(want));
     cr_assert(memcmp(out, want, n) == 0);
@@ -312,7 +316,8 @@ Test(http, a_request_cannot_be_smuggled_into_another)
     cr_assert_eq(http_request(out, sizeof out, "GET", "/a\r\nX: y", "h", NULL, NULL, 0), 0);
     cr_assert_eq(http_request(out, sizeof out, "GET", "/", "h\r\n", NULL, NULL, 0), 0);
     cr_assert_eq(http_request(out, sizeof out, "GET", "/", "h", "\r\n", NULL, 0), 0);
-    cr_assert_eq(http_request(out, sizeof out, "GET", "/", "h", "A: b\r\n\r\nGET / HTTP/1.1\r\n", NULL, 0), 0);
+    cr_assert_eq(http_request(out, sizeof out, "GET", "/", "h", "A: b\r\n\r\nGET / HTTP/1.1\r\n", NULL, 0),
+                 0);
     cr_assert_eq(http_request(out, sizeof out, "GET", "/", "h", "A: b", NULL, 0), 0);
     cr_assert_eq(http_request(out, sizeof out, "", "/", "h", NULL, NULL, 0), 0);
 }

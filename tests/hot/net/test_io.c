@@ -68,6 +68,12 @@ static struct bench bench_of(enum io_backend backend, struct io_options o)
     return b;
 }
 
+static void bench_free(struct bench *b)
+{
+    io_destroy(b->io);
+    free(b->of);
+}
+
 #define POLL_UNTIL(b, condition)                                                                             \
     for (int tries_ = 0; !(condition); tries_++) {                                                           \
         io_poll((b)->io, sink, (b));                                                                         \
@@ -118,7 +124,7 @@ FOR_BOTH(bytes_go_both_ways)
         POLL_UNTIL(&b, b.of[s].len == sizeof i);
         cr_assert(memcmp(b.of[s].bytes, &i, sizeof i) == 0);
     }
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(a_long_stream_arrives_whole_and_in_order)
@@ -144,7 +150,7 @@ FOR_BOTH(a_long_stream_arrives_whole_and_in_order)
     cr_assert(memcmp(b.of[s].bytes, bytes, sizeof bytes) == 0);
     cr_assert_leq(b.of[s].longest, 2048);
     cr_assert_eq(io_counters(b.io)->bytes_in, sizeof bytes);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(what_the_kernel_does_not_take_is_kept_and_sent_in_order)
@@ -182,7 +188,7 @@ FOR_BOTH(what_the_kernel_does_not_take_is_kept_and_sent_in_order)
     }
     POLL_UNTIL(&b, io_pending(b.io, s) == 0);
     cr_assert_eq(io_counters(b.io)->bytes_out, (uint64_t)PIECE * PIECES);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(a_full_send_buffer_is_an_answer_and_not_a_half_sent_message)
@@ -212,7 +218,7 @@ FOR_BOTH(a_full_send_buffer_is_an_answer_and_not_a_half_sent_message)
     POLL_UNTIL(&b, io_pending(b.io, s) == 0);
     cr_assert_lt(recv(fd, got, sizeof got, 0), 0);
     cr_assert_eq(io_send(b.io, s, piece, 10), IO_OK);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(queued_bytes_leave_together_at_the_flush)
@@ -242,7 +248,7 @@ FOR_BOTH(queued_bytes_leave_together_at_the_flush)
     }
     cr_assert_eq(io_queue(b.io, s[0], (const uint8_t *)"x", 1), IO_OK);
     POLL_UNTIL(&b, recv(fd[0], got, sizeof got, 0) == 1);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(a_refused_connection_fails)
@@ -258,7 +264,7 @@ FOR_BOTH(a_refused_connection_fails)
     POLL_UNTIL(&b, b.of[s].failed == 1);
     cr_assert_eq(b.of[s].error, ECONNREFUSED);
     io_close(b.io, (uint32_t)s);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(only_numeric_addresses_are_taken)
@@ -270,7 +276,7 @@ FOR_BOTH(only_numeric_addresses_are_taken)
     cr_assert_eq(io_connect(b.io, "", 1), IO_BAD_ADDRESS);
     cr_assert_eq(io_connect(b.io, "127.0.0.1:80", 1), IO_BAD_ADDRESS);
     cr_assert_geq(io_connect(b.io, "::1", 9), 0);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(the_peers_end_is_told_once_after_its_last_bytes)
@@ -291,7 +297,7 @@ FOR_BOTH(the_peers_end_is_told_once_after_its_last_bytes)
     }
     cr_assert_eq(b.of[s].closed, 1);
     io_close(b.io, s);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(writing_to_a_reset_connection_fails_without_a_signal)
@@ -315,7 +321,7 @@ FOR_BOTH(writing_to_a_reset_connection_fails_without_a_signal)
     }
     cr_assert_eq(b.of[s].failed + b.of[s].closed, 1);
     io_close(b.io, s);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(an_index_is_reused_and_tells_nothing_of_its_past)
@@ -345,7 +351,7 @@ FOR_BOTH(an_index_is_reused_and_tells_nothing_of_its_past)
         close(fd);
         close(next);
     }
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(a_socket_may_be_closed_by_its_own_bytes)
@@ -364,7 +370,7 @@ FOR_BOTH(a_socket_may_be_closed_by_its_own_bytes)
         POLL_UNTIL(&b, recv(fd, &byte, 1, 0) == 0);
         close(fd);
     }
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(many_sockets_share_one_loop)
@@ -389,7 +395,7 @@ FOR_BOTH(many_sockets_share_one_loop)
             cr_assert(memcmp(b.of[s[i]].bytes + (size_t)round * sizeof i, &i, sizeof i) == 0);
         }
     }
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(one_poll_delivers_no_more_than_it_was_told)
@@ -414,7 +420,7 @@ FOR_BOTH(one_poll_delivers_no_more_than_it_was_told)
         total += n;
         cr_assert(tries < PATIENCE);
     }
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 FOR_BOTH(both_ends_of_a_pair_may_be_adopted)
@@ -427,7 +433,7 @@ FOR_BOTH(both_ends_of_a_pair_may_be_adopted)
     int32_t z = io_adopt(b.io, pair[1]);
     cr_assert_eq(io_send(b.io, (uint32_t)a, (const uint8_t *)"through", 7), IO_OK);
     POLL_UNTIL(&b, b.of[z].len == 7);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 /* The kernel is the witness: a filter kills the process at its first system call that is not read, write or
@@ -463,7 +469,7 @@ Test(io, an_idle_uring_poll_makes_no_system_call)
     }
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
-    io_destroy(b.io);
+    bench_free(&b);
 }
 
 Test(io, few_sockets_spin_and_many_use_the_ring)

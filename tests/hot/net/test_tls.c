@@ -168,7 +168,8 @@ Test(tls, tls13_opens_with_aes128_first_and_carries_bytes)
     cr_assert_eq(tls_state(p->client), TLS_OPEN, "%s", tls_error(p->client));
     cr_assert_str_eq(tls_version(p->client), "TLSv1.3");
     cr_assert_str_eq(peer_sni(p->peer), "venue.test");
-    cr_assert(strstr(tls_suite(p->client), "AES_128_GCM") != NULL || strstr(tls_suite(p->client), "AES128") != NULL,
+    cr_assert(strstr(tls_suite(p->client), "AES_128_GCM") != NULL ||
+                  strstr(tls_suite(p->client), "AES128") != NULL,
               "%s", tls_suite(p->client));
     expect_echo(p, 300);
     cr_assert(tls_counters(p->context)->records_sealed >= 2);
@@ -190,6 +191,18 @@ Test(tls, tls12_opens_and_its_records_are_served_by_the_cipher)
         uint64_t before = tls_counters(p->context)->records_sealed;
         expect_echo(p, 300);
         cr_assert_eq(tls_counters(p->context)->records_sealed - before, i < 2 ? 1 : 0, "%s", suites[i]);
+        pair_free(p);
+    }
+}
+
+Test(tls, an_rsa_certificate_serves_as_well)
+{
+    for (int tls12 = 0; tls12 < 2; tls12++) {
+        struct pair *p = pair_new(&(struct peer_options){ .rsa = true, .tls12 = tls12 != 0 });
+
+        dial(p, "venue.test");
+        cr_assert_eq(tls_state(p->client), TLS_OPEN, "%s", tls_error(p->client));
+        expect_echo(p, 300);
         pair_free(p);
     }
 }
@@ -267,12 +280,12 @@ Test(tls, a_ticket_is_not_offered_to_another_host)
 static void expect_refusal(enum peer_certificate certificate, const char *host, const char *bundle)
 {
     for (int tls12 = 0; tls12 < 2; tls12++) {
-        struct pair *p =
-            pair_with(&(struct peer_options){ .certificate = certificate, .tls12 = tls12 != 0 },
-                      &(struct tls_options){ .ca_path = bundle });
+        struct pair *p = pair_with(&(struct peer_options){ .certificate = certificate, .tls12 = tls12 != 0 },
+                                   &(struct tls_options){ .ca_path = bundle });
 
         dial(p, host);
-        cr_assert_eq(tls_state(p->client), TLS_FAILED, "certificate %d was accepted for %s", certificate, host);
+        cr_assert_eq(tls_state(p->client), TLS_FAILED, "certificate %d was accepted for %s", certificate,
+                     host);
         cr_assert_neq(tls_error(p->client)[0], '\0');
         cr_log_info("%s", tls_error(p->client));
         cr_assert_not(tls_send(p->client, (const uint8_t *)"x", 1));
@@ -316,8 +329,8 @@ Test(tls, a_missing_bundle_is_named)
     struct tls_context *context;
     char error[256] = "";
 
-    cr_assert_not(tls_context_create(&context, &(struct tls_options){ .ca_path = "/nonexistent/ca.pem" }, error,
-                                     sizeof error));
+    cr_assert_not(tls_context_create(&context, &(struct tls_options){ .ca_path = "/nonexistent/ca.pem" },
+                                     error, sizeof error));
     cr_assert(strstr(error, "/nonexistent/ca.pem") != NULL, "%s", error);
 }
 
@@ -371,9 +384,9 @@ Test(tls, a_changed_byte_anywhere_in_a_record_fails_the_connection)
     for (int backend = 0; backend < 2; backend++) {
         /* 5 bytes of header, 40 of data and type, 16 of tag */
         for (size_t at = 3; at < 5 + 41 + 16; at++) {
-            struct pair *p = pair_with(&(struct peer_options){ 0 },
-                                       &(struct tls_options){ .cipher_backend = backend ? "evp" : "ipsec-mb",
-                                                              .connection_max = 1 });
+            struct pair *p = pair_with(
+                &(struct peer_options){ 0 },
+                &(struct tls_options){ .cipher_backend = backend ? "evp" : "ipsec-mb", .connection_max = 1 });
             uint8_t data[40] = { 7 };
 
             dial(p, "venue.test");

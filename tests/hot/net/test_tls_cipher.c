@@ -7,8 +7,8 @@
 static const char *const names[] = { "ipsec-mb", "evp" };
 
 /* The reference, straight from EVP. */
-static void reference(const uint8_t *key, size_t key_bytes, const uint8_t *iv, const uint8_t *aad, size_t aad_len,
-                      const uint8_t *in, size_t len, uint8_t *out, uint8_t *tag)
+static void reference(const uint8_t *key, size_t key_bytes, const uint8_t *iv, const uint8_t *aad,
+                      size_t aad_len, const uint8_t *in, size_t len, uint8_t *out, uint8_t *tag)
 {
     EVP_CIPHER_CTX *c = EVP_CIPHER_CTX_new();
     int n;
@@ -42,7 +42,8 @@ static void sweep(const struct tls_cipher *cipher, size_t key_bytes, size_t len)
     reference(raw, key_bytes, iv, aad, aad_len, in, len, want, want_tag);
     cr_assert(cipher->seal(&key, iv, aad, aad_len, in, len, out, tag));
     cr_assert(memcmp(out, want, len) == 0, "%s, %zu-byte key, length %zu", cipher->name, key_bytes, len);
-    cr_assert(memcmp(tag, want_tag, 16) == 0, "%s, %zu-byte key, length %zu: tag", cipher->name, key_bytes, len);
+    cr_assert(memcmp(tag, want_tag, 16) == 0, "%s, %zu-byte key, length %zu: tag", cipher->name, key_bytes,
+              len);
     cr_assert_eq(out[len], 0xee, "written beyond the end");
     cr_assert(cipher->open(&key, iv, aad, aad_len, out, len, back, tag));
     cr_assert(memcmp(back, in, len) == 0);
@@ -85,10 +86,14 @@ Test(tls_cipher, a_changed_bit_anywhere_is_refused_and_nothing_comes_out)
         cipher->seal(&key, iv, aad, sizeof aad, in, sizeof in, out, tag);
         for (size_t bit = 0; bit < 8 * (sizeof out + sizeof tag + sizeof aad + sizeof iv); bit++) {
             size_t at = bit / 8;
-            uint8_t *byte = at < 50 ? out + at : at < 66 ? tag + at - 50 : at < 71 ? aad + at - 66 : iv + at - 71;
+            uint8_t *byte = at < 50   ? out + at
+                            : at < 66 ? tag + at - 50
+                            : at < 71 ? aad + at - 66
+                                      : iv + at - 71;
 
             *byte ^= (uint8_t)(1 << bit % 8);
-            cr_assert_not(cipher->open(&key, iv, aad, sizeof aad, out, sizeof out, back, tag), "bit %zu", bit);
+            cr_assert_not(cipher->open(&key, iv, aad, sizeof aad, out, sizeof out, back, tag), "bit %zu",
+                          bit);
             cr_assert(memcmp(back, zeros, sizeof back) == 0);
             *byte ^= (uint8_t)(1 << bit % 8);
         }

@@ -237,27 +237,27 @@ Test(ws, one_byte_at_a_time_gives_the_same_events)
 Test(ws, broken_headers_close_with_1002)
 {
     static const uint8_t cases[][16] = {
-        { 0xc1, 0 },                                     /* reserved bits */
+        { 0xc1, 0 }, /* reserved bits */
         { 0xa1, 0 },
         { 0x91, 0 },
-        { 0x83, 0 },                                     /* unknown opcodes */
+        { 0x83, 0 }, /* unknown opcodes */
         { 0x87, 0 },
         { 0x8b, 0 },
         { 0x8f, 0 },
-        { 0x81, 0x80, 1, 2, 3, 4 },                      /* masked by a server */
-        { 0x09, 0 },                                     /* control frames: fragmented, too long */
+        { 0x81, 0x80, 1, 2, 3, 4 }, /* masked by a server */
+        { 0x09, 0 },                /* control frames: fragmented, too long */
         { 0x08, 0 },
         { 0x89, 126, 0, 126 },
         { 0x88, 127 },
-        { 0x80, 0 },                                     /* a continuation of nothing */
+        { 0x80, 0 }, /* a continuation of nothing */
         { 0x00, 0 },
-        { 0x01, 1, 'a', 0x81, 1, 'b' },                  /* a message inside another */
+        { 0x01, 1, 'a', 0x81, 1, 'b' }, /* a message inside another */
         { 0x01, 1, 'a', 0x02, 1, 'b' },
-        { 0x81, 126, 0, 125 },                           /* lengths not in the shortest form */
+        { 0x81, 126, 0, 125 }, /* lengths not in the shortest form */
         { 0x81, 127, 0, 0, 0, 0, 0, 0, 0xff, 0xff },
-        { 0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 0 },        /* top bit */
-        { 0x88, 1, 3 },                                  /* half a close code */
-        { 0x88, 2, 0x03, 0xe7 },                         /* 999, 1004, 1005, 1006, 1015, 2999, 5000 */
+        { 0x81, 127, 0x80, 0, 0, 0, 0, 0, 0, 0 }, /* top bit */
+        { 0x88, 1, 3 },                           /* half a close code */
+        { 0x88, 2, 0x03, 0xe7 },                  /* 999, 1004, 1005, 1006, 1015, 2999, 5000 */
         { 0x88, 2, 0x03, 0xec },
         { 0x88, 2, 0x03, 0xed },
         { 0x88, 2, 0x03, 0xee },
@@ -273,7 +273,9 @@ Test(ws, broken_headers_close_with_1002)
 
 Test(ws, close_codes_that_may_be_sent_are_reported)
 {
-    static const uint16_t codes[] = { 1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 3000, 4999 };
+    static const uint16_t codes[] = {
+        1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 3000, 4999
+    };
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         struct stage s = stage_of(1024);
@@ -332,14 +334,36 @@ Test(ws, fragments_longer_than_the_inbox_close_with_1009)
 Test(ws, text_that_is_not_utf8_closes_with_1007)
 {
     static const char *const bad[] = {
-        "\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xed\xbf\xbf",
-        "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe2\x82", "\xff", "\xfe",
+        "\x80",
+        "\xbf",
+        "\xc0\x80",
+        "\xc1\xbf",
+        "\xc3",
+        "\xe0\x9f\xbf",
+        "\xed\xa0\x80",
+        "\xed\xbf\xbf",
+        "\xf0\x8f\xbf\xbf",
+        "\xf4\x90\x80\x80",
+        "\xf5\x80\x80\x80",
+        "\xe2\x82",
+        "\xff",
+        "\xfe",
         "plain text of more than sixty-four bytes, so that vectors are used: 0123456789 \xc3(",
     };
     static const char *const good[] = {
-        "", "plain", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80", "\xef\xbf\xbf",
-        "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5",
-        "\xe5\xb8\x81\xe5\xae\x89 and then more than sixty-four plain bytes, to come back to vectors 012345678",
+        "",
+        "plain",
+        "\xc2\x80",
+        "\xdf\xbf",
+        "\xe0\xa0\x80",
+        "\xed\x9f\xbf",
+        "\xee\x80\x80",
+        "\xef\xbf\xbf",
+        "\xf0\x90\x80\x80",
+        "\xf4\x8f\xbf\xbf",
+        "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5",
+        "\xe5\xb8\x81\xe5\xae\x89 and then more than sixty-four plain bytes, to come back to vectors "
+        "012345678",
     };
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -46,7 +46,8 @@ static void extend(X509 *subject, X509 *issuer, int nid, const char *value)
     X509_EXTENSION_free(e);
 }
 
-static X509 *certify(EVP_PKEY *key, const char *name, EVP_PKEY *issuer_key, X509 *issuer, long from, long until)
+static X509 *certify(EVP_PKEY *key, const char *name, EVP_PKEY *issuer_key, X509 *issuer, long from,
+                     long until)
 {
     static long serial = 1;
     X509 *x = X509_new();
@@ -56,7 +57,8 @@ static X509 *certify(EVP_PKEY *key, const char *name, EVP_PKEY *issuer_key, X509
     X509_gmtime_adj(X509_getm_notBefore(x), from);
     X509_gmtime_adj(X509_getm_notAfter(x), until);
     X509_set_pubkey(x, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const uint8_t *)name, -1, -1,
+                               0);
     X509_set_issuer_name(x, X509_get_subject_name(issuer != NULL ? issuer : x));
     if (issuer == NULL) {
         extend(x, x, NID_basic_constraints, "critical,CA:TRUE");
@@ -94,7 +96,7 @@ const char *peer_ca_path(void)
 struct peer_server *peer_server_create(const struct peer_options *o)
 {
     struct peer_server *server = calloc(1, sizeof *server);
-    EVP_PKEY *key = EVP_EC_gen("P-256");
+    EVP_PKEY *key = o->rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
     EVP_PKEY *signer;
     X509 *issuer;
     long from = -DAY;
@@ -218,7 +220,8 @@ const char *peer_sni(struct peer *peer)
 
 bool peer_key_update(struct peer *peer, bool ask_back)
 {
-    return SSL_key_update(peer->ssl, ask_back ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+    return SSL_key_update(peer->ssl, ask_back ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED) ==
+               1 &&
            SSL_do_handshake(peer->ssl) == 1;
 }
 

@@ -8,15 +8,16 @@
 #include <stdint.h>
 
 enum peer_certificate {
-    PEER_GOOD,          /* for "venue.test" and 127.0.0.1, by the test authority */
-    PEER_EXPIRED,       /* the same, but of the year before */
-    PEER_NOT_YET,       /* the same, but of the year after */
-    PEER_STRANGER       /* the same, but by an authority nobody trusts */
+    PEER_GOOD,    /* for "venue.test" and 127.0.0.1, by the test authority */
+    PEER_EXPIRED, /* the same, but of the year before */
+    PEER_NOT_YET, /* the same, but of the year after */
+    PEER_STRANGER /* the same, but by an authority nobody trusts */
 };
 
 struct peer_options {
     enum peer_certificate certificate;
     bool tls12;          /* at most TLS 1.2 */
+    bool rsa;            /* an RSA certificate instead of an elliptic one */
     const char *ciphers; /* OpenSSL's names, for the version used; NULL = OpenSSL's choice */
 };
 
