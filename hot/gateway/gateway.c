@@ -20,6 +20,7 @@
 #define LOGIN_NS           (30 * NS_PER_S)
 #define HELD_SLOTS         16384 /* reports kept while the strategy's channel is full */
 #define HELD_STOP          (HELD_SLOTS / 2)
+#define HELD_PAUSE_NS      (5 * NS_PER_S)
 #define ORDERS_PER_POLL    32
 #define STEPS_PER_POLL     16
 #define EXPIRED_PER_POLL   64
@@ -100,7 +101,7 @@ struct gateway {
     uint32_t waiting_count;
     uint32_t wish_count; /* not WISH_NONE */
     uint8_t state, told;
-    char why[sizeof((struct venue_session *)0)->why], why_told[sizeof((struct venue_session *)0)->why];
+    char why_told[sizeof((struct venue_session *)0)->why];
     bool state_told_once;
     uint32_t link_count;
     uint8_t link_of[SESSION_SLOT_COUNT];
@@ -164,14 +165,11 @@ static struct record_report *begin_report(struct gateway *gateway, struct slot s
     return (struct record_report *)slots;
 }
 
-/* not_sent: certainly not at the venue. */
+/* not_sent: certainly not at the venue, says the caller. */
 static void not_sent(struct gateway *gateway, uint64_t tie, uint64_t order, uint16_t instrument, uint8_t kind,
                      uint8_t side, int64_t price, int64_t qty)
 {
     counter_add(gateway->count.not_sent, 1);
-    if (kind == REQUEST_NEW) {
-        inflight_order_finish(gateway->inflight, order);
-    }
     if ((tie & GATEWAY_TIE_OWN) != 0) {
         return;
     }
@@ -347,7 +345,9 @@ static void on_record(void *context, const struct slot *record)
         if (report->tie != 0) {
             answered(gateway, report);
             if ((report->tie & GATEWAY_TIE_OWN) != 0) {
-                wish_answered(gateway, report->tie, type == RECORD_ACK || type == RECORD_CANCEL_ACK);
+                wish_answered(gateway, report->tie,
+                              type == RECORD_ACK || type == RECORD_CANCEL_ACK ||
+                                  (type == RECORD_REJECT && report->reason == REASON_NOT_FOUND));
             }
             /* the strategy did not ask, so it gets no answer; what it tells of an order it does get */
             if ((report->tie & (GATEWAY_TIE_OWN | GATEWAY_TIE_SESSION)) != 0 && is_answer_only(type)) {
@@ -415,6 +415,9 @@ static void unsent(struct gateway *gateway, struct waiting *waiting)
     if (found != NULL) {
         struct inflight_request request = *found;
         inflight_request_remove(gateway->inflight, request.tie);
+        if (request.kind == REQUEST_NEW) {
+            inflight_order_finish(gateway->inflight, request.order);
+        }
         not_sent(gateway, request.tie, request.order, request.instrument, request.kind, request.side,
                  request.price, request.qty);
     }
@@ -591,6 +594,41 @@ static void count_sent(struct gateway *gateway, const struct record_order *order
     }
 }
 
+/* note_order enters an order about to leave in the tables; false when there is no room, or when its id or its
+ * tie is in use: then nothing changed. */
+static bool note_order(struct gateway *gateway, const struct record_order *order, uint8_t kind,
+                       const struct link *link)
+{
+    struct inflight *inflight = gateway->inflight;
+    if (kind == REQUEST_NEW &&
+        (inflight_order_find(inflight, order->order) != NULL || inflight->order_count == INFLIGHT_ORDERS)) {
+        counter_add(gateway->count.refused_actions, 1);
+        return false;
+    }
+    struct inflight_request *request =
+        inflight_request_add(inflight, order->tie, gateway->now_ns + gateway->request_timeout_ns);
+    if (request == NULL) {
+        counter_add(gateway->count.refused_actions, 1);
+        return false;
+    }
+    request->order = order->order;
+    request->instrument = order->head.instrument;
+    request->kind = kind;
+    request->side = order->side;
+    request->price = order->price;
+    request->qty = order->qty;
+    request->link = link->index;
+    if (link->kind == CONN_WS) {
+        request->sent_ns = gateway->now_ns;
+        request->wall_ns = wall_at(gateway, gateway->now_ns);
+    }
+    if (kind == REQUEST_NEW) {
+        inflight_order_add(inflight, order->order, order->head.instrument, gateway->now_ns)->side =
+            order->side;
+    }
+    return true;
+}
+
 /* send_order turns one order record into bytes on the venue's connection; false when it certainly did not
  * leave.  The message is written where the connection sends it from.
  *
@@ -629,34 +667,16 @@ static bool send_order(struct gateway *gateway, const struct record_order *order
         return false;
     }
 
-    if (kind == REQUEST_NEW) {
-        struct inflight_order *row =
-            inflight_order_add(gateway->inflight, order->order, order->head.instrument, gateway->now_ns);
-        if (POISE_UNLIKELY(row == NULL)) {
-            return false;
-        }
-        row->side = order->side;
-    }
-    struct inflight_request *request =
-        inflight_request_add(gateway->inflight, order->tie, gateway->now_ns + gateway->request_timeout_ns);
-    if (POISE_UNLIKELY(request == NULL)) {
+    if (POISE_UNLIKELY(!note_order(gateway, order, kind, link))) {
         return false;
-    }
-    request->order = order->order;
-    request->instrument = order->head.instrument;
-    request->kind = kind;
-    request->side = order->side;
-    request->price = order->price;
-    request->qty = order->qty;
-    request->link = link->index;
-    if (link->kind == CONN_WS) {
-        request->sent_ns = gateway->now_ns;
-        request->wall_ns = wall_at(gateway, gateway->now_ns);
     }
     out->tie = order->tie;
     if (POISE_UNLIKELY(!transmit(gateway, link, out, kind, urgent))) {
-        inflight_request_remove(gateway->inflight, order->tie);
         counter_add(gateway->count.no_connection, 1);
+        inflight_request_remove(gateway->inflight, order->tie);
+        if (kind == REQUEST_NEW) {
+            inflight_order_finish(gateway->inflight, order->order);
+        }
         return false;
     }
     count_sent(gateway, order, kind);
@@ -873,7 +893,7 @@ static uint32_t run_session(struct gateway *gateway)
 /* tell_state publishes the session's state when it, or the reason for it, changed. */
 static void tell_state(struct gateway *gateway)
 {
-    static const char stalled[] = "strategy stalled";
+    static const char stalled[sizeof gateway->why_told] = "strategy stalled";
     uint8_t state = gateway->session->state;
     const char *why = gateway->session->why;
     if (!gateway->alive && state == GATEWAY_READY) {
@@ -882,7 +902,8 @@ static void tell_state(struct gateway *gateway)
     }
     gateway->state = state;
     if (POISE_LIKELY(state == gateway->told && gateway->state_told_once &&
-                     strncmp(why, gateway->why_told, sizeof gateway->why_told) == 0)) {
+                     strncmp(why, gateway->why_told, sizeof gateway->why_told) == 0) ||
+        is_held(gateway)) {
         return;
     }
     struct slot slot;
@@ -945,6 +966,7 @@ static void on_message(void *owner, struct conn *conn, uint8_t *bytes, size_t le
     if (POISE_UNLIKELY(gateway->held->head - gateway->held->tail > HELD_STOP)) {
         /* The strategy does not read.  Stop listening while there is still room for what was heard. */
         counter_add(gateway->count.held_full, 1);
+        conn_hold(conn, now_ns + HELD_PAUSE_NS);
         conn_drop(conn, now_ns);
     }
 }
@@ -1287,7 +1309,8 @@ static void watch_heartbeat(struct gateway *gateway, uint64_t now_ns, uint64_t t
         }
         return;
     }
-    if (turn_ns > gateway->heartbeat_stale_ns / 2) {
+    /* before its first turn a strategy is not dead, only not born: what rests may be meant to be adopted */
+    if (gateway->beat == 0 || turn_ns > gateway->heartbeat_stale_ns / 2) {
         gateway->beat_ns = now_ns;
     }
     if (POISE_UNLIKELY(gateway->alive && now_ns - gateway->beat_ns > gateway->heartbeat_stale_ns)) {
@@ -1312,6 +1335,9 @@ static uint32_t expire(struct gateway *gateway)
                 if (gateway->waiting[i].used && gateway->waiting[i].tie == request.tie) {
                     forget_waiting(gateway, &gateway->waiting[i]);
                 }
+            }
+            if (request.kind == REQUEST_NEW) {
+                inflight_order_finish(gateway->inflight, request.order);
             }
             not_sent(gateway, request.tie, request.order, request.instrument, request.kind, request.side,
                      request.price, request.qty);
