@@ -1,13 +1,12 @@
 #include "bench/cases.h"
+#include "bench/parse_peer.h"
 
 #include <stddef.h>
 
 /* In the order of the page: from the smallest to the whole journey. */
 static const struct bench_table *const tables[] = {
-    &bench_ring,
-    &bench_decimal,
-    &bench_ground,
-    &bench_echo,
+    &bench_ring, &bench_decimal, &bench_ground, &bench_sign, &bench_parse,
+    &bench_book, &bench_frame,   &bench_tls,    &bench_echo,
 };
 
 const struct bench_table *bench_table_at(size_t i)
@@ -16,5 +15,9 @@ const struct bench_table *bench_table_at(size_t i)
 }
 
 const char *(*const bench_circumstances[])(void) = {
+    bench_tls_name,
+#if POISE_HAVE_SIMDJSON
+    parse_peer_name,
+#endif
     NULL,
 };

@@ -7,6 +7,14 @@
 extern const struct bench_table bench_ring;
 extern const struct bench_table bench_decimal;
 extern const struct bench_table bench_ground;
+extern const struct bench_table bench_sign;
+extern const struct bench_table bench_parse;
+extern const struct bench_table bench_book;
+extern const struct bench_table bench_frame;
+extern const struct bench_table bench_tls;
 extern const struct bench_table bench_echo;
+
+/* what libraries a file's cases stand on */
+const char *bench_tls_name(void);
 
 #endif
