@@ -89,7 +89,8 @@ struct venue_hooks {
     void (*control)(void *context, uint8_t what, int64_t code, const char *detail, size_t bytes);
     uint8_t reply_to; /* enum request_kind of a reply whose id is not one of ours */
 
-    const char *client_id; /* the order's own, as the venue wrote it; may be NULL */
+    const char *client_id; /* the order's own, as the venue wrote it; may be NULL.  Before encode: what to
+                            * write instead of the order id's text */
     uint32_t client_id_bytes;
     uint32_t request_id_bytes;
     const char *request_id; /* of the request this answers; may be NULL */

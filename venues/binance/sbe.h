@@ -14,6 +14,10 @@ bool binance_sbe_is(const char *bytes, size_t count);
 int64_t binance_sbe_feed(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
                          void *context);
 
+/* binance_sbe_private parses one frame of the WebSocket API: a reply, or an event of the user stream. */
+struct binance_reader;
+int64_t binance_sbe_private(struct binance_reader *reader, const char *bytes, size_t count);
+
 /* binance_sbe_rescale moves mantissa x 10^exponent to a count of decimals; false when it does not fit or a
  * digit would be lost. */
 bool binance_sbe_rescale(int64_t mantissa, int exponent, int decimals, int64_t *out);

@@ -1,0 +1,155 @@
+#include "venues/binance/request.h"
+
+#include <string.h>
+
+void binance_params_begin(struct binance_params *params, const struct sign_key *key, bool sign, char *out,
+                          size_t capacity, const char *id, size_t id_bytes, const char *method)
+{
+    params->json = (struct binance_text){ out, out + capacity, false };
+    params->text =
+        (struct binance_text){ params->signed_text, params->signed_text + BINANCE_SIGNED_BYTES, false };
+    params->begin = out;
+    params->key = key;
+    params->sign = sign;
+    params->any = false;
+    binance_put(&params->json, "{\"id\":\"");
+    binance_put_bytes(&params->json, id, id_bytes);
+    binance_put(&params->json, "\",\"method\":\"");
+    binance_put(&params->json, method);
+    binance_put(&params->json, "\",\"params\":{");
+    if (sign) {
+        binance_params_text(params, "apiKey", key->api_key, strlen(key->api_key));
+    }
+}
+
+static void name_of(struct binance_params *params, const char *name)
+{
+    binance_put(&params->json, params->any ? ",\"" : "\"");
+    binance_put(&params->json, name);
+    binance_put(&params->json, "\":");
+    if (params->sign) {
+        if (params->any) {
+            binance_put_char(&params->text, '&');
+        }
+        binance_put(&params->text, name);
+        binance_put_char(&params->text, '=');
+    }
+    params->any = true;
+}
+
+void binance_params_text(struct binance_params *params, const char *name, const char *value, size_t bytes)
+{
+    name_of(params, name);
+    binance_put_char(&params->json, '"');
+    binance_put_bytes(&params->json, value, bytes);
+    binance_put_char(&params->json, '"');
+    if (params->sign) {
+        binance_put_bytes(&params->text, value, bytes);
+    }
+}
+
+void binance_params_number(struct binance_params *params, const char *name, uint64_t value)
+{
+    name_of(params, name);
+    binance_put_unsigned(&params->json, value);
+    if (params->sign) {
+        binance_put_unsigned(&params->text, value);
+    }
+}
+
+void binance_params_decimal(struct binance_params *params, const char *name, int64_t value, int decimals)
+{
+    char digits[DECIMAL_TEXT_BYTES];
+    binance_params_text(params, name, digits, decimal_print_short(digits, value, decimals));
+}
+
+size_t binance_params_end(struct binance_params *params)
+{
+    if (params->text.full) {
+        return 0;
+    }
+    if (params->sign) {
+        char signature[SIGN_BASE64_BYTES];
+        size_t bytes = sign_text(params->key, params->signed_text,
+                                 (size_t)(params->text.at - params->signed_text), signature);
+        params->sign = false; /* the signature signs everything but itself */
+        binance_params_text(params, "signature", signature, bytes);
+        params->sign = true;
+    }
+    binance_put(&params->json, "}}");
+    return params->json.full ? 0 : (size_t)(params->json.at - params->begin);
+}
+
+void binance_query(struct venue_out *out, struct binance_text *text, uint8_t product, const char *method,
+                   const char *path)
+{
+    out->act = ACT_REQUEST;
+    out->slot = SESSION_SLOT_REST;
+    out->binary = 0;
+    out->method = method;
+    out->body_bytes = 0;
+    out->header_bytes = 0;
+    out->orders = 0;
+    binance_endpoint(&out->endpoint, TRANSPORT_HTTP, binance_products[product].rest_host, "");
+    *text = (struct binance_text){ out->path, out->path + sizeof out->path, false };
+    binance_put(text, path);
+    binance_put_char(text, '?');
+}
+
+void binance_put_signature(struct binance_text *text, const struct sign_key *key, const char *what,
+                           size_t bytes)
+{
+    char signature[SIGN_BASE64_BYTES];
+    size_t count = sign_text(key, what, bytes, signature);
+    for (size_t i = 0; i < count; i++) {
+        switch (signature[i]) {
+        case '+':
+            binance_put(text, "%2B");
+            break;
+        case '/':
+            binance_put(text, "%2F");
+            break;
+        case '=':
+            binance_put(text, "%3D");
+            break;
+        default:
+            binance_put_char(text, signature[i]);
+        }
+    }
+}
+
+static bool finish(struct venue_out *out, const struct binance_text *text, const struct sign_key *key)
+{
+    struct binance_text header = { out->header, out->header + sizeof out->header, false };
+    if (key != NULL) {
+        binance_put(&header, "X-MBX-APIKEY: ");
+        binance_put(&header, key->api_key);
+        binance_put(&header, "\r\n");
+    }
+    out->header_bytes = (uint32_t)(header.at - out->header);
+    out->path_bytes = (uint32_t)(text->at - out->path);
+    return !text->full && !header.full;
+}
+
+bool binance_query_sign(struct venue_out *out, struct binance_text *text, const struct sign_key *key,
+                        uint64_t stamp_ms)
+{
+    binance_put(text, "timestamp=");
+    binance_put_unsigned(text, stamp_ms);
+    const char *from = memchr(out->path, '?', (size_t)(text->at - out->path));
+    if (from == NULL || text->full) {
+        return false;
+    }
+    size_t bytes = (size_t)(text->at - ++from);
+    binance_put(text, "&signature=");
+    binance_put_signature(text, key, from, bytes);
+    return finish(out, text, key);
+}
+
+bool binance_query_end(struct venue_out *out, struct binance_text *text, const struct sign_key *key)
+{
+    if (text->at > out->path && (text->at[-1] == '&' || text->at[-1] == '?')) {
+        text->at--;
+    }
+    return finish(out, text, key);
+}
