@@ -21,14 +21,16 @@
 #include "cold/segment.h"
 #include "ring/spsc.h"
 
-#define JOURNAL_RING_FILE "journal" /* in the engine's shared directory */
+#include <sys/types.h>
+
+#define JOURNAL_RING_FILE   "journal" /* in the engine's shared directory */
 #define JOURNAL_BUILD_BYTES 48
 
 /* What the journal does to files; replaced in tests.  Answers as the system calls of the same name. */
 struct journal_disk {
     int (*open)(void *context, const char *path, int flags, int mode);
-    ssize_t (*write)(void *context, int fd, const void *bytes, size_t count);
-    int (*sync)(void *context, int fd);
+    ssize_t (*pwrite)(void *context, int fd, const void *bytes, size_t count, off_t at);
+    int (*fdatasync)(void *context, int fd);
     void *context;
 };
 
@@ -40,7 +42,7 @@ struct journal_options {
     uint64_t keep_bytes;          /* whole old segments beyond this are deleted; 0 keeps all */
     uint64_t spill_bytes;         /* most that may stand on tmpfs; 0: 64 MiB */
     uint64_t sync_ns;             /* a written record is on the disk within this */
-    uint64_t stall_ns;            /* a disk that answers nothing for this long while the ring fills is stuck; 0: 2 s */
+    uint64_t stall_ns; /* a disk that answers nothing for this long while the ring fills is stuck; 0: 2 s */
     uint64_t run;
     uint16_t engine;
     const char *build_id;
@@ -56,17 +58,17 @@ enum journal_health {
 };
 
 struct journal_counts {
-    uint64_t records;      /* drained */
-    uint64_t bytes;        /* written to files */
-    uint64_t lost;         /* feed records dropped */
-    uint64_t segments;     /* begun */
+    uint64_t records;  /* drained */
+    uint64_t bytes;    /* written to files */
+    uint64_t lost;     /* feed records dropped */
+    uint64_t segments; /* begun */
     uint64_t disk_errors;
     uint64_t syncs;
-    uint64_t ring_used;    /* slots, now */
+    uint64_t ring_used; /* slots, now */
     uint64_t spilled_bytes;
     int last_errno;
-    uint32_t segment;      /* now */
-    char last_error[160];  /* what failed, for the log */
+    uint32_t segment;     /* now */
+    char last_error[160]; /* what failed, for the log */
 };
 
 struct journal;
@@ -103,9 +105,9 @@ void journal_close(struct journal *journal, int64_t wall_ns);
 
 enum journal_result {
     JOURNAL_RECORD = 1, /* item is a record of the run */
-    JOURNAL_HEAD,       /* item is a record of a segment's head: only before the first record, or after a gap */
-    JOURNAL_GAP,        /* records gap_from .. gap_to - 1 are nowhere (missing file, damage) */
-    JOURNAL_DROPPED,    /* records gap_from .. gap_to - 1 were dropped while the disk was stuck */
+    JOURNAL_HEAD,    /* item is a record of a segment's head: only before the first record, or after a gap */
+    JOURNAL_GAP,     /* records gap_from .. gap_to - 1 are nowhere (missing file, damage) */
+    JOURNAL_DROPPED, /* records gap_from .. gap_to - 1 were dropped while the disk was stuck */
     JOURNAL_END
 };
 

@@ -9,11 +9,13 @@
  * venue last named.  Owed: an order that ended with more told than filled: the position is short of fills
  * that only REST can bring.  Unknown: a request went out and its outcome was not told.
  *
- * Rules.  An execution counts once per (account, instrument, execution id); a second report of it only adds
+ * Rules.  An execution counts once per (account, instrument, side, execution id), because a trade with
+ * ourselves has one id for both ends; a second report of it only adds
  * what the first left open (fee, price).  An order ends with a terminal report that carries the final
- * cumulative quantity, nothing else.  NOT_FOUND makes an order unknown, never gone.  Positions move by
- * executions alone, never by what the venue says a position is: that is kept beside.  A fill of no order of
- * ours moves the unassigned row (NO_INSTANCE).
+ * cumulative quantity, nothing else.  NOT_FOUND makes an order unknown; only REDUCE_GONE_MISSES of them, the
+ * last by REST, REDUCE_GONE_GRACE_NS after it was sent and with never a sign of life end it as never
+ * executed.  Positions move by executions alone, never by what the venue says a position is: that is kept
+ * beside.  A fill of no order of ours moves the unassigned row (NO_INSTANCE).
  *
  * Cash is kept per account, instance, currency and part: realised profit and spot's exchanged amounts under
  * PNL_TRADING, fees under PNL_FEE, funding under PNL_FUNDING; finer parts need decision prices and are the
@@ -34,7 +36,9 @@
 #define REDUCE_POSITIONS_MAX 1024
 #define REDUCE_CASH_MAX      2048
 #define REDUCE_RESTORE_EXECS 4096 /* of which so many travel in RESTORE records */
-#define REDUCE_OVERLAP       64   /* fills are paged from the so manieth newest on: the last may have overtaken */
+#define REDUCE_GONE_MISSES   4
+#define REDUCE_GONE_GRACE_NS 5000000000ULL
+#define REDUCE_OVERLAP       64 /* fills are paged from the so manieth newest on: the last may have overtaken */
 
 /* True in each state:
  *   SENT     the new-order request is journaled, nothing was heard of it
@@ -53,22 +57,22 @@ enum reduce_state {
 };
 
 enum reduce_event {
-    REDUCE_ACKED = 0, /* the venue took the new order, or tells it rests */
-    REDUCE_REFUSED,   /* the new order was refused with a known code: it never was */
-    REDUCE_DOUBT,     /* UNKNOWN, NOT_FOUND, a duplicate id */
-    REDUCE_FILLED,    /* an execution that does not end it */
-    REDUCE_ENDED,     /* terminal, all executions counted */
+    REDUCE_ACKED = 0,  /* the venue took the new order, or tells it rests */
+    REDUCE_REFUSED,    /* the new order was refused with a known code: it never was */
+    REDUCE_DOUBT,      /* UNKNOWN, NOT_FOUND, a duplicate id */
+    REDUCE_FILLED,     /* an execution that does not end it */
+    REDUCE_ENDED,      /* terminal, all executions counted */
     REDUCE_ENDED_OWED, /* terminal, executions missing */
     REDUCE_EVENT_COUNT
 };
 
 struct reduce_order {
     uint64_t order;
-    uint64_t sent_ns; /* stamp of ORDER_NEW; 0 unknown */
+    uint64_t sent_ns;     /* stamp of ORDER_NEW; 0 unknown */
     int64_t sent_wall_ns; /* wall time then, from the CLOCK before it; 0 unknown */
     int64_t price, qty;   /* as the venue has it, or as sent while nothing was heard */
     int64_t filled;
-    int64_t told;         /* -1 never told */
+    int64_t told; /* -1 never told */
     uint16_t instrument, account, instance;
     uint8_t leg, role, level;
     uint8_t side, tif, flags;
@@ -76,6 +80,7 @@ struct reduce_order {
     uint8_t status;  /* enum order_status last heard; ORDER_STATUS_NONE none */
     uint8_t pending; /* bit per enum request_kind: sent and not answered */
     uint8_t acked;   /* the venue once knew it */
+    uint8_t misses;  /* NOT_FOUND answers */
     char venue_order_id[VENUE_ORDER_ID_BYTES];
     uint32_t next_by_order, next_by_venue; /* chains */
 };
@@ -113,7 +118,8 @@ void reduce_record(struct reduce *reduce, const struct slot *record);
 typedef void (*reduce_emit)(void *context, const struct slot *record);
 
 /* reduce_head emits RECORD_BEGIN (with this segment number and wall time), the texts and the tables. */
-void reduce_head(const struct reduce *reduce, uint32_t segment, int64_t wall_ns, reduce_emit emit, void *context);
+void reduce_head(const struct reduce *reduce, uint32_t segment, int64_t wall_ns, reduce_emit emit,
+                 void *context);
 
 /* reduce_restore emits RESTORE_POSITION, _ORDER (live, sent, unknown and owed: all but the live ones with
  * status ORDER_STATUS_NONE, which says "query it"), _EXEC, _COUNTER and _CASH; not RESTORE_DONE.
@@ -143,8 +149,8 @@ const struct reduce_order *reduce_order_by_venue(const struct reduce *reduce, ui
                                                  uint16_t instrument, const char *venue_order_id);
 
 /* reduce_orders visits every order that has not ended (SENT, LIVE, UNKNOWN, OWED), oldest first. */
-void reduce_orders(const struct reduce *reduce, void (*visit)(void *context, const struct reduce_order *order),
-                   void *context);
+void reduce_orders(const struct reduce *reduce,
+                   void (*visit)(void *context, const struct reduce_order *order), void *context);
 
 uint32_t reduce_position_count(const struct reduce *reduce);
 const struct reduce_position *reduce_position_at(const struct reduce *reduce, uint32_t i);
@@ -156,7 +162,8 @@ const struct reduce_venue_position *reduce_venue_position(const struct reduce *r
 const struct reduce_venue_balance *reduce_venue_balance(const struct reduce *reduce, uint16_t account,
                                                         uint16_t currency);
 
-bool reduce_seen(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint64_t exec_id);
+bool reduce_seen(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
+                 uint64_t exec_id);
 
 /* reduce_fill_from is the execution id to page fills from (inclusive): the REDUCE_OVERLAP-th newest seen of
  * that account and instrument, in ascending order; 0 when none was ever seen. */
@@ -164,10 +171,11 @@ uint64_t reduce_fill_from(const struct reduce *reduce, uint16_t account, uint16_
 
 /* reduce_instance_of tells whose order it is: instance and leg by the order's own record, else by the id and
  * the instance's parameters; NO_INSTANCE when the id names no instance that trades this instrument. */
-uint16_t reduce_instance_of(const struct reduce *reduce, uint64_t order, uint16_t instrument, uint16_t account,
-                            uint8_t *leg);
+uint16_t reduce_instance_of(const struct reduce *reduce, uint64_t order, uint16_t instrument,
+                            uint16_t account, uint8_t *leg);
 
-uint64_t reduce_counter(const struct reduce *reduce);  /* one past the highest order counter used or reserved */
+uint64_t
+reduce_counter(const struct reduce *reduce); /* one past the highest order counter used or reserved */
 uint64_t reduce_stamp_ns(const struct reduce *reduce); /* newest stamp */
 int64_t reduce_wall_ns(const struct reduce *reduce);   /* newest wall time told by a CLOCK or BEGIN; 0 none */
 
