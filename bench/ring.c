@@ -40,7 +40,7 @@ static inline bool pop(struct spsc *ring, struct ring_message *m)
 #define QUEUE      struct spsc
 #define PUSH(q, m) push(q, m)
 #define POP(q, m)  pop(q, m)
-#include "bench/ring_loops.h"
+#include "bench/ring_loops.inc"
 
 static const struct ring_loops ring_loops_ours = LOOPS(make, free);
 

@@ -27,6 +27,6 @@ void destroy(void *q)
 #define QUEUE      boost_queue
 #define PUSH(q, m) ((q)->push(*(m)))
 #define POP(q, m)  ((q)->pop(*(m)))
-#include "bench/ring_loops.h"
+#include "bench/ring_loops.inc"
 
 const struct ring_loops ring_loops_boost = LOOPS(make, destroy);

@@ -28,6 +28,6 @@ static void *make(uint32_t slots)
 #define QUEUE      struct ck_queue
 #define PUSH(q, m) CK_RING_ENQUEUE_SPSC(message, &(q)->ring, (q)->buffer, m)
 #define POP(q, m)  CK_RING_DEQUEUE_SPSC(message, &(q)->ring, (q)->buffer, m)
-#include "bench/ring_loops.h"
+#include "bench/ring_loops.inc"
 
 const struct ring_loops ring_loops_ck = LOOPS(make, free);

@@ -7,24 +7,16 @@
 #ifndef POISE_RING_COUNTERS_H
 #define POISE_RING_COUNTERS_H
 
-#include "ring/base.h"
-#include <stdatomic.h>
+#include "ring/histogram.h"
 
 #define COUNTERS_MAX        1024
 #define COUNTERS_WRITERS    24
 #define COUNTER_NAME_BYTES  56
 #define HISTOGRAMS_MAX      32
-#define HISTOGRAM_BUCKETS   512 /* 8 per power of two of nanoseconds */
 
 enum counter_kind { COUNTER_SUM = 1, COUNTER_GAUGE, COUNTER_TEXT };
 
 typedef _Atomic int64_t counter;
-
-struct histogram {
-    char name[COUNTER_NAME_BYTES];
-    _Atomic uint64_t count;
-    _Atomic uint64_t bucket[HISTOGRAM_BUCKETS];
-};
 
 struct counters; /* the mapping */
 
@@ -51,8 +43,6 @@ int64_t counters_value(const struct counters *counters, uint32_t i);
 int64_t counters_find(const struct counters *counters, const char *name, int64_t otherwise);
 uint32_t counters_histogram_count(const struct counters *counters);
 const struct histogram *counters_histogram(const struct counters *counters, uint32_t i);
-/* histogram_quantile answers the upper edge of the bucket that holds the q-th (ppm) value; 0 when empty. */
-uint64_t histogram_quantile(const struct histogram *histogram, uint32_t ppm);
 
 /* counter_add and counter_set: the one writer's. */
 static inline void counter_add(counter *c, int64_t n)
@@ -63,24 +53,6 @@ static inline void counter_add(counter *c, int64_t n)
 static inline void counter_set(counter *c, int64_t value)
 {
     atomic_store_explicit(c, value, memory_order_relaxed);
-}
-
-/* histogram_bucket: 0..7 exact, then eight buckets a power of two. */
-static inline uint32_t histogram_bucket(uint64_t value)
-{
-    if (value < 8) {
-        return (uint32_t)value;
-    }
-    uint32_t power = 63 - (uint32_t)__builtin_clzll(value);
-    return (power - 2) * 8 + (uint32_t)((value >> (power - 3)) & 7);
-}
-
-static inline void histogram_record(struct histogram *h, uint64_t value)
-{
-    _Atomic uint64_t *bucket = &h->bucket[histogram_bucket(value)];
-    atomic_store_explicit(bucket, atomic_load_explicit(bucket, memory_order_relaxed) + 1, memory_order_relaxed);
-    atomic_store_explicit(&h->count, atomic_load_explicit(&h->count, memory_order_relaxed) + 1,
-                          memory_order_relaxed);
 }
 
 #endif
