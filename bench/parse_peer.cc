@@ -3,8 +3,8 @@
 #include <cstdio>
 #include <simdjson.h>
 
-#define TEXT_OF(x)             #x
-#define TEXT_OF_VALUE(x)       TEXT_OF(x)
+#define TEXT_OF(x)            #x
+#define TEXT_OF_VALUE(x)      TEXT_OF(x)
 #define SIMDJSON_VERSION_TEXT TEXT_OF_VALUE(SIMDJSON_VERSION)
 
 using namespace simdjson;

@@ -13,14 +13,14 @@
 struct account {
     char name[ACCOUNT_NAME_BYTES]; /* as configured */
     uint16_t index;
-    uint8_t venue;   /* enum venue_id */
-    uint8_t product; /* enum product: whose wallet and hosts */
-    uint32_t key_hash; /* of the API key: a changed key is a changed account */
-    int32_t order_rate_10s;   /* orders per 10 s we allow ourselves; venue's limit or less */
+    uint8_t venue;          /* enum venue_id */
+    uint8_t product;        /* enum product: whose wallet and hosts */
+    uint32_t key_hash;      /* of the API key: a changed key is a changed account */
+    int32_t order_rate_10s; /* orders per 10 s we allow ourselves; venue's limit or less */
     int32_t order_rate_60s;
-    int32_t reserve_percent;  /* of each budget kept for cancels and hedges, 0..90 */
-    int32_t weight_rate_60s;  /* request weight a minute */
-    int64_t dead_man_ms;      /* venue's countdown; 0 off or not offered */
+    int32_t reserve_percent; /* of each budget kept for cancels and hedges, 0..90 */
+    int32_t weight_rate_60s; /* request weight a minute */
+    int64_t dead_man_ms;     /* venue's countdown; 0 off or not offered */
 };
 
 struct account_table {

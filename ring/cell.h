@@ -9,9 +9,9 @@
 #include <stdatomic.h>
 
 struct cell {
-    _Alignas(POISE_APART) _Atomic uint64_t version;              /* writer's */
+    _Alignas(POISE_APART) _Atomic uint64_t version;               /* writer's */
     _Atomic uint64_t word[SLOT_PAYLOAD_BYTES / sizeof(uint64_t)]; /* writer's */
-    _Alignas(POISE_APART) uint64_t seen;                         /* reader's */
+    _Alignas(POISE_APART) uint64_t seen;                          /* reader's */
 };
 
 /* cell_write replaces the value with the one-slot record's payload. */

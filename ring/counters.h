@@ -9,10 +9,10 @@
 
 #include "ring/histogram.h"
 
-#define COUNTERS_MAX        1024
-#define COUNTERS_WRITERS    24
-#define COUNTER_NAME_BYTES  56
-#define HISTOGRAMS_MAX      32
+#define COUNTERS_MAX       1024
+#define COUNTERS_WRITERS   24
+#define COUNTER_NAME_BYTES 56
+#define HISTOGRAMS_MAX     32
 
 enum counter_kind { COUNTER_SUM = 1, COUNTER_GAUGE, COUNTER_TEXT };
 

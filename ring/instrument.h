@@ -29,7 +29,14 @@ enum venue_id {
 };
 
 /* The part of a venue that has its own hosts, wallets and symbols. */
-enum product { PRODUCT_NONE = 0, PRODUCT_SPOT, PRODUCT_LINEAR, PRODUCT_INVERSE, PRODUCT_OPTION, PRODUCT_COUNT };
+enum product {
+    PRODUCT_NONE = 0,
+    PRODUCT_SPOT,
+    PRODUCT_LINEAR,
+    PRODUCT_INVERSE,
+    PRODUCT_OPTION,
+    PRODUCT_COUNT
+};
 
 enum instrument_kind {
     KIND_NONE = 0,
@@ -72,20 +79,20 @@ struct instrument {
     uint16_t quote;                       /* what prices are in: USD is not USDT */
     uint16_t settle;                      /* what P&L and margin are in */
     uint16_t spare16;
-    int64_t tick;              /* price units */
-    int64_t lot;               /* qty units */
-    int64_t min_qty;           /* qty units */
-    int64_t max_qty;           /* qty units, per limit order */
-    int64_t max_market_qty;    /* qty units, per market order; 0 same as max_qty */
-    int64_t min_notional_e8;   /* quote currency; 0 none */
-    int64_t contract_e8;       /* linear, spot: base coin per 1 of qty; inverse: quote currency per contract */
-    int64_t min_price;         /* price units; 0 none */
-    int64_t max_price;         /* price units; 0 none */
-    int32_t band_up_ppm;       /* highest buy relative to mark, e.g. 1050000; 0 none */
-    int32_t band_down_ppm;     /* lowest sell relative to mark, e.g. 950000; 0 none */
-    int64_t expiry_ns;         /* wall time; 0 perpetual or spot */
+    int64_t tick;            /* price units */
+    int64_t lot;             /* qty units */
+    int64_t min_qty;         /* qty units */
+    int64_t max_qty;         /* qty units, per limit order */
+    int64_t max_market_qty;  /* qty units, per market order; 0 same as max_qty */
+    int64_t min_notional_e8; /* quote currency; 0 none */
+    int64_t contract_e8;     /* linear, spot: base coin per 1 of qty; inverse: quote currency per contract */
+    int64_t min_price;       /* price units; 0 none */
+    int64_t max_price;       /* price units; 0 none */
+    int32_t band_up_ppm;     /* highest buy relative to mark, e.g. 1050000; 0 none */
+    int32_t band_down_ppm;   /* lowest sell relative to mark, e.g. 950000; 0 none */
+    int64_t expiry_ns;       /* wall time; 0 perpetual or spot */
     int64_t funding_interval_s; /* 0 none */
-    int64_t venue_id;          /* numeric id where the venue orders by one; else 0 */
+    int64_t venue_id;           /* numeric id where the venue orders by one; else 0 */
 };
 
 struct currency {

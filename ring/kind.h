@@ -28,9 +28,9 @@ enum pnl_part {
     PNL_TRADING = 0, /* spread: fill price against the fair price at the fill */
     PNL_BASIS,       /* the legs' prices moving against each other */
     PNL_FUNDING,
-    PNL_FEE,         /* fees negative, rebates positive */
-    PNL_SLIPPAGE,    /* hedge fills against the price at the decision */
-    PNL_RESIDUAL,    /* price moves on delta left open */
+    PNL_FEE,      /* fees negative, rebates positive */
+    PNL_SLIPPAGE, /* hedge fills against the price at the decision */
+    PNL_RESIDUAL, /* price moves on delta left open */
     PNL_ROUNDING,
     PNL_PART_COUNT
 };
@@ -59,13 +59,15 @@ int128 kind_exposure_e12(const struct instrument *instrument, enum side side, in
 int128 kind_delta_e12(const struct instrument *instrument, const struct position *position, int64_t mark);
 
 /* kind_unrealised_e8 is the position's open P&L at a mark in its settlement currency, rounded down. */
-int64_t kind_unrealised_e8(const struct instrument *instrument, const struct position *position, int64_t mark);
+int64_t kind_unrealised_e8(const struct instrument *instrument, const struct position *position,
+                           int64_t mark);
 
 /* kind_coin_e8 is how much base coin a quantity is at a price, rounded as told (qty may be negative). */
 int64_t kind_coin_e8(const struct instrument *instrument, int64_t qty, int64_t price, enum rounding rounding);
 
 /* kind_quote_e8 is its value in quote currency. */
-int64_t kind_quote_e8(const struct instrument *instrument, int64_t qty, int64_t price, enum rounding rounding);
+int64_t kind_quote_e8(const struct instrument *instrument, int64_t qty, int64_t price,
+                      enum rounding rounding);
 
 /* kind_qty_for_coin answers the quantity (a multiple of lot, rounded as told) that is coin_e12 at a price;
  * coin_e12 >= 0. */

@@ -54,20 +54,20 @@ enum record_type {
     RECORD_BALANCE = 24,     /* struct record_balance */
     RECORD_POSITION = 25,    /* struct record_position: the venue's own opinion */
     RECORD_GATEWAY_STATE = 26, /* struct record_state, account set, value is enum gateway_state */
-    RECORD_CANCEL_ACK = 27,  /* the venue took the cancel; proves nothing about the final quantity */
+    RECORD_CANCEL_ACK = 27,    /* the venue took the cancel; proves nothing about the final quantity */
 
     /* ---- from cold ---- */
     RECORD_COMMAND = 32, /* struct record_command */
     RECORD_CELL = 33,    /* struct record_cell: newest value only */
 
     /* ---- what a strategy is built from; the first records of every run and segment ---- */
-    RECORD_BEGIN = 48,       /* struct record_begin_run */
-    RECORD_TEXT = 49,        /* blob: a piece of the configuration text */
-    RECORD_INSTRUMENT = 50,  /* blob: struct instrument */
-    RECORD_ACCOUNT = 51,     /* blob: struct account */
-    RECORD_FEE = 52,         /* struct record_fee */
-    RECORD_CONVERT = 53,     /* struct record_convert */
-    RECORD_PARAMS = 54,      /* blob: one instance's parameters (struct quote_params, ...) */
+    RECORD_BEGIN = 48,            /* struct record_begin_run */
+    RECORD_TEXT = 49,             /* blob: a piece of the configuration text */
+    RECORD_INSTRUMENT = 50,       /* blob: struct instrument */
+    RECORD_ACCOUNT = 51,          /* blob: struct account */
+    RECORD_FEE = 52,              /* struct record_fee */
+    RECORD_CONVERT = 53,          /* struct record_convert */
+    RECORD_PARAMS = 54,           /* blob: one instance's parameters (struct quote_params, ...) */
     RECORD_RESTORE_POSITION = 55, /* struct record_restore_position */
     RECORD_RESTORE_ORDER = 56,    /* struct record_report with the status last known */
     RECORD_RESTORE_COUNTER = 57,  /* struct record_counter_block: order ids that may be used */
@@ -97,9 +97,9 @@ enum record_type {
 #define RECORD_FLAG_STALE 0x08 /* value older than its bound */
 
 struct record_head {
-    uint8_t type;        /* enum record_type */
-    uint8_t slot_count;  /* 1..16 */
-    uint8_t flags;       /* RECORD_FLAG_* */
+    uint8_t type;       /* enum record_type */
+    uint8_t slot_count; /* 1..16 */
+    uint8_t flags;      /* RECORD_FLAG_* */
     uint8_t reserved;
     uint16_t instrument; /* index in the instrument table, or NO_INSTRUMENT */
     uint16_t account;    /* index in the account table, or NO_ACCOUNT */
@@ -195,30 +195,37 @@ enum order_status {
 /* What a reject means to us.  The venue's own code stays beside it in venue_code. */
 enum reject_reason {
     REASON_NONE = 0,
-    REASON_POST_ONLY,      /* would have taken: re-quote */
-    REASON_FILTER,         /* tick, lot, minimum, maximum: our mistake or changed metadata */
-    REASON_PRICE_BAND,     /* outside the venue's band */
-    REASON_BALANCE,        /* balance or margin short */
-    REASON_REDUCE_ONLY,    /* reduce-only refused */
-    REASON_RATE_LIMIT,     /* slow down; not executed */
-    REASON_NOT_FOUND,      /* cancel or amend of an order the venue does not have: query it */
-    REASON_DUPLICATE_ID,   /* the first send worked: query */
-    REASON_TIME,           /* our clock: not executed */
-    REASON_AUTH,           /* key, signature, permission: halt */
-    REASON_SUSPENDED,      /* instrument not trading */
-    REASON_UNCHANGED,      /* amend to the same values: treat as done */
-    REASON_SELF_TRADE,     /* ended by self-trade prevention */
-    REASON_IOC,            /* the remainder of an IOC or FOK */
-    REASON_LIQUIDATION,    /* the venue closed us */
-    REASON_DEAD_MAN,       /* the venue's timer, or its cancel on disconnect */
-    REASON_NOT_SENT,       /* the gateway never sent it: link down, budget; certainly not at the venue */
-    REASON_OTHER,          /* a known refusal without a row of its own */
+    REASON_POST_ONLY,    /* would have taken: re-quote */
+    REASON_FILTER,       /* tick, lot, minimum, maximum: our mistake or changed metadata */
+    REASON_PRICE_BAND,   /* outside the venue's band */
+    REASON_BALANCE,      /* balance or margin short */
+    REASON_REDUCE_ONLY,  /* reduce-only refused */
+    REASON_RATE_LIMIT,   /* slow down; not executed */
+    REASON_NOT_FOUND,    /* cancel or amend of an order the venue does not have: query it */
+    REASON_DUPLICATE_ID, /* the first send worked: query */
+    REASON_TIME,         /* our clock: not executed */
+    REASON_AUTH,         /* key, signature, permission: halt */
+    REASON_SUSPENDED,    /* instrument not trading */
+    REASON_UNCHANGED,    /* amend to the same values: treat as done */
+    REASON_SELF_TRADE,   /* ended by self-trade prevention */
+    REASON_IOC,          /* the remainder of an IOC or FOK */
+    REASON_LIQUIDATION,  /* the venue closed us */
+    REASON_DEAD_MAN,     /* the venue's timer, or its cancel on disconnect */
+    REASON_NOT_SENT,     /* the gateway never sent it: link down, budget; certainly not at the venue */
+    REASON_OTHER,        /* a known refusal without a row of its own */
     REASON_COUNT
 };
 
 enum liquidity { LIQUIDITY_UNKNOWN = 0, LIQUIDITY_MAKER, LIQUIDITY_TAKER };
 
-enum request_kind { REQUEST_NONE = 0, REQUEST_NEW, REQUEST_AMEND, REQUEST_CANCEL, REQUEST_QUERY, REQUEST_CANCEL_ALL };
+enum request_kind {
+    REQUEST_NONE = 0,
+    REQUEST_NEW,
+    REQUEST_AMEND,
+    REQUEST_CANCEL,
+    REQUEST_QUERY,
+    REQUEST_CANCEL_ALL
+};
 
 #define REPORT_HAS_LAST     0x01 /* last_qty and price are an execution's */
 #define REPORT_HAS_CUM      0x02 /* cum_qty is told by the venue */
@@ -234,17 +241,17 @@ enum request_kind { REQUEST_NONE = 0, REQUEST_NEW, REQUEST_AMEND, REQUEST_CANCEL
 /* One structure for every report; three slots. */
 struct record_report {
     struct record_head head;
-    uint64_t order;      /* ours; 0 with REPORT_FOREIGN */
-    uint64_t exec_id;    /* the venue's execution id, or a 64-bit hash of its text; 0 none */
-    int64_t price;       /* of the execution (HAS_LAST), else of the order */
-    int64_t last_qty;    /* of the execution */
-    int64_t cum_qty;     /* total executed so far (HAS_CUM) */
+    uint64_t order;   /* ours; 0 with REPORT_FOREIGN */
+    uint64_t exec_id; /* the venue's execution id, or a 64-bit hash of its text; 0 none */
+    int64_t price;    /* of the execution (HAS_LAST), else of the order */
+    int64_t last_qty; /* of the execution */
+    int64_t cum_qty;  /* total executed so far (HAS_CUM) */
     uint64_t ring_word_0;
 
-    int64_t order_qty;     /* whole size of the order, 0 unknown */
-    int64_t order_price;   /* limit price, 0 unknown */
-    int64_t fee_e8;        /* paid positive, rebate negative */
-    int64_t realised_e8;   /* the venue's realised P&L of this execution, settlement currency */
+    int64_t order_qty;   /* whole size of the order, 0 unknown */
+    int64_t order_price; /* limit price, 0 unknown */
+    int64_t fee_e8;      /* paid positive, rebate negative */
+    int64_t realised_e8; /* the venue's realised P&L of this execution, settlement currency */
     int64_t venue_time_ns;
     uint16_t fee_currency; /* index in the currency table, or CURRENCY_NONE */
     uint8_t side;          /* enum side */
@@ -310,17 +317,18 @@ enum command {
 
 struct record_command {
     struct record_head head;
-    uint32_t command; /* enum command */
+    uint32_t command;  /* enum command */
     uint16_t instance; /* NO_INSTANCE: all */
     uint16_t spare16;
     int64_t value[4];
 };
 
 enum cell_kind {
-    CELL_FAIR_OFFSET = 1, /* value[0] centibp the quoted leg's fair price stands above the hedge leg's, slow */
-    CELL_CONVERT,         /* value[0] from, [1] to, [2] rate 1e-8, [3] as_of stamp_ns: a conversion rate */
-    CELL_VOLATILITY,      /* value[0] centibp per square-root second */
-    CELL_LIMIT,           /* value[0] limit id, [1] value */
+    CELL_FAIR_OFFSET =
+        1,           /* value[0] centibp the quoted leg's fair price stands above the hedge leg's, slow */
+    CELL_CONVERT,    /* value[0] from, [1] to, [2] rate 1e-8, [3] as_of stamp_ns: a conversion rate */
+    CELL_VOLATILITY, /* value[0] centibp per square-root second */
+    CELL_LIMIT,      /* value[0] limit id, [1] value */
 };
 
 struct record_cell {
@@ -333,12 +341,12 @@ struct record_cell {
 
 struct record_begin_run {
     struct record_head head;
-    uint64_t run;          /* number of this run, one more than the last */
+    uint64_t run; /* number of this run, one more than the last */
     int64_t wall_ns;
-    uint64_t layout_hash;  /* of every record layout: another layout cannot be replayed */
-    uint32_t segment;      /* number of the segment within the run */
-    uint16_t engine;       /* engine id in client order ids */
-    uint16_t mode;         /* enum mode */
+    uint64_t layout_hash; /* of every record layout: another layout cannot be replayed */
+    uint32_t segment;     /* number of the segment within the run */
+    uint16_t engine;      /* engine id in client order ids */
+    uint16_t mode;        /* enum mode */
     uint64_t spare_0;
     uint64_t ring_word_0;
     char build_id[48];
@@ -371,7 +379,7 @@ struct record_restore_position {
     uint16_t instance;       /* NO_INSTANCE: the unassigned row */
     uint16_t leg;
     uint32_t spare32;
-    int64_t qty;          /* signed */
+    int64_t qty;           /* signed */
     int64_t notional_high; /* struct position.notional_e12 of ring/kind.h, upper and lower 64 bits */
     uint64_t notional_low;
     uint64_t spare;
@@ -393,7 +401,13 @@ struct record_counter_block {
     uint64_t spare[3];
 };
 
-enum order_role { ORDER_ROLE_QUOTE = 1, ORDER_ROLE_HEDGE, ORDER_ROLE_FLATTEN, ORDER_ROLE_ENTRY, ORDER_ROLE_EXIT };
+enum order_role {
+    ORDER_ROLE_QUOTE = 1,
+    ORDER_ROLE_HEDGE,
+    ORDER_ROLE_FLATTEN,
+    ORDER_ROLE_ENTRY,
+    ORDER_ROLE_EXIT
+};
 
 enum time_in_force { TIF_GTC = 0, TIF_IOC, TIF_FOK };
 
@@ -406,7 +420,7 @@ struct record_order {
     uint64_t order; /* our id */
     uint64_t tie;   /* identifies this request: echoed in the report that answers it */
     int64_t price;
-    int64_t qty;    /* whole size, also for an amend */
+    int64_t qty; /* whole size, also for an amend */
     uint8_t side;
     uint8_t tif;
     uint8_t flags; /* ORDER_FLAG_* */
@@ -428,23 +442,23 @@ _Static_assert(sizeof(struct record_order) == 2 * SLOT_BYTES, "order");
 
 enum event_code {
     EVENT_NONE = 0,
-    EVENT_HALT,            /* value[0] enum halt_reason */
+    EVENT_HALT, /* value[0] enum halt_reason */
     EVENT_RESUMED,
-    EVENT_STOPPED,         /* nothing rests, nothing is naked beyond the smallest hedge */
-    EVENT_LADDER,          /* value[0] rung, [1] naked qty_e8, [2] deadline_ns */
-    EVENT_NAKED_CLEARED,   /* value[0] how long, ns; [1] the most that was naked, 1e-8 coin */
-    EVENT_DUPLICATE_FILL,  /* value[0] exec_id */
-    EVENT_UNKNOWN_ORDER,   /* a report for an order that is not in the table */
-    EVENT_TABLE_REFUSED,   /* an event an order's state has no cell for; value[0] state, [1] event */
-    EVENT_QUOTES_PULLED,   /* value[0] why: enum pull_reason */
+    EVENT_STOPPED,        /* nothing rests, nothing is naked beyond the smallest hedge */
+    EVENT_LADDER,         /* value[0] rung, [1] naked qty_e8, [2] deadline_ns */
+    EVENT_NAKED_CLEARED,  /* value[0] how long, ns; [1] the most that was naked, 1e-8 coin */
+    EVENT_DUPLICATE_FILL, /* value[0] exec_id */
+    EVENT_UNKNOWN_ORDER,  /* a report for an order that is not in the table */
+    EVENT_TABLE_REFUSED,  /* an event an order's state has no cell for; value[0] state, [1] event */
+    EVENT_QUOTES_PULLED,  /* value[0] why: enum pull_reason */
     EVENT_QUOTES_BACK,
     EVENT_POSITION_DIFFERS, /* value[0] ours, [1] the venue's, [2] how long, ns */
     EVENT_RISK_REFUSED,     /* value[0] enum risk_refusal, [1] order */
     EVENT_CONSERVATION,     /* hedges exceed exposure: halts */
     EVENT_JOURNAL_FULL,
-    EVENT_FAIR_OFFSET,      /* value[0] centibp now, [1] bound */
+    EVENT_FAIR_OFFSET, /* value[0] centibp now, [1] bound */
     EVENT_SELF_CROSS,
-    EVENT_COUNTER_LOW,      /* order ids run low: cold must hand out a block; value[0] left */
+    EVENT_COUNTER_LOW, /* order ids run low: cold must hand out a block; value[0] left */
 };
 
 struct record_event {
@@ -459,22 +473,22 @@ struct record_event {
 struct record_status {
     struct record_head head;
     uint16_t instance;
-    uint8_t state;        /* enum instance_state of the strategy */
+    uint8_t state; /* enum instance_state of the strategy */
     uint8_t pull_reason;
     uint32_t fills;
-    int64_t quote_qty;    /* position on the quoted leg, qty units */
-    int64_t hedge_qty;    /* position on the hedge leg */
-    int64_t delta_e8;     /* coin, 1e-8 */
+    int64_t quote_qty; /* position on the quoted leg, qty units */
+    int64_t hedge_qty; /* position on the hedge leg */
+    int64_t delta_e8;  /* coin, 1e-8 */
     uint32_t hedges;
     uint32_t requotes;
     uint64_t ring_word_0;
-    int64_t naked_ns;      /* now */
+    int64_t naked_ns; /* now */
     int64_t max_naked_ns;
     int64_t bid_price, bid_qty; /* our best quotes, 0 none */
     int64_t ask_price, ask_qty;
     int64_t fair_offset_centibp;
     uint64_t ring_word_1;
-    int64_t pnl_e8[7];     /* enum pnl_part, in the reporting currency */
+    int64_t pnl_e8[7]; /* enum pnl_part, in the reporting currency */
     uint64_t ring_word_2;
 };
 _Static_assert(sizeof(struct record_status) == 3 * SLOT_BYTES, "status");

@@ -95,8 +95,8 @@ static inline void spsc_commit(struct spsc *ring)
     ring->head += ring->claimed;
     ring->claimed = 0;
     /* The line after the next is fetched while the caller does something else.  For reading, not for
-     * writing: on a Zen 5 guest this took a message in a stream from 11 to 4 ns where prefetchw changed nothing;
-     * a lone record's way is the same without it (bench ring.throughput, ring.round_trip). */
+     * writing: on a Zen 5 guest this took a message in a stream from 11 to 4 ns where prefetchw changed
+     * nothing; a lone record's way is the same without it (bench ring.throughput, ring.round_trip). */
     __builtin_prefetch(&ring->slots[(ring->head + 2) & ring->mask], 0, 3);
 }
 
