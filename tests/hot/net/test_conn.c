@@ -730,6 +730,23 @@ Test(conn, any_byte_ends_the_silence)
     world_free(w);
 }
 
+Test(conn, every_silence_has_its_own_ping)
+{
+    struct world *w = live(world_ws(plain));
+
+    for (int i = 0; i < 3; i++) {
+        w->now += 15000 * ms;
+        turn(w);
+        turn(w);
+        cr_assert_eq(conn_counters(w->conn)->pings_out, (uint64_t)i + 1);
+        expect_frame(w, 0x89, NULL);
+        venue_frame(w, 0x8a, "", 0);
+        UNTIL(w, conn_heard_ns(w->conn) == w->now);
+    }
+    cr_assert_eq(w->stale, 0);
+    world_free(w);
+}
+
 /* Each state on the way up, stopped there, must end by its own timeout. */
 Test(conn, every_state_on_the_way_up_has_its_timeout)
 {
@@ -775,6 +792,7 @@ Test(conn, pauses_grow_are_jittered_and_start_again_after_calm)
 {
     struct world *w = world_ws(plain);
     uint64_t longest = 0, pause;
+    int whole_pauses = 0;
 
     close(w->listener); /* nobody is there */
     conn_open(w->conn, w->now);
@@ -797,9 +815,11 @@ Test(conn, pauses_grow_are_jittered_and_start_again_after_calm)
             cr_assert_leq(pause, whole + ms);
         }
         cr_assert_geq(pause, whole / 2, "pause %d", i);
+        whole_pauses += pause >= whole;
         longest = pause > longest ? pause : longest;
     }
     cr_assert_gt(longest, 15000 * ms);
+    cr_assert_lt(whole_pauses, 7, "the pauses are not jittered");
     cr_assert_geq(conn_counters(w->conn)->down[CONN_REASON_CONNECT], 14);
     w->listener = wire_listen(&w->port);
     world_free(w);

@@ -324,6 +324,44 @@ FOR_BOTH(writing_to_a_reset_connection_fails_without_a_signal)
     bench_free(&b);
 }
 
+FOR_BOTH(a_peer_that_is_gone_raises_no_signal)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    int pair[2];
+
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    uint32_t s = (uint32_t)io_adopt(b.io, pair[0]);
+    close(pair[1]);
+    cr_assert_eq(io_send(b.io, s, (const uint8_t *)"x", 1), IO_NOT_CONNECTED);
+    POLL_UNTIL(&b, b.of[s].failed + b.of[s].closed == 1);
+    bench_free(&b);
+}
+
+/* The kernel may still read the buffer of a socket that was closed: its place is not given away before. */
+Test(io, a_place_is_not_reused_while_its_last_send_is_out)
+{
+    struct bench b =
+        bench_of(IO_URING, (struct io_options){ .sockets_max = 1, .send_buffer_bytes = 1 << 20 });
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    static uint8_t piece[1 << 19];
+    int32_t next = IO_NO_SOCKET;
+
+    (void)dial(&b, listener, port, &s);
+    while (io_pending(b.io, s) == 0) {
+        cr_assert_eq(io_send(b.io, s, piece, sizeof piece), IO_OK);
+    }
+    io_close(b.io, s);
+    cr_assert_eq(io_connect(b.io, "127.0.0.1", port), IO_NO_SOCKET);
+    for (int tries = 0; next < 0; tries++) {
+        io_poll(b.io, sink, &b);
+        next = io_connect(b.io, "127.0.0.1", port);
+        cr_assert(tries < PATIENCE);
+    }
+    bench_free(&b);
+}
+
 FOR_BOTH(an_index_is_reused_and_tells_nothing_of_its_past)
 {
     struct bench b = bench_of(backend, (struct io_options){ .sockets_max = 2 });

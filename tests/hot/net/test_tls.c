@@ -365,6 +365,17 @@ Test(tls, two_connections_of_one_context_do_not_mix_their_keys)
     p->client = second;
     dial(p, "venue.test");
     second_peer = p->peer;
+    uint64_t changes = 0;
+
+    for (int i = 0; i < 20; i++) {
+        if (i == 2) { /* each key is expanded at its first use */
+            changes = tls_counters(p->context)->key_changes;
+        }
+        p->client = i % 2 == 0 ? first : second;
+        p->peer = i % 2 == 0 ? first_peer : second_peer;
+        expect_echo(p, 100);
+    }
+    cr_assert_eq(tls_counters(p->context)->key_changes, changes, "keys are expanded again and again");
     for (int i = 0; i < 50; i++) {
         p->client = i % 3 == 0 ? first : second;
         p->peer = i % 3 == 0 ? first_peer : second_peer;
@@ -406,6 +417,28 @@ Test(tls, a_changed_byte_anywhere_in_a_record_fails_the_connection)
             pair_free(p);
         }
     }
+}
+
+Test(tls, a_record_may_be_read_in_small_pieces)
+{
+    struct pair *p = pair_new(&(struct peer_options){ 0 });
+    uint8_t data[1000], out[1000];
+    size_t got = 0;
+    long n;
+
+    dial(p, "venue.test");
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i * 3);
+    }
+    peer_write(p->peer, data, sizeof data);
+    tls_input(p->client, p->down, peer_take(p->peer, p->down, sizeof p->down));
+    while ((n = tls_read(p->client, out + got, 64 < sizeof out - got ? 64 : sizeof out - got)) > 0) {
+        cr_assert_leq(n, 64);
+        got += (size_t)n;
+    }
+    cr_assert_eq(got, sizeof data);
+    cr_assert(memcmp(out, data, sizeof data) == 0);
+    pair_free(p);
 }
 
 Test(tls, close_notify_closes)
