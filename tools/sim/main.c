@@ -1,0 +1,651 @@
+/* poise-sim: a venue on loopback, with the venue's own protocols over TLS and prices from recordings. */
+#include "tools/sim/binance/bn_shell.h"
+#include "tools/sim/model/sim_decimal.h"
+#include "tools/sim/sim_cert.h"
+#include "tools/sim/sim_net.h"
+#include "tools/sim/sim_report.h"
+#include "tools/sim/sim_setup.h"
+#include "tools/sim/sim_source.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "poise-sim: Binance spot, USD-M and COIN-M on loopback, over TLS, from recordings or made markets\n"
+    "\n"
+    "  poise-sim --port 9443 --cert-dir certs --tape linear=u.jsonl.gz --tape inverse=c.jsonl.gz\n"
+    "            --tape-start 5 --account KEY:SECRET:USDT=100000,BTC=1 --latency-ms feed=1..5,order=1..5\n"
+    "\n"
+    "  --port N             TLS port on 127.0.0.1, 0 for any (default 9443)\n"
+    "  --cert-dir DIR       ca.pem, srv.pem and keys, made there when absent (default ./poise-sim-certs)\n"
+    "  --tape KIND=FILE     a recording for spot, linear or inverse; only these products are served\n"
+    "  --tape-start S       begin S seconds into the recordings (default 0)\n"
+    "  --speed X            recorded time runs X times faster (default 1)\n"
+    "  --no-loop            stay silent at the end of the recordings instead of beginning again\n"
+    "  --loop-pause-ms N    how long the feed stays cut before it begins again (default 500)\n"
+    "  --synthetic          no random market: books stand still until POST /set moves them\n"
+    "                       (without --tape and --synthetic: a seeded random market)\n"
+    "  --middle P           price that made markets start from (default 60000)\n"
+    "  --seed N             of latencies, faults and the random market (default 1)\n"
+    "  --account SPEC       KEY:SECRET:BALANCES or ed25519:KEYID:PUBLICHEX:BALANCES; repeatable.\n"
+    "                       BALANCES: USDT=100000,BTC=1 (linear.USDT=5000 names one wallet), or same=KEY for a\n"
+    "                       second key of an account\n"
+    "  --latency-ms SPEC    feed=1..5,order=1..5,ack=1..5,private=1..5 (default none)\n"
+    "  --cancel-ahead HOW   none or prorata: unexplained decreases at our price (default none)\n"
+    "  --fee KIND=M,T       maker and taker rate, e.g. linear=0.0002,0.0005\n"
+    "  --funding KIND=R     funding rate per interval (default 0.0001)\n"
+    "  --funding-interval S seconds between settlements (default 28800)\n"
+    "  --fill-order LAO     order of TRADE_LITE (l), ACCOUNT_UPDATE (a), ORDER_TRADE_UPDATE (o); default lao\n"
+    "  --post-only-expires  a crossing futures post-only is accepted, then expired (er 11), instead of -5022\n"
+    "  --retired HOW        serve or refuse what the venue switched off and third-party clients still use:\n"
+    "                       fstream's /ws and /stream without a route, spot listen keys (default serve)\n"
+    "  --no-limits          do not enforce request weights, order counts and inbound messages\n"
+    "  --fault SPEC         repeatable, see below\n"
+    "  --control N          plain HTTP on 127.0.0.1:N (0 for any): GET /report, GET /ready, POST /fault SPEC,\n"
+    "                       POST /set kind=linear&bid=..&ask=..&bid_qty=..&ask_qty=.. or kind=..&trade=..&qty=..&side=sell\n"
+    "  --report FILE        JSON at exit and on SIGUSR1\n"
+    "  --ready-file FILE    written when the ports listen\n"
+    "\n"
+    "faults:\n";
+
+struct program {
+    struct sim_venue *venue;
+    struct sim_net *net;
+    struct bn_shell *shell;
+    struct sim_source source;
+    struct sim_faults faults;
+    struct sim_delay delay;
+    int instrument[SIM_KIND_COUNT]; /* -1: not served */
+    int64_t wall_ns;                /* CLOCK_REALTIME at monotonic_ns */
+    int64_t monotonic_ns;
+    int64_t started_ns;
+    int64_t done_ns; /* everything before this has happened */
+    uint64_t seed;
+    const char *report_file;
+    char ready[512];
+};
+
+static volatile sig_atomic_t stop_asked, report_asked;
+
+static void on_signal(int number)
+{
+    if (number == SIGUSR1) {
+        report_asked = 1;
+    } else {
+        stop_asked = 1;
+    }
+}
+
+static int64_t clock_ns(clockid_t clock)
+{
+    struct timespec time;
+
+    clock_gettime(clock, &time);
+    return time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+}
+
+/* now_ns is the venue's clock: wall time at the start, then only forward. */
+static int64_t now_ns(const struct program *p)
+{
+    return p->wall_ns + clock_ns(CLOCK_MONOTONIC) - p->monotonic_ns;
+}
+
+static void write_report(struct program *p, struct sim_text *out, bool lists)
+{
+    sim_text_add(out,
+                 "{\"program\":\"poise-sim\",\"model\":\"no market impact beyond rule 2 is modelled\",\"seed\":%llu,"
+                 "\"running_ms\":%lld,\"tape_passes\":%llu,",
+                 (unsigned long long)p->seed, (long long)(now_ns(p) - p->started_ns) / 1000000,
+                 (unsigned long long)p->source.passes);
+    bn_shell_counters(p->shell, out);
+    sim_text_str(out, ",\"markets\":");
+    sim_report_markets(out, p->venue);
+    sim_text_str(out, ",\"accounts\":");
+    sim_report_accounts(out, p->venue, lists);
+    sim_text_str(out, ",\"faults\":");
+    sim_report_faults(out, &p->faults);
+    sim_text_str(out, ",\"unknown\":[");
+    for (int i = 0; i < bn_shell_unknown_count(p->shell); i++) {
+        uint64_t times;
+        const char *what = bn_shell_unknown(p->shell, i, &times);
+        sim_text_str(out, i > 0 ? ",{\"what\":" : "{\"what\":");
+        sim_text_quote(out, what);
+        sim_text_add(out, ",\"times\":%llu}", (unsigned long long)times);
+    }
+    sim_text_str(out, "]}\n");
+}
+
+static bool save(const char *path, const char *data, size_t length)
+{
+    char temporary[1024];
+
+    snprintf(temporary, sizeof temporary, "%s.tmp", path);
+    FILE *file = fopen(temporary, "w");
+    if (file == NULL) {
+        return false;
+    }
+    bool good = fwrite(data, 1, length, file) == length;
+    good = fclose(file) == 0 && good;
+    return good && rename(temporary, path) == 0;
+}
+
+static void save_report(struct program *p)
+{
+    struct sim_text text = { 0 };
+
+    if (p->report_file == NULL) {
+        return;
+    }
+    write_report(p, &text, true);
+    if (!save(p->report_file, text.data, text.length)) {
+        fprintf(stderr, "poise-sim: %s: %s\n", p->report_file, strerror(errno));
+    }
+    sim_text_free(&text);
+}
+
+/* --- the control port ---------------------------------------------------------------------------------- */
+
+static bool value_of(const char *body, const char *name, char *value, size_t size)
+{
+    char *copy = strdup(body), *save_at = NULL;
+    bool found = false;
+
+    for (char *pair = strtok_r(copy, "& \n", &save_at); pair != NULL; pair = strtok_r(NULL, "& \n", &save_at)) {
+        char *equals = strchr(pair, '=');
+        if (equals != NULL && (size_t)(equals - pair) == strlen(name) &&
+            strncmp(pair, name, strlen(name)) == 0) {
+            snprintf(value, size, "%s", equals + 1);
+            found = true;
+        }
+    }
+    free(copy);
+    return found;
+}
+
+static bool number_of(const char *body, const char *name, int decimals, int64_t *units)
+{
+    char text[64];
+
+    *units = 0;
+    if (!value_of(body, name, text, sizeof text)) {
+        return true;
+    }
+    return sim_decimal_parse(text, strlen(text), decimals, units) == SIM_DECIMAL_OK;
+}
+
+static const char *set_market(struct program *p, const char *body)
+{
+    char kind_text[16] = "linear", side[8] = "buy";
+    int64_t bid, ask, bid_qty, ask_qty, trade, qty;
+
+    value_of(body, "kind", kind_text, sizeof kind_text);
+    value_of(body, "side", side, sizeof side);
+    int kind = sim_setup_kind(kind_text, strlen(kind_text));
+    if (kind < 0 || p->instrument[kind] < 0) {
+        return "no such product here";
+    }
+    int at = p->instrument[kind];
+    const struct sim_instrument *i = &sim_venue_market(p->venue, at)->instrument;
+
+    if (!number_of(body, "bid", i->price_decimals, &bid) || !number_of(body, "ask", i->price_decimals, &ask) ||
+        !number_of(body, "trade", i->price_decimals, &trade) || !number_of(body, "qty", i->qty_decimals, &qty) ||
+        !number_of(body, "bid_qty", i->qty_decimals, &bid_qty) ||
+        !number_of(body, "ask_qty", i->qty_decimals, &ask_qty)) {
+        return "a number is not understood";
+    }
+    if (trade != 0 && qty > 0) {
+        sim_source_trade(&p->source, at, trade, qty, strcmp(side, "sell") == 0, now_ns(p));
+        return NULL;
+    }
+    if (p->source.mode != SIM_SOURCE_SET) {
+        return "books are set only with --synthetic";
+    }
+    sim_source_touch(&p->source, at, bid, ask, bid_qty, ask_qty, now_ns(p));
+    return NULL;
+}
+
+static void control(struct program *p, const struct sim_request *request)
+{
+    struct sim_text out = { 0 };
+    char error[256] = "";
+    int status = 200;
+
+    if (strcmp(request->path, "/report") == 0) {
+        write_report(p, &out, strstr(request->query, "lists=0") == NULL);
+    } else if (strcmp(request->path, "/ready") == 0) {
+        sim_text_str(&out, p->ready);
+    } else if (strcmp(request->path, "/fault") == 0) {
+        if (!sim_fault_add(&p->faults, request->body, now_ns(p), error, sizeof error)) {
+            status = 400;
+        }
+    } else if (strcmp(request->path, "/set") == 0) {
+        const char *why = set_market(p, request->body);
+        if (why != NULL) {
+            snprintf(error, sizeof error, "%s", why);
+            status = 400;
+        }
+    } else {
+        snprintf(error, sizeof error, "GET /report, GET /ready, POST /fault, POST /set");
+        status = 404;
+    }
+    if (out.length == 0) {
+        sim_text_str(&out, status == 200 ? "{\"ok\":true}\n" : "{\"error\":");
+        if (status != 200) {
+            sim_text_quote(&out, error);
+            sim_text_str(&out, "}\n");
+        }
+    }
+    sim_net_reply(p->net, request->conn, status, "", "application/json", out.data, out.length);
+    sim_text_free(&out);
+}
+
+static void on_woke(void *user)
+{
+    struct program *p = user;
+
+    bn_shell_time(p->shell, now_ns(p));
+}
+
+static void on_request(void *user, const struct sim_request *request)
+{
+    struct program *p = user;
+
+    if (request->control) {
+        control(p, request);
+    } else {
+        bn_shell_request(p->shell, request);
+    }
+}
+
+static void *on_open(void *user, const struct sim_request *request)
+{
+    return bn_shell_open(((struct program *)user)->shell, request);
+}
+
+static void on_message(void *user, uint64_t conn, void *session, const char *text, size_t length)
+{
+    bn_shell_message(((struct program *)user)->shell, conn, session, text, length);
+}
+
+static void on_control_frame(void *user, uint64_t conn, void *session, bool pong)
+{
+    bn_shell_control_frame(((struct program *)user)->shell, conn, session, pong);
+}
+
+static void on_closed(void *user, uint64_t conn, void *session)
+{
+    bn_shell_closed(((struct program *)user)->shell, conn, session);
+}
+
+/* --- the loop ------------------------------------------------------------------------------------------ */
+
+/* turn does everything due by now in the order of time, so that an order never meets a market later than
+ * its arrival however late the loop runs. */
+static int64_t turn(struct program *p, int64_t now)
+{
+    for (;;) {
+        int64_t tape = sim_source_next_ns(&p->source), venue = sim_venue_next_ns(p->venue);
+        int64_t shell = bn_shell_next_ns(p->shell);
+
+        /* Something may have become wanted at a time already past: it happens at the last moment done. */
+        tape = tape < p->done_ns ? p->done_ns : tape;
+        venue = venue < p->done_ns ? p->done_ns : venue;
+        shell = shell < p->done_ns ? p->done_ns : shell;
+        if (tape <= now && tape <= venue && tape <= shell) {
+            sim_source_step(&p->source, p->done_ns = tape);
+        } else if (venue <= now && venue <= shell) {
+            sim_venue_advance(p->venue, p->done_ns = venue);
+        } else if (shell <= now) {
+            bn_shell_step(p->shell, p->done_ns = shell);
+        } else {
+            int64_t next = tape < venue ? tape : venue;
+            return next < shell ? next : shell;
+        }
+    }
+}
+
+static void run(struct program *p)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGUSR1, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    while (!stop_asked) {
+        int64_t next = turn(p, now_ns(p));
+
+        if (report_asked) {
+            report_asked = 0;
+            save_report(p);
+        }
+        sim_net_wait(p->net, next - p->wall_ns + p->monotonic_ns);
+    }
+}
+
+/* --- starting ------------------------------------------------------------------------------------------ */
+
+struct wishes {
+    int port;
+    int control_port;
+    const char *cert_dir;
+    const char *ready_file;
+    const char *tape[SIM_KIND_COUNT];
+    const char *accounts[SIM_ACCOUNT_MAX];
+    int account_count;
+    struct sim_instrument contract[SIM_KIND_COUNT];
+    enum sim_cancel_ahead cancel_ahead;
+    struct bn_options options;
+    bool synthetic;
+};
+
+static int fail(const char *what, const char *why)
+{
+    fprintf(stderr, "poise-sim: %s: %s; nothing was started\n", what, why);
+    return 2;
+}
+
+static bool decimal(const char *text, size_t length, int decimals, int64_t *units)
+{
+    return sim_decimal_parse(text, length, decimals, units) == SIM_DECIMAL_OK;
+}
+
+/* by_kind splits KIND=REST; answers the kind and the rest, or -1. */
+static int by_kind(const char *text, const char **rest)
+{
+    const char *equals = strchr(text, '=');
+
+    *rest = equals == NULL ? "" : equals + 1;
+    return equals == NULL ? -1 : sim_setup_kind(text, (size_t)(equals - text));
+}
+
+static bool read_options(struct program *p, struct wishes *w, int count, char **arguments, int *status)
+{
+    enum { PORT = 256, CERT, TAPE, START, SPEED, NO_LOOP, PAUSE, SYNTHETIC, MIDDLE, SEED, ACCOUNT, LATENCY, AHEAD,
+           FEE, FUNDING, INTERVAL, FILL_ORDER, EXPIRES, RETIRED, NO_LIMITS, FAULT, CONTROL, REPORT, READY, HELP };
+    static const struct option options[] = {
+        { "port", 1, NULL, PORT },           { "cert-dir", 1, NULL, CERT },
+        { "tape", 1, NULL, TAPE },           { "tape-start", 1, NULL, START },
+        { "speed", 1, NULL, SPEED },         { "no-loop", 0, NULL, NO_LOOP },
+        { "loop-pause-ms", 1, NULL, PAUSE }, { "synthetic", 0, NULL, SYNTHETIC },
+        { "middle", 1, NULL, MIDDLE },       { "seed", 1, NULL, SEED },
+        { "account", 1, NULL, ACCOUNT },     { "latency-ms", 1, NULL, LATENCY },
+        { "cancel-ahead", 1, NULL, AHEAD },  { "fee", 1, NULL, FEE },
+        { "funding", 1, NULL, FUNDING },     { "funding-interval", 1, NULL, INTERVAL },
+        { "fill-order", 1, NULL, FILL_ORDER }, { "post-only-expires", 0, NULL, EXPIRES },
+        { "retired", 1, NULL, RETIRED },     { "no-limits", 0, NULL, NO_LIMITS },
+        { "fault", 1, NULL, FAULT },         { "control", 1, NULL, CONTROL },
+        { "report", 1, NULL, REPORT },       { "ready-file", 1, NULL, READY },
+        { "help", 0, NULL, HELP },           { NULL, 0, NULL, 0 },
+    };
+    static const char *faults[SIM_FAULT_MAX];
+    int fault_count = 0, option;
+    const char *latency = NULL;
+
+    while ((option = getopt_long(count, arguments, "h", options, NULL)) != -1) {
+        const char *rest = "", *comma;
+        bool good = true;
+        int kind;
+        int64_t value = 0;
+
+        switch (option) {
+        case PORT:
+            w->port = atoi(optarg);
+            break;
+        case CERT:
+            w->cert_dir = optarg;
+            break;
+        case TAPE:
+            kind = by_kind(optarg, &rest);
+            good = kind >= 0;
+            if (good) {
+                w->tape[kind] = rest;
+            }
+            break;
+        case START:
+            good = decimal(optarg, strlen(optarg), 9, &p->source.offset_ns);
+            break;
+        case SPEED:
+            good = decimal(optarg, strlen(optarg), 6, &p->source.speed_ppm) && p->source.speed_ppm > 0;
+            break;
+        case NO_LOOP:
+            p->source.loop = false;
+            break;
+        case PAUSE:
+            p->source.loop_pause_ns = strtoll(optarg, NULL, 10) * 1000000;
+            break;
+        case SYNTHETIC:
+            w->synthetic = true;
+            break;
+        case MIDDLE:
+            good = decimal(optarg, strlen(optarg), 8, &p->source.middle_e8) && p->source.middle_e8 > 0;
+            break;
+        case SEED:
+            p->seed = strtoull(optarg, NULL, 10);
+            break;
+        case ACCOUNT:
+            good = w->account_count < SIM_ACCOUNT_MAX;
+            if (good) {
+                w->accounts[w->account_count++] = optarg;
+            }
+            break;
+        case LATENCY:
+            latency = optarg;
+            break;
+        case AHEAD:
+            w->cancel_ahead = strcmp(optarg, "prorata") == 0 ? SIM_CANCEL_AHEAD_PRORATA : SIM_CANCEL_AHEAD_NONE;
+            good = w->cancel_ahead == SIM_CANCEL_AHEAD_PRORATA || strcmp(optarg, "none") == 0;
+            break;
+        case FEE:
+            kind = by_kind(optarg, &rest);
+            comma = strchr(rest, ',');
+            good = kind >= 0 && comma != NULL &&
+                   decimal(rest, (size_t)(comma - rest), 8, &w->contract[kind].maker_rate_e8) &&
+                   decimal(comma + 1, strlen(comma + 1), 8, &w->contract[kind].taker_rate_e8);
+            break;
+        case FUNDING:
+            kind = by_kind(optarg, &rest);
+            good = kind > SIM_SPOT && decimal(rest, strlen(rest), 8, &w->contract[kind].funding_rate_e8);
+            break;
+        case INTERVAL:
+            good = decimal(optarg, strlen(optarg), 9, &value) && value > 0;
+            w->contract[SIM_LINEAR].funding_interval_ns = w->contract[SIM_INVERSE].funding_interval_ns = value;
+            break;
+        case FILL_ORDER:
+            good = strlen(optarg) == 3 && strchr(optarg, 'l') && strchr(optarg, 'a') && strchr(optarg, 'o');
+            if (good) {
+                memcpy(w->options.fill_order, optarg, 3);
+            }
+            break;
+        case EXPIRES:
+            w->options.post_only_expires = true;
+            break;
+        case RETIRED:
+            w->options.retired = strcmp(optarg, "serve") == 0;
+            good = w->options.retired || strcmp(optarg, "refuse") == 0;
+            break;
+        case NO_LIMITS:
+            w->options.limits = false;
+            break;
+        case FAULT:
+            good = fault_count < SIM_FAULT_MAX;
+            if (good) {
+                faults[fault_count++] = optarg;
+            }
+            break;
+        case CONTROL:
+            w->control_port = atoi(optarg);
+            break;
+        case REPORT:
+            p->report_file = optarg;
+            break;
+        case READY:
+            w->ready_file = optarg;
+            break;
+        case HELP:
+        case 'h':
+            fputs(usage, stdout);
+            fputs(sim_fault_help, stdout);
+            *status = 0;
+            return false;
+        default:
+            *status = 2;
+            return false;
+        }
+        if (!good) {
+            *status = fail(optarg, "not understood (--help says what each option takes)");
+            return false;
+        }
+    }
+    if (optind < count) {
+        *status = fail(arguments[optind], "not an option");
+        return false;
+    }
+    sim_delay_init(&p->delay, p->seed);
+    if (latency != NULL && !sim_setup_latency(&p->delay, latency)) {
+        *status = fail(latency, "not latencies");
+        return false;
+    }
+    sim_random_seed(&p->faults.random, p->seed, 4);
+    sim_random_seed(&p->source.random, p->seed, 5);
+    w->options.seed = p->seed;
+    for (int i = 0; i < fault_count; i++) {
+        char error[256];
+        if (!sim_fault_add(&p->faults, faults[i], p->wall_ns, error, sizeof error)) {
+            *status = fail("--fault", error);
+            return false;
+        }
+    }
+    return true;
+}
+
+static int add_accounts(struct program *p, const struct wishes *w)
+{
+    for (int i = 0; i < w->account_count; i++) {
+        char *copy = strdup(w->accounts[i]), *save_at = NULL;
+        bool ed25519 = strncmp(copy, "ed25519:", 8) == 0;
+        char *id = strtok_r(ed25519 ? copy + 8 : copy, ":", &save_at);
+        char *secret = strtok_r(NULL, ":", &save_at), *balances = strtok_r(NULL, ":", &save_at);
+        bool good = id != NULL && secret != NULL;
+        int account = -1;
+
+        if (good && balances != NULL && strncmp(balances, "same=", 5) == 0) {
+            account = bn_shell_account_of(p->shell, balances + 5);
+        } else if (good) {
+            account = sim_venue_add_account(p->venue, id);
+            good = account >= 0 && (balances == NULL || sim_setup_balances(p->venue, account, balances));
+        }
+        good = good && account >= 0 && bn_shell_add_key(p->shell, account, id, secret, ed25519);
+        free(copy);
+        if (!good) {
+            return fail(w->accounts[i], "not KEY:SECRET:BALANCES, ed25519:KEYID:PUBLICHEX:BALANCES or ...:same=KEY");
+        }
+    }
+    return 0;
+}
+
+static int add_markets(struct program *p, struct wishes *w)
+{
+    bool tapes = w->tape[SIM_SPOT] != NULL || w->tape[SIM_LINEAR] != NULL || w->tape[SIM_INVERSE] != NULL;
+    /* linear first, so that it is index 0 in every set-up */
+    static const enum sim_kind order[] = { SIM_LINEAR, SIM_INVERSE, SIM_SPOT };
+
+    p->source.mode = tapes ? SIM_SOURCE_TAPE : w->synthetic ? SIM_SOURCE_SET : SIM_SOURCE_RANDOM;
+    p->source.venue = p->venue;
+    for (int k = 0; k < SIM_KIND_COUNT; k++) {
+        enum sim_kind kind = order[k];
+        char error[512];
+
+        p->instrument[kind] = -1;
+        if (tapes && w->tape[kind] == NULL) {
+            continue;
+        }
+        int at = sim_venue_instrument_count(p->venue);
+        if (tapes) {
+            if (!sim_tape_load(&p->source.tape[at], w->tape[kind], &w->contract[kind], at, error, sizeof error)) {
+                return fail("--tape", error);
+            }
+            p->source.has_tape[at] = true;
+            if (p->source.tape[at].first_trade_id != 0) {
+                w->contract[kind].first_trade_id = p->source.tape[at].first_trade_id;
+            }
+        }
+        p->instrument[kind] = sim_venue_add_instrument(p->venue, &w->contract[kind]);
+    }
+    return 0;
+}
+
+int main(int count, char **arguments)
+{
+    static struct program p;
+    struct wishes w = { .port = 9443, .control_port = -1, .cert_dir = "poise-sim-certs" };
+    char error[512], cert[1024], key[1024];
+    int status = 0;
+
+    p.wall_ns = p.started_ns = clock_ns(CLOCK_REALTIME);
+    p.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    p.seed = 1;
+    p.source.speed_ppm = 1000000;
+    p.source.loop = true;
+    p.source.loop_pause_ns = 500000000;
+    w.options = (struct bn_options){ .limits = true, .retired = true };
+    for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
+        w.contract[kind] = sim_setup_instrument((enum sim_kind)kind);
+    }
+    if (!read_options(&p, &w, count, arguments, &status)) {
+        return status;
+    }
+    if (!sim_cert_make(w.cert_dir, error, sizeof error)) {
+        return fail("--cert-dir", error);
+    }
+    snprintf(cert, sizeof cert, "%s/srv.pem", w.cert_dir);
+    snprintf(key, sizeof key, "%s/srv.key", w.cert_dir);
+
+    struct sim_handlers handlers = { &p, on_woke, on_request, on_open, on_message, on_control_frame, on_closed };
+
+    p.shell = bn_shell_new(&w.options, &p.faults, &p.delay);
+    p.venue = sim_venue_new(p.seed, w.cancel_ahead, bn_shell_emit, p.shell);
+    p.net = sim_net_new(cert, key, &handlers, error, sizeof error);
+    if (p.net == NULL) {
+        return fail("--cert-dir", error);
+    }
+    bn_shell_attach(p.shell, p.venue, p.net);
+    if ((status = add_markets(&p, &w)) != 0 || (status = add_accounts(&p, &w)) != 0) {
+        return status;
+    }
+    int port = sim_net_listen(p.net, w.port, true, false);
+    int control_port = w.control_port < 0 ? 0 : sim_net_listen(p.net, w.control_port, false, true);
+    if (port < 0 || control_port < 0) {
+        return fail(port < 0 ? "--port" : "--control", strerror(errno));
+    }
+    snprintf(p.ready, sizeof p.ready, "{\"port\":%d,\"control\":%d,\"pid\":%ld,\"ca\":\"%.300s/ca.pem\"}\n", port,
+             control_port, (long)getpid(), w.cert_dir);
+    fprintf(stderr, "poise-sim: %s", p.ready);
+    int64_t begin = now_ns(&p);
+
+    p.done_ns = begin;
+    bn_shell_step(p.shell, begin);
+    sim_source_start(&p.source, begin);
+    if (w.ready_file != NULL && !save(w.ready_file, p.ready, strlen(p.ready))) {
+        return fail(w.ready_file, strerror(errno));
+    }
+    run(&p);
+
+    save_report(&p);
+    for (int i = 0; i < bn_shell_unknown_count(p.shell); i++) {
+        uint64_t times;
+        const char *what = bn_shell_unknown(p.shell, i, &times);
+        fprintf(stderr, "poise-sim: unknown: %s (%llu times)\n", what, (unsigned long long)times);
+    }
+    sim_net_free(p.net);
+    bn_shell_free(p.shell);
+    sim_venue_free(p.venue);
+    sim_source_free(&p.source);
+    return 0;
+}

@@ -1,0 +1,74 @@
+/* sim_net: a small server: TLS or plain, HTTP/1.1 and WebSocket on one port, one thread.
+ *
+ * It exists because the venue signs the query exactly as it was sent: the request target must reach the
+ * signature check byte for byte (see the room's README for what a general server library did to it).
+ * It also lets a fault cut a connection at any byte.  Nothing here knows a venue.
+ *
+ * The caller runs sim_net_wait in a loop; handlers run inside it.  A connection is named by its id, which is
+ * never reused, so that a delayed reply to a dead connection goes nowhere. */
+#ifndef TOOLS_SIM_SIM_NET_H
+#define TOOLS_SIM_SIM_NET_H
+
+#include "tools/sim/sim_text.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sim_net;
+
+struct sim_request {
+    uint64_t conn;
+    bool control;       /* came in on the control port */
+    const char *verb;
+    const char *path;   /* as sent, without the query */
+    const char *query;  /* as sent, "" when absent */
+    const char *host;   /* without the port, lower case */
+    const char *key;    /* X-MBX-APIKEY, "" when absent */
+    const char *body;
+    size_t body_length;
+};
+
+struct sim_handlers {
+    void *user;
+    /* Called once each time sim_net_wait wakes, before anything else: the moment to look at the clock. */
+    void (*woke)(void *user);
+    /* One request; the reply goes out by sim_net_reply, now or later.  The next request on the connection
+     * is read only after it. */
+    void (*request)(void *user, const struct sim_request *request);
+    /* A WebSocket upgrade; answer a pointer to be kept with the connection, or NULL to refuse with 404. */
+    void *(*open)(void *user, const struct sim_request *request);
+    void (*message)(void *user, uint64_t conn, void *session, const char *text, size_t length);
+    /* A ping or pong arrived (limits count them); the pong to a ping is sent already. */
+    void (*control_frame)(void *user, uint64_t conn, void *session, bool pong);
+    void (*closed)(void *user, uint64_t conn, void *session);
+};
+
+/* sim_net_new makes a server with certificate and key files; NULL with a sentence in error. */
+struct sim_net *sim_net_new(const char *cert_file, const char *key_file, const struct sim_handlers *handlers,
+                            char *error, size_t error_size);
+void sim_net_free(struct sim_net *net);
+
+/* sim_net_listen opens a loopback port (0: any) and answers the port, -1 on failure. */
+int sim_net_listen(struct sim_net *net, int port, bool tls, bool control);
+
+/* sim_net_wait sends what is pending, sleeps until something arrives or wake_ns (CLOCK_MONOTONIC) and runs
+ * the handlers.  A signal ends the sleep. */
+void sim_net_wait(struct sim_net *net, int64_t wake_ns);
+
+/* sim_net_reply answers the open request of a connection; headers are whole lines or "". */
+void sim_net_reply(struct sim_net *net, uint64_t conn, int status, const char *headers, const char *type,
+                   const char *body, size_t length);
+
+/* sim_net_text sends one WebSocket text message, sim_net_ping a ping. */
+void sim_net_text(struct sim_net *net, uint64_t conn, const char *text, size_t length);
+void sim_net_ping(struct sim_net *net, uint64_t conn, const char *payload, size_t length);
+
+/* sim_net_close sends a close frame and ends the connection; sim_net_cut resets it without a word. */
+void sim_net_close(struct sim_net *net, uint64_t conn, int code, const char *reason);
+void sim_net_cut(struct sim_net *net, uint64_t conn);
+
+/* sim_net_session answers what open() returned, NULL for a connection gone or not a WebSocket. */
+void *sim_net_session(struct sim_net *net, uint64_t conn);
+
+#endif
