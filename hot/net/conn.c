@@ -9,13 +9,14 @@
  *   request_ns  HTTP: the outstanding request's deadline
  *   heard_ns    LIVE WebSocket: + ping_ns our ping, + stale_ns STALE */
 #include "hot/net/conn.h"
+#include "hot/net/sentence.h"
 #include "hot/net/tls.h"
 #include "hot/net/ws.h"
 
 #include "ring/base.h"
 
 #include <arpa/inet.h>
-#include <stdio.h>
+
 #include <string.h>
 
 enum { NAME_BYTES = 64, HOST_HEADER_BYTES = CONN_HOST_BYTES + 8, HEADERS_BYTES = 1024, SOCKETS_MAX = 1024 };
@@ -954,10 +955,11 @@ static const char *fill(struct conn *c, const struct conn_options *o)
         return "addresses must be 1 to 8 numeric IPv4 or IPv6 addresses";
     }
     colon = strchr(c->host, ':') != NULL; /* a numeric IPv6 host stands in brackets */
+    sentence(c->host_header, sizeof c->host_header, "%s%s%s", colon ? "[" : "", c->host, colon ? "]" : "");
     if (odd_port) {
-        snprintf(c->host_header, sizeof c->host_header, colon ? "[%s]:%u" : "%s:%u", c->host, o->port);
-    } else {
-        snprintf(c->host_header, sizeof c->host_header, colon ? "[%s]" : "%s", c->host);
+        size_t len = strlen(c->host_header);
+
+        sentence(c->host_header + len, sizeof c->host_header - len, ":%u", o->port);
     }
     c->port = o->port;
     c->kind = o->kind;
@@ -1023,7 +1025,7 @@ struct conn *conn_create(struct net *net, const struct conn_options *options,
         wrong = take_buffers(c, options);
     }
     if (wrong != NULL) {
-        snprintf(error, error_bytes, "connection %s: %s", options->name != NULL ? options->name : "?", wrong);
+        sentence(error, error_bytes, "connection %s: %s", options->name != NULL ? options->name : "?", wrong);
         return NULL;
     }
     net->conns[net->conn_count++] = c;
@@ -1046,7 +1048,7 @@ static bool make_io(struct net *net, const struct net_options *options, char *er
     enum io_answer answer = io_create(&net->io, &io);
 
     if (answer != IO_OK) {
-        snprintf(error, error_bytes, "%s",
+        sentence(error, error_bytes, "%s",
                  answer == IO_NO_MEMORY
                      ? "no memory for the sockets"
                      : "the socket options are out of bounds, or io_uring is refused here");
@@ -1062,12 +1064,12 @@ bool net_create(struct net **out, const struct net_options *options, char *error
 
     *out = NULL;
     if (max > 256) {
-        snprintf(error, error_bytes, "conns_max must be 1 to 256");
+        sentence(error, error_bytes, "conns_max must be 1 to 256");
         return false;
     }
     net = net_take(&options->memory, sizeof *net, 64);
     if (net == NULL) {
-        snprintf(error, error_bytes, "no memory");
+        sentence(error, error_bytes, "no memory");
         return false;
     }
     memset(net, 0, sizeof *net);
@@ -1077,7 +1079,7 @@ bool net_create(struct net **out, const struct net_options *options, char *error
     net->wake_ns = never;
     net->conns = net_take(&options->memory, max * sizeof *net->conns, 64);
     if (net->conns == NULL || !ws_mask_start(&net->mask)) {
-        snprintf(error, error_bytes, "no memory, or no randomness from the kernel");
+        sentence(error, error_bytes, "no memory, or no randomness from the kernel");
         return false;
     }
     if (!make_io(net, options, error, error_bytes)) {

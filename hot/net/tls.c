@@ -11,12 +11,13 @@
 #include <wolfssl/error-ssl.h>
 
 #include "hot/net/tls.h"
+#include "hot/net/sentence.h"
 #include "hot/net/tls_cipher.h"
 #include "hot/net/tls_pool.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
-#include <stdio.h>
+
 #include <string.h>
 
 enum { DEVICE = 1, ERROR_BYTES = 160, HOST_BYTES = 256 };
@@ -203,14 +204,14 @@ static bool set_up(struct tls_context *context, const struct tls_options *o, cha
 
     context->cipher = tls_cipher_pick(o->cipher_backend);
     if (context->cipher == NULL) {
-        snprintf(error, error_bytes, "no AES-GCM library%s%s works on this machine",
+        sentence(error, error_bytes, "no AES-GCM library%s%s works on this machine",
                  o->cipher_backend != NULL ? " named " : "",
                  o->cipher_backend != NULL ? o->cipher_backend : "");
         return false;
     }
     context->ctx = wolfSSL_CTX_new(o->only_tls12 ? wolfTLSv1_2_client_method() : wolfTLS_client_method());
     if (context->ctx == NULL) {
-        snprintf(error, error_bytes, "wolfSSL gave no context");
+        sentence(error, error_bytes, "wolfSSL gave no context");
         return false;
     }
     wolfSSL_CTX_set_verify(context->ctx, WOLFSSL_VERIFY_PEER, NULL);
@@ -224,11 +225,11 @@ static bool set_up(struct tls_context *context, const struct tls_options *o, cha
         wolfSSL_CTX_SetDevId(context->ctx, DEVICE) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_set_group_messages(context->ctx) != WOLFSSL_SUCCESS ||
         wolfSSL_CTX_set_groups(context->ctx, groups, sizeof groups / sizeof groups[0]) != WOLFSSL_SUCCESS) {
-        snprintf(error, error_bytes, "wolfSSL refused the TLS versions, ciphers or groups");
+        sentence(error, error_bytes, "wolfSSL refused the TLS versions, ciphers or groups");
         return false;
     }
     if (wolfSSL_CTX_load_verify_locations(context->ctx, bundle, NULL) != WOLFSSL_SUCCESS) {
-        snprintf(error, error_bytes, "%s: no certificate authorities could be read from it", bundle);
+        sentence(error, error_bytes, "%s: no certificate authorities could be read from it", bundle);
         return false;
     }
     return true;
@@ -243,7 +244,7 @@ bool tls_context_create(struct tls_context **out, const struct tls_options *opti
     *out = NULL;
     pthread_once(&library_once, start_library);
     if (!library_ready) {
-        snprintf(error, error_bytes, "wolfSSL did not start");
+        sentence(error, error_bytes, "wolfSSL did not start");
         return false;
     }
 
@@ -252,7 +253,7 @@ bool tls_context_create(struct tls_context **out, const struct tls_options *opti
     void *pool = net_take(&options->memory, pool_bytes, 64);
 
     if (context == NULL || connections == NULL || pool == NULL) {
-        snprintf(error, error_bytes, "no memory for %u TLS connections", max);
+        sentence(error, error_bytes, "no memory for %u TLS connections", max);
         return false;
     }
     memset(context, 0, sizeof *context);
@@ -352,15 +353,15 @@ static enum tls_state fail(struct tls *tls, const char *what, int code)
     char words[WOLFSSL_MAX_ERROR_SZ] = "";
 
     if (tls->emit_refused) {
-        snprintf(tls->error, sizeof tls->error, "%s: the socket took no more", what);
+        sentence(tls->error, sizeof tls->error, "%s: the socket took no more", what);
     } else if (code != 0) {
         wolfSSL_ERR_error_string((unsigned long)(code < 0 ? -code : code), words);
         if (words[0] == '\0' || strstr(words, "unknown") != NULL) {
             wolfSSL_ERR_error_string((unsigned long)code, words);
         }
-        snprintf(tls->error, sizeof tls->error, "%s: %s (wolfSSL %d)", what, words, code);
+        sentence(tls->error, sizeof tls->error, "%s: %s (wolfSSL %d)", what, words, code);
     } else {
-        snprintf(tls->error, sizeof tls->error, "%s", what);
+        sentence(tls->error, sizeof tls->error, "%s", what);
     }
     tls->state = TLS_FAILED;
     return TLS_FAILED;

@@ -22,7 +22,7 @@ void tls_pool_init(struct tls_pool *pool, void *memory, size_t bytes)
 
 static struct header *from_system(struct tls_pool *pool, size_t whole)
 {
-    struct header *h = malloc(whole);
+    struct header *h = malloc(whole); /* tidy: at start; later it is counted in system_takes */
 
     if (h != NULL) {
         h->pool = NULL;
@@ -81,7 +81,7 @@ void tls_pool_give(void *block)
     struct tls_pool *pool = h->pool;
 
     if (pool == NULL) {
-        free(h);
+        free(h); /* tidy: at start, or what from_system gave */
         return;
     }
     memcpy(h + 1, &pool->free_list[h->class], sizeof(void *));

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -474,6 +475,31 @@ FOR_BOTH(both_ends_of_a_pair_may_be_adopted)
     bench_free(&b);
 }
 
+static void *turn_elsewhere(void *arg)
+{
+    struct bench *b = arg;
+    uint16_t port;
+    int listener = wire_listen(&port);
+    uint32_t s;
+    int fd = dial(b, listener, port, &s);
+
+    wire_send(fd, "hello", 5);
+    POLL_UNTIL(b, b->of[s].len == 5);
+    cr_assert_eq(io_send(b->io, s, (const uint8_t *)"x", 1), IO_OK);
+    io_close(b->io, s);
+    return NULL;
+}
+
+FOR_BOTH(a_loop_may_be_made_by_one_thread_and_turned_by_another)
+{
+    struct bench b = bench_of(backend, (struct io_options){ 0 });
+    pthread_t thread;
+
+    cr_assert_eq(pthread_create(&thread, NULL, turn_elsewhere, &b), 0);
+    cr_assert_eq(pthread_join(thread, NULL), 0);
+    bench_free(&b);
+}
+
 /* The kernel is the witness: a filter kills the process at its first system call that is not read, write or
  * exit, and then the loop turns. */
 Test(io, an_idle_uring_poll_makes_no_system_call)
@@ -560,19 +586,21 @@ Test(io, options_out_of_bounds_are_refused)
     cr_assert_eq(io_create(&io, &(struct io_options){ .send_buffer_bytes = 1 }), IO_REFUSED);
 }
 
-static size_t served, limit;
+static size_t served, limit, handed_out;
 
 static void *miser(void *ctx, size_t bytes, size_t align)
 {
+    static uint8_t memory[8 << 20] __attribute__((aligned(4096)));
+
     (void)ctx;
     if (served++ == limit) {
         return NULL;
     }
-
-    void *p = aligned_alloc(align, (bytes + align - 1) & ~(align - 1));
-
-    memset(p, 0, bytes);
-    return p;
+    handed_out = (handed_out + align - 1) & ~(align - 1);
+    handed_out += bytes;
+    cr_assert_leq(handed_out, sizeof memory);
+    memset(memory + handed_out - bytes, 0, bytes);
+    return memory + handed_out - bytes;
 }
 
 Test(io, memory_that_runs_out_is_refused_at_every_step)
@@ -583,6 +611,7 @@ Test(io, memory_that_runs_out_is_refused_at_every_step)
 
         for (limit = 0; answer == IO_NO_MEMORY; limit++) {
             served = 0;
+            handed_out = 0;
             answer = io_create(&io, &(struct io_options){ .backend = backend ? IO_SPIN : IO_URING,
                                                           .memory = { miser, NULL } });
             cr_assert(limit < 20);
