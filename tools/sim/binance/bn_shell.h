@@ -15,7 +15,7 @@ struct bn_shell;
 struct bn_options {
     uint64_t seed;
     bool limits;           /* enforce request weight, order counts and inbound messages */
-    bool old_roots;        /* fstream's /ws and /stream without a route still deliver */
+    bool retired;          /* serve what the venue switched off: fstream without a route, spot listen keys */
     bool post_only_expires; /* a crossing post-only is accepted then expired, instead of -5022 */
     char fill_order[3];    /* order of l (TRADE_LITE), a (ACCOUNT_UPDATE), o (ORDER_TRADE_UPDATE) */
 };
