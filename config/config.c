@@ -274,7 +274,9 @@ static uint32_t venue_element(struct config *config, const char *name, int line)
     for (uint8_t id = VENUE_NONE + 1; id < VENUE_COUNT; id++) {
         if (strcmp(venue_names[id], name) == 0) {
             uint32_t element = open_element(config, params_section_find("venue"), line);
-            config->venue[element].venue = id;
+            if (element < POISE_COUNT_OF(config->venue)) {
+                config->venue[element].venue = id;
+            }
             return element;
         }
     }

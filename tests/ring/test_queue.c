@@ -41,7 +41,9 @@ Test(queue, an_open_claim_is_not_there_yet)
 {
     struct queue *queue = make();
     cr_assert_null(queue_peek(queue));
-    record_begin(queue_claim(queue, 1), RECORD_TEXT, 1, 0);
+    struct slot *open = queue_claim(queue, 1);
+    cr_assert(open != NULL);
+    record_begin(open, RECORD_TEXT, 1, 0);
     cr_assert_null(queue_peek(queue));
     queue_commit(queue);
     cr_assert_not_null(queue_peek(queue));
