@@ -826,6 +826,7 @@ static void carry_out(struct gateway *gateway, struct venue_out *out)
     bool done = false;
     switch (out->act) {
     case ACT_OPEN:
+        budget_charge(&gateway->budget, gateway->now_ns, out->orders, out->weight);
         open_link(gateway, out);
         return;
     case ACT_CLOSE:
