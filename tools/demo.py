@@ -22,7 +22,7 @@ TAPES = os.path.join(ROOT, "tests", "data", "tape")
 
 # Enough must happen for the invariants to mean something.
 LEAST_FILLS, LEAST_PARTIAL, LEAST_HEDGES = 20, 3, 10
-STARTING = {"USDT": "100000", "BTC": "0.5"}
+STARTING = {"linear.USDT": "100000", "inverse.BTC": "0.5"}
 
 
 def say(text):
@@ -129,8 +129,8 @@ class Demo:
             if self.sim.poll() is not None:
                 raise SystemExit("demo: the simulator left by itself:\n" + open(self.path("sim.log")).read()[-3000:])
             if not self.faults and time.monotonic() - begin > disconnect_at:
-                self.inject("disconnect:stream=inverse-public")
-                self.inject("disconnect:stream=inverse-private")
+                self.inject("disconnect:scope=coinm-public")
+                self.inject("disconnect:scope=coinm-private")
             time.sleep(0.2)
         return time.monotonic() - begin
 
@@ -157,61 +157,34 @@ class Demo:
             shutil.rmtree(self.shared, ignore_errors=True)
 
 
-def equity_usd(positions, balances, factor):
-    """Everything at the marks times factor, in USD, exactly: coin at the inverse mark, USDT as one USD."""
-    marks = {p["instrument"]: Fraction(p["mark"]) for p in positions if p.get("mark")}
-    coin_mark = next((m for name, m in marks.items() if "USD_" in name), None) or next(iter(marks.values()), Fraction(1))
-    total = Fraction(0)
-    for b in balances:
-        total += Fraction(b["wallet"]) * (coin_mark * factor if b["currency"] == "BTC" else 1)
-    for p in positions:
-        qty, mark = Fraction(p["qty"]), Fraction(p["mark"]) * factor
-        if qty == 0:
-            continue
-        if p["kind"] == "inverse":
-            # contracts x size at entry is a fixed amount of coin: its exact sum is reported beside the average
-            coin = Fraction(p["notional"]) - qty * Fraction(p["contract_size"]) / mark
-            total += coin * coin_mark * factor
-        else:
-            total += qty * mark - Fraction(p["notional"])
-    return total
-
-
-def delta_coin(positions, balances):
-    """Coin owned plus contract delta at entry (inverse: does not move with the mark), in BTC."""
-    total = sum((Fraction(b["wallet"]) for b in balances if b["currency"] == "BTC"), Fraction(0))
-    for p in positions:
-        total += Fraction(p["notional"]) if p["kind"] == "inverse" else Fraction(p["qty"])
-    return total
-
-
-def judge(demo, code, seconds, final, report, replay):
-    account = report["accounts"][0]
-    positions, balances = account["positions"], account["balances"]
+def books(report):
+    """The simulator's own account: positions with their marks, and wallets."""
+    marks = {m["symbol"]: Fraction(m["mark"]) for m in report["markets"]}
+    positions, wallets = books(report)
     instance = final["instances"][0]
-    hedge_mark = Fraction(next(p["mark"] for p in positions if p["kind"] == "linear"))
+    hedge_mark = next(p["mark"] for p in positions if p["kind"] == "linear")
     smallest = max(Fraction(1, 1000), Fraction(-(-(100 * 1000) // hedge_mark), 1000))
-    delta = delta_coin(positions, balances)
-    base = equity_usd(positions, balances, Fraction(1))
-    swing = max(abs(equity_usd(positions, balances, Fraction(1) + move) - base) for move in (Fraction(1, 10), Fraction(-1, 10)))
-    # A position's worth: the smallest order, moved by a tenth; a coin and a tether differ by the basis.
-    allowed = smallest * hedge_mark / 10 * Fraction(102, 100)
+    delta = delta_coin(positions, wallets)
+    base = equity_usd(positions, wallets, Fraction(1))
+    swing = max(abs(equity_usd(positions, wallets, 1 + move) - base) for move in (Fraction(1, 10), Fraction(-1, 10)))
+    # What the smallest order is worth when the price moves by a tenth, and the same of the basis: the hedge
+    # moves with its own mark, the coin with the other's.
+    basis = abs(hedge_mark / next(p["mark"] for p in positions if p["kind"] == "inverse") - 1)
+    hedged = abs(next(p["qty"] for p in positions if p["kind"] == "linear"))
+    allowed = (smallest + hedged * basis) * hedge_mark / 10
 
-    ours = {(p["instrument"]): Fraction(p["qty"]) for p in final["positions"]}
-    theirs = {p["instrument"]: Fraction(p["qty"]) for p in positions}
+    ours = {p["symbol"]: Fraction(p["qty"]) for p in final["positions"]}
+    theirs = {p["symbol"]: p["qty"] for p in positions}
     same_positions = all(ours.get(k, 0) == theirs.get(k, 0) for k in set(ours) | set(theirs))
     our_cash = {b["currency"]: Fraction(b["total"]) for b in final["balances"]}
-    their_cash = {}
-    for b in balances:
-        their_cash[b["currency"]] = their_cash.get(b["currency"], 0) + Fraction(b["wallet"])
-    same_cash = all(our_cash.get(k) == v for k, v in their_cash.items() if k in our_cash) and bool(our_cash)
+    same_cash = bool(our_cash) and all(our_cash.get(k, 0) == v for k, v in wallets.items())
 
     invariants = {
         "engine_left_by_itself_cleanly": code == 0,
         "delta_within_smallest_order": abs(delta) <= smallest,
         "revaluation_within_tolerance": swing <= allowed,
-        "no_lost_or_doubled_fill": final["executions"] == account["executions"],
-        "nothing_rests": account["open_orders"] == 0,
+        "no_lost_or_doubled_fill": final["executions"] == sum(p["fills"] for p in positions),
+        "nothing_rests": all(p["open_orders"] == 0 for p in positions),
         "replay_identical": replay == 0,
         "positions_equal": same_positions,
         "balances_equal": same_cash,
@@ -237,10 +210,10 @@ def judge(demo, code, seconds, final, report, replay):
         "revaluation_usd": float(swing), "revaluation_allowed_usd": float(allowed),
         "pnl": part, "pnl_currency": final["report_currency"],
         "conversion": "USDT/USD is fixed at 1: the demo has no market for it",
-        "tape_jumps": account.get("tape_jump_pnl", []),
+        "tape_jumps": {p["symbol"]: p["jump"] for p in positions},
         "latency_us": final.get("latency_us", {}),
         "latency_note": f"{os.cpu_count()} processors: engine, simulator and everything else share them, so latencies include sharing",
-        "market_impact": report.get("market_impact", "none modelled beyond liquidity that our orders consumed"),
+        "model": report["model"],
         "invariants": invariants, "activity": activity,
     }
 

@@ -49,7 +49,7 @@ class Run(demo_tool.Demo):
         demo_tool.wait_for(f"{more} executions", lambda: self.sim_executions() >= begin + more, seconds)
 
     def sim_executions(self):
-        return self.sim_report()["accounts"][0]["executions"]
+        return sum(p["fills"] for p in demo_tool.books(self.sim_report())[0])
 
     def kill_engine(self):
         self.engine.send_signal(signal.SIGKILL)
@@ -141,9 +141,28 @@ def fault_scenario(name, *specs, seconds=6.0, settings=()):
     scenario(settings)(body)
 
 
-# FAULTS
-fault_scenario("disconnect_public", "disconnect:stream=linear-public", "disconnect:stream=inverse-public")
-fault_scenario("disconnect_private", "disconnect:stream=linear-private", "disconnect:stream=inverse-private")
+# Each fault of poise-sim, once on its own; `for=` is its window.
+fault_scenario("disconnect_public", "disconnect:scope=public")
+fault_scenario("disconnect_private", "disconnect:scope=private")
+fault_scenario("disconnect_orders", "disconnect:scope=wsapi")
+fault_scenario("disconnect_everything", "disconnect:at=0s")
+fault_scenario("server_shutdown", "server_shutdown:ms=500")
+fault_scenario("listen_key_expired", "listenkey_expired:scope=coinm")
+fault_scenario("silence_public", "silence:scope=usdm-public,for=5s", seconds=8)
+fault_scenario("silence_private", "silence:scope=coinm-private,for=4s", seconds=8)
+fault_scenario("gap", "gap:for=4s,p=0.2")
+fault_scenario("dup_reports", "dup_reports:for=8s,p=0.5")
+fault_scenario("reorder_reports", "reorder_reports:for=8s,p=0.3")
+fault_scenario("drop_private", "drop_private:for=3s,p=0.3", seconds=8)
+fault_scenario("partial", "partial:for=8s")
+fault_scenario("reject", "reject:scope=place,for=3s,p=0.5")
+fault_scenario("rate_limit", "rate_limit:scope=place,for=2s,p=0.5")
+fault_scenario("slow_ack", "slow_ack:ms=300,for=5s")
+fault_scenario("unknown_503", "unknown_503:scope=place,for=4s,p=0.2", seconds=10)
+fault_scenario("timeout_1007", "timeout_1007:scope=place,ms=1500,for=4s,p=0.2", seconds=10)
+fault_scenario("no_reply", "no_reply:scope=place,for=4s,p=0.2", seconds=10)
+fault_scenario("query_2013", "no_reply:scope=place,for=4s,p=0.2", "query_2013:ms=400", seconds=10)
+fault_scenario("clock_skew", "clock_skew:ms=400,for=5s")
 
 
 def main():

@@ -184,19 +184,11 @@ static void *take(void *context, size_t bytes)
     return arena_take(&engine->arena, bytes);
 }
 
-static void *take_aligned(void *context, size_t bytes, size_t align)
-{
-    POISE_ASSERT(align <= 4096);
-    unsigned char *memory = take(context, bytes + (align > POISE_APART ? align : 0));
-    return (void *)(((uintptr_t)memory + align - 1) & ~(uintptr_t)(align - 1));
-}
-
 /* What each role may take; a role that takes more asserts at start, never later. */
 enum {
     FEED_BYTES_PER_INSTRUMENT = 6 << 20, /* two full books, the buffer of deltas before a snapshot */
     FEED_BYTES = 8 << 20,                /* connections, scratch levels */
-    GATEWAY_BYTES = 8 << 20,             /* session, tables, three connections */
-    NET_BYTES = 24 << 20                 /* receive buffers, TLS, outboxes */
+    GATEWAY_BYTES = 8 << 20              /* session, tables */
 };
 
 /* ------------------------------------------------------------------ roles on threads */
@@ -287,6 +279,16 @@ static const char *ca_file(const struct engine *engine)
     return NULL;
 }
 
+/* The most connections that the roles of a thread make; the net maps and touches its own memory. */
+static uint32_t conns_max(const struct engine *engine, const struct loop *loop)
+{
+    const struct topology *topology = &engine->topology;
+    uint32_t count = 0;
+    count += topology->map.core[ROLE_FEED] == loop->core ? topology->feed_count * FEED_CONNECTIONS_MAX : 0;
+    count += topology->map.core[ROLE_GATEWAY] == loop->core ? topology->gateway_count * GATEWAY_LINKS_MAX : 0;
+    return count;
+}
+
 static bool make_net(struct engine *engine, struct loop *loop, uint64_t seed)
 {
     if (loop->net != NULL) {
@@ -297,10 +299,9 @@ static bool make_net(struct engine *engine, struct loop *loop, uint64_t seed)
         .io.backend = strcmp(backend, "uring") == 0  ? IO_URING
                       : strcmp(backend, "spin") == 0 ? IO_SPIN
                                                      : IO_AUTO,
-        .conns_max = 64,
+        .conns_max = conns_max(engine, loop),
         .ca_path = ca_file(engine),
         .seed = seed,
-        .memory = { .take = take_aligned, .ctx = engine },
     };
     return net_create(&loop->net, &options, engine->error, sizeof engine->error);
 }
@@ -427,7 +428,7 @@ bool engine_prepare(struct engine *engine, struct spsc *journal)
     size_t bytes = topology_bytes(&map, feed_count, gateway_count) + strategy_bytes() +
                    sizeof(struct outbox) + feed_count * (size_t)FEED_BYTES +
                    engine->instruments.count * (size_t)FEED_BYTES_PER_INSTRUMENT +
-                   gateway_count * (size_t)GATEWAY_BYTES + ENGINE_LOOPS * (size_t)NET_BYTES;
+                   gateway_count * (size_t)GATEWAY_BYTES;
     if (!arena_create(&engine->arena, bytes, -1, true)) {
         return fail(engine, "no %zu MiB of memory for the hot side: %s", bytes >> 20, strerror(errno));
     }
