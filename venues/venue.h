@@ -96,7 +96,14 @@ struct venue_hooks {
     const char *request_id; /* of the request this answers; may be NULL */
     const char *note;       /* the venue's words with a refusal; may be NULL */
     uint32_t note_bytes;
+    const char *broken;     /* why a parser answered PARSE_BROKEN: static text */
+    uint32_t item;          /* which object of an array */
     uint8_t position_side;  /* positions: 0 net, 1 long, 2 short */
+    bool has_side;          /* the venue told the side: a record cannot leave it out */
+
+    char *signed_text; /* encode: memory for what was signed, or NULL */
+    uint32_t signed_capacity;
+    uint32_t signed_bytes;
 };
 
 /* ------------------------------------------------------------------ market data */
@@ -151,7 +158,7 @@ struct feed_event {
     uint8_t aggressor; /* trade: enum side */
     uint8_t control;   /* enum feed_control */
     uint8_t status;    /* state: enum instrument_status */
-    uint8_t spare;
+    uint8_t top_n;     /* FEED_EVENT_TOP_N: levels a side that the stream carries */
     int64_t venue_time_ns; /* 0 unknown */
     uint64_t first;        /* depth: first update id inside, 0 none */
     uint64_t last;         /* depth, top: last update id inside */
@@ -332,6 +339,7 @@ enum rest_what {
     REST_DEAD_MAN,     /* arms (timeout_ms) or disarms (0) the venue's timer for `instrument` */
     REST_DEPTH,        /* parse only checks the body: feed->parse reads the levels */
     REST_KEY_RIGHTS,   /* answer->can_trade, can_withdraw of the key itself */
+    REST_ANY,          /* parse only, for tools: whatever the body turns out to be */
 };
 
 struct rest_query {
@@ -374,7 +382,7 @@ struct rest_answer {
     int32_t skipped; /* rows of instruments or currencies that the tables do not have: not nothing */
     char text[96];
     int64_t server_time_ns;
-    uint8_t mode_one_way;      /* enum fact */
+    uint8_t mode_one_way;      /* enum fact: set by the page that tells it, else left as it was */
     uint8_t mode_cross;
     uint8_t mode_single_asset;
     uint8_t can_trade;

@@ -124,11 +124,25 @@ static const struct instrument *row_of_stream(struct walk *walk)
     return row_of(walk, walk->parser->product, symbol, bytes);
 }
 
-bool binance_stream_is_top_n(const char *stream, size_t bytes)
+uint8_t binance_stream_top_n(const char *stream, size_t bytes)
 {
-    const char *at = memchr(stream, '@', bytes);
-    size_t left = at != NULL ? (size_t)(stream + bytes - at) : 0;
-    return left > 6 && memcmp(at, "@depth", 6) == 0 && at[6] >= '0' && at[6] <= '9';
+    const char *at = memchr(stream, '@', bytes), *end = stream + bytes;
+    uint32_t levels = 0;
+    if (at == NULL || end - at <= 6 || memcmp(at, "@depth", 6) != 0) {
+        return 0;
+    }
+    for (at += 6; at < end && *at >= '0' && *at <= '9' && levels < 100; at++) {
+        levels = levels * 10 + (uint32_t)(*at - '0');
+    }
+    return (uint8_t)(levels < 255 ? levels : 255);
+}
+
+static void set_top_n(const struct walk *walk, struct feed_event *event)
+{
+    if (walk->stream.type == SCAN_STRING) {
+        event->top_n = binance_stream_top_n(walk->stream.at, walk->stream.bytes);
+        event->flags |= event->top_n != 0 ? FEED_EVENT_SNAPSHOT | FEED_EVENT_TOP_N : 0;
+    }
 }
 
 /* levels appends [[price, qty, ...], ...] behind what the parser's scratch already holds.  Orders that rest
@@ -195,9 +209,7 @@ static bool depth_update(struct walk *walk, const struct message *message, const
         !scan_unsigned(letter(message, 'u'), &event->last)) {
         return broken(walk, letter(message, 'u')->at, "a depth update without ids");
     }
-    if (walk->stream.type == SCAN_STRING && binance_stream_is_top_n(walk->stream.at, walk->stream.bytes)) {
-        event->flags |= FEED_EVENT_SNAPSHOT | FEED_EVENT_TOP_N;
-    }
+    set_top_n(walk, event);
     return depth(walk, message, row, event, letter(message, 'b'), letter(message, 'a'));
 }
 
@@ -209,9 +221,7 @@ static bool snapshot(struct walk *walk, const struct message *message)
     struct feed_event event = { .flags = FEED_EVENT_SNAPSHOT };
     if (walk->stream.type == SCAN_STRING) {
         row = row_of_stream(walk);
-        if (binance_stream_is_top_n(walk->stream.at, walk->stream.bytes)) {
-            event.flags |= FEED_EVENT_TOP_N;
-        }
+        set_top_n(walk, &event);
     } else {
         row =
             row_of(walk, walk->parser->product, symbol->at, symbol->type == SCAN_STRING ? symbol->bytes : 0);

@@ -11,8 +11,8 @@
 int64_t binance_feed_parse_tolerant(struct feed_parser *parser, const char *bytes, size_t count,
                                     feed_sink sink, void *context);
 
-/* binance_stream_is_top_n: "btcusdt@depth20@100ms" carries the best levels only, "btcusdt@depth@100ms"
- * changes. */
-bool binance_stream_is_top_n(const char *stream, size_t bytes);
+/* binance_stream_top_n: 20 of "btcusdt@depth20@100ms" (the best levels only), 0 of "btcusdt@depth@100ms"
+ * (changes). */
+uint8_t binance_stream_top_n(const char *stream, size_t bytes);
 
 #endif

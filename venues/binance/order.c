@@ -246,6 +246,7 @@ static bool encode(struct venue_session *base, const struct record_order *order,
         session->known[at].qty = order->qty;
     }
     out->body_bytes = (uint32_t)binance_params_end(&params);
+    binance_params_told(&params, base->hooks);
     out->act = ACT_SEND;
     out->slot = SESSION_SLOT_ORDER;
     out->binary = 0;
@@ -302,6 +303,9 @@ static bool other_result(struct binance_session *session, struct binance_reader 
              fields[RESULT_SUBSCRIPTION].bytes);
     } else if (fields[RESULT_SERVER_TIME].type != SCAN_NONE) {
         tell(reader, CONTROL_TIME, 0, fields[RESULT_SERVER_TIME].at, fields[RESULT_SERVER_TIME].bytes);
+    } else if (result->type == SCAN_ARRAY &&
+               memmem(result->at, result->bytes, "\"rateLimitType\"", 15) != NULL) {
+        tell(reader, CONTROL_LIMITS, 0, NULL, 0);
     } else {
         tell(reader, CONTROL_OK, 0, NULL, 0);
     }

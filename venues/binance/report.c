@@ -73,6 +73,9 @@ const struct scan_name binance_keys[KEY_COUNT] = {
 static bool wrong(struct binance_reader *reader, const char *why)
 {
     reader->why = why;
+    if (reader->hooks != NULL) {
+        reader->hooks->broken = why;
+    }
     return false;
 }
 
@@ -291,6 +294,7 @@ static void forget_words(struct binance_reader *reader)
         reader->hooks->note = NULL;
         reader->hooks->note_bytes = 0;
         reader->hooks->position_side = 0;
+        reader->hooks->has_side = false;
     }
 }
 
@@ -343,10 +347,15 @@ static void set_status(struct record_report *report, const struct scan_value *te
     }
 }
 
-static bool set_side(struct record_report *report, const struct scan_value *text)
+static bool set_side(struct binance_reader *reader, struct record_report *report,
+                     const struct scan_value *text)
 {
     report->side = scan_is(text, "SELL") ? SIDE_SELL : SIDE_BUY;
-    return report->side == SIDE_SELL || scan_is(text, "BUY");
+    bool told = report->side == SIDE_SELL || scan_is(text, "BUY");
+    if (reader->hooks != NULL) {
+        reader->hooks->has_side = told;
+    }
+    return told;
 }
 
 /* set_fee: a fee in a currency that we do not know cannot be booked, so it counts as not told. */
@@ -493,7 +502,7 @@ static bool order_object(struct binance_reader *reader, const struct scan_value 
     binance_client(reader, report,
                    client->type == SCAN_STRING && client->bytes > 0 ? client : &fields[KEY_CLIENT_ID]);
     venue_order(report, &fields[KEY_ORDER_ID]);
-    set_side(report, &fields[KEY_SIDE]);
+    set_side(reader, report, &fields[KEY_SIDE]);
     const struct scan_value *time = &fields[KEY_TRANSACT_TIME];
     time = time->type != SCAN_NONE ? time : &fields[KEY_UPDATE_TIME];
     report->venue_time_ns = scan_time_ns(time->type != SCAN_NONE ? time : &fields[KEY_TIME]);
@@ -575,7 +584,7 @@ static bool fill_object(struct binance_reader *reader, const struct scan_value f
                         : maker->type == SCAN_FALSE ? LIQUIDITY_TAKER
                                                     : LIQUIDITY_UNKNOWN;
     if (fields[KEY_SIDE].type == SCAN_STRING) {
-        if (!set_side(report, &fields[KEY_SIDE])) {
+        if (!set_side(reader, report, &fields[KEY_SIDE])) {
             return wrong(reader, "a fill's side is neither BUY nor SELL");
         }
     } else if (buyer->type == SCAN_TRUE || buyer->type == SCAN_FALSE) {
@@ -984,9 +993,13 @@ bool binance_array(struct binance_reader *reader, const char *text, size_t bytes
 {
     struct scan scan;
     struct scan_value item;
+    uint32_t i = 0;
     scan_open(&scan, text, bytes);
     scan_array(&scan);
-    while (scan_item(&scan) && scan_take(&scan, &item)) {
+    for (; scan_item(&scan) && scan_take(&scan, &item); i++) {
+        if (reader->hooks != NULL) {
+            reader->hooks->item = i;
+        }
         if (item.type == SCAN_OBJECT && !binance_object(reader, item.at, item.bytes, only)) {
             return false;
         }
@@ -1034,6 +1047,9 @@ void binance_refusal(struct binance_reader *reader, int status, int64_t code, co
         type = RECORD_AMENDED; /* price and quantity are what was asked for: the asker knows them */
     } else if (reader->request == REQUEST_QUERY && outcome == REASON_NOT_FOUND) {
         type = RECORD_ORDER_STATE;
+    }
+    if (reader->hooks != NULL) {
+        reader->hooks->has_side = false;
     }
     struct record_report *report = binance_report(reader, record, type, NULL);
     report->venue_code = (int32_t)code;
@@ -1149,7 +1165,7 @@ static bool execution(struct binance_reader *reader, const struct scan_value let
     venue_order(report, at_letter(letters, 'i'));
     report->venue_time_ns = scan_time_ns(at_letter(letters, 'T'));
     report->venue_time_ns = report->venue_time_ns != 0 ? report->venue_time_ns : event_time_ns;
-    if (!set_side(report, at_letter(letters, 'S'))) {
+    if (!set_side(reader, report, at_letter(letters, 'S'))) {
         return wrong(reader, "a report's side is neither BUY nor SELL");
     }
     if (!scan_decimal(at_letter(letters, 'q'), row->qty_decimals, &report->order_qty) ||
@@ -1244,7 +1260,7 @@ static bool trade_lite(struct binance_reader *reader, const struct scan_value le
     venue_order(report, at_letter(letters, 'i'));
     report->venue_time_ns = scan_time_ns(at_letter(letters, 'T'));
     report->flags |= REPORT_HAS_LAST;
-    if (!set_side(report, at_letter(letters, 'S')) ||
+    if (!set_side(reader, report, at_letter(letters, 'S')) ||
         !scan_decimal(at_letter(letters, 'q'), row->qty_decimals, &report->order_qty) ||
         !scan_decimal(at_letter(letters, 'l'), row->qty_decimals, &report->last_qty) ||
         report->last_qty <= 0 || !scan_unsigned(at_letter(letters, 't'), &report->exec_id)) {
@@ -1438,7 +1454,7 @@ static bool algo_update(struct binance_reader *reader, const struct scan_value l
     struct record_report *report = binance_report(reader, record, RECORD_ORDER_STATE, row);
     binance_client(reader, report, &named[CLIENT]);
     venue_order(report, &named[ID]);
-    set_side(report, at_letter(inner, 'S'));
+    set_side(reader, report, at_letter(inner, 'S'));
     scan_decimal_near(at_letter(inner, 'q'), row->qty_decimals, &report->order_qty);
     scan_decimal_near(at_letter(inner, 'p'), row->price_decimals, &report->order_price);
     report->price = report->order_price;

@@ -80,6 +80,15 @@ size_t binance_params_end(struct binance_params *params)
     return params->json.full ? 0 : (size_t)(params->json.at - params->begin);
 }
 
+void binance_params_told(const struct binance_params *params, struct venue_hooks *hooks)
+{
+    size_t bytes = params->sign ? (size_t)(params->text.at - params->signed_text) : 0;
+    if (hooks != NULL && hooks->signed_text != NULL && bytes <= hooks->signed_capacity) {
+        memcpy(hooks->signed_text, params->signed_text, bytes);
+        hooks->signed_bytes = (uint32_t)bytes;
+    }
+}
+
 void binance_query(struct venue_out *out, struct binance_text *text, uint8_t product, const char *method,
                    const char *path)
 {

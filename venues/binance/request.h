@@ -32,6 +32,9 @@ void binance_params_decimal(struct binance_params *params, const char *name, int
 /* binance_params_end signs, closes the message and answers its length; 0 when it did not fit. */
 size_t binance_params_end(struct binance_params *params);
 
+/* binance_params_told shows a person's tool what was signed; hooks may be NULL. */
+void binance_params_told(const struct binance_params *params, struct venue_hooks *hooks);
+
 /* binance_query begins a REST request to the product's host: path and "?"; the caller appends parameters with
  * binance_put to *text, each ending in "&". */
 void binance_query(struct venue_out *out, struct binance_text *text, uint8_t product, const char *method,

@@ -673,6 +673,24 @@ static enum rest_result fills(const struct rest_query *query, const struct scan_
     return REST_OK;
 }
 
+/* Whatever it is, for a person. */
+static enum rest_result any(const struct rest_query *query, const struct scan_value *whole,
+                            const struct scan_value fields[BODY_COUNT], struct binance_reader *reader,
+                            struct rest_answer *answer)
+{
+    answer->server_time_ns = scan_time_ns(&fields[BODY_SERVER_TIME]);
+    if (fields[BODY_SYMBOLS].type == SCAN_ARRAY) {
+        return instruments_answer(query, &fields[BODY_SYMBOLS], answer);
+    }
+    answer->mode_one_way = fact(&fields[BODY_DUAL], true);
+    answer->mode_single_asset = fact(&fields[BODY_MULTI], true);
+    answer->can_trade = fact(&fields[BODY_CAN_TRADE], false);
+    answer->can_withdraw = fact(&fields[BODY_WITHDRAWALS], false);
+    answer->mode_cross = whole->type == SCAN_ARRAY ? cross_fact(query, whole) : FACT_UNKNOWN;
+    reader->request = answer->hooks != NULL ? answer->hooks->reply_to : REQUEST_NONE;
+    return objects(query, whole, SHAPE_OTHER, reader, answer);
+}
+
 static enum rest_result parse(const struct rest_query *query, int status, const char *bytes, size_t count,
                               struct rest_answer *answer)
 {
@@ -756,6 +774,9 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
         return fields[BODY_COUNTDOWN].type != SCAN_NONE ? REST_OK : broken(answer, "no countdownTime");
     case REST_DEPTH:
         return fields[BODY_LAST_UPDATE].type != SCAN_NONE ? REST_OK : broken(answer, "no lastUpdateId");
+    case REST_ANY:
+        reader.flags = 0;
+        return any(query, &whole, fields, &reader, answer);
     case REST_KEY_RIGHTS:
         answer->can_withdraw = fact(&fields[BODY_WITHDRAWALS], false);
         answer->can_trade = fact(&fields[BODY_SPOT_TRADING], false);

@@ -199,6 +199,7 @@ int64_t binance_sbe_feed(struct feed_parser *parser, const char *bytes, size_t c
     } else {
         event.last = (uint64_t)binance_sbe_i64(block + 8);
         event.flags = FEED_EVENT_SNAPSHOT | FEED_EVENT_TOP_N;
+        event.top_n = 20;
     }
     int price_exp = (int8_t)block[exponent_at], qty_exp = (int8_t)block[exponent_at + 1];
     if (first.count + second.count > parser->level_capacity) {

@@ -169,6 +169,7 @@ static bool send_params(struct binance_session *session, enum session_request as
         binance_params_number(&params, "timestamp", binance_stamp_ms(&session->base, wall_ns));
     }
     out->body_bytes = (uint32_t)binance_params_end(&params);
+    binance_params_told(&params, session->base.hooks);
     POISE_ASSERT(out->body_bytes > 0);
     return true;
 }
