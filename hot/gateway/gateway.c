@@ -97,10 +97,12 @@ struct gateway {
     bool reported; /* a report with the tie in question came during the present answer */
     uint64_t answering;
     uint64_t own_ties;
+    uint64_t open_told; /* requests and orders as the counters show them */
     uint64_t arrivals;
     uint32_t waiting_count;
-    uint32_t wish_count; /* not WISH_NONE */
-    uint8_t state, told;
+    uint32_t wish_count;   /* not WISH_NONE */
+    _Atomic uint8_t state; /* written here only; anyone may look */
+    uint8_t told;
     char why_told[sizeof((struct venue_session *)0)->why];
     bool state_told_once;
     uint32_t link_count;
@@ -901,7 +903,10 @@ static void tell_state(struct gateway *gateway)
         state = GATEWAY_DEGRADED;
         why = stalled;
     }
-    gateway->state = state;
+    /* no edge: a figure to look at, nothing is read behind it */
+    if (POISE_UNLIKELY(state != atomic_load_explicit(&gateway->state, memory_order_relaxed))) {
+        atomic_store_explicit(&gateway->state, state, memory_order_relaxed);
+    }
     if (POISE_LIKELY(state == gateway->told && gateway->state_told_once &&
                      strncmp(why, gateway->why_told, sizeof gateway->why_told) == 0) ||
         is_held(gateway)) {
@@ -930,6 +935,7 @@ static void on_ready(void *owner, struct conn *conn, uint64_t now_ns)
     struct link *link = owner;
     struct gateway *gateway = link->gateway;
     (void)conn;
+    POISE_ASSERT(link->slot < SESSION_SLOT_COUNT);
     gateway->now_ns = now_ns;
     link->up = true;
     link->asking = false;
@@ -1381,7 +1387,9 @@ uint32_t gateway_poll(struct gateway *gateway, uint64_t now_ns, int64_t wall_ns)
         }
     }
     tell_state(gateway);
-    if (done != 0) {
+    uint64_t open = (uint64_t)gateway->inflight->request_count << 32 | gateway->inflight->order_count;
+    if (POISE_UNLIKELY(open != gateway->open_told)) {
+        gateway->open_told = open;
         counter_set(gateway->count.requests_open, gateway->inflight->request_count);
         counter_set(gateway->count.orders_resting, gateway->inflight->order_count);
     }
@@ -1396,5 +1404,5 @@ bool gateway_quiet(const struct gateway *gateway)
 
 enum gateway_state gateway_state(const struct gateway *gateway)
 {
-    return (enum gateway_state)gateway->state;
+    return (enum gateway_state)atomic_load_explicit(&gateway->state, memory_order_relaxed);
 }

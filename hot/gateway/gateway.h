@@ -67,6 +67,8 @@ bool gateway_quiet(const struct gateway *gateway);
 
 /* gateway_stop closes the connections.  What was not answered is reported UNKNOWN by later polls. */
 void gateway_stop(struct gateway *gateway, uint64_t now_ns);
+
+/* gateway_state is what the strategy was told last, or will be when its channel has room.  Any thread. */
 enum gateway_state gateway_state(const struct gateway *gateway);
 
 #endif
