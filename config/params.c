@@ -58,7 +58,7 @@ const struct params_row params_rows[] = {
       "how much of the journal a loss of power may cost", ENGINE(journal_sync_ns), PARAM_NUMBER, 6 },
     { "engine", "journal_keep_bytes", "0", 0, 1000000000000000, NO_CHOICE,
       "disk the journal may take, 0 keeps all", ENGINE(journal_keep_bytes), PARAM_NUMBER, 0 },
-    { "engine", "segment_bytes", "67108864", 1 << 20, 1LL << 32, NO_CHOICE,
+    { "engine", "segment_bytes", "67108864", 1 << 20, 1 << 30, NO_CHOICE,
       "size of one journal file", ENGINE(segment_bytes), PARAM_NUMBER, 0 },
     { "engine", "metrics_port", "0", 0, 65535, NO_CHOICE,
       "port of the figures on loopback, 0 off", ENGINE(metrics_port), PARAM_NUMBER, 0 },
