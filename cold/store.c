@@ -219,27 +219,36 @@ static void put_instrument(const struct store *store, struct store_row *row, uin
     }
 }
 
-/* Prices and quantities stand as decimals, exact, the way the venue writes them. */
+/* Prices and quantities stand as decimals, exact, the way the venue writes them; of an instrument that was
+ * never told, as "8 units": the row must not be lost for it. */
+static void put_units(struct store_row *row, bool told, int64_t value, int decimals)
+{
+    char text[DECIMAL_TEXT_BYTES + 8];
+    if (told) {
+        put_text(row, text, decimal_print_short(text, value, decimals));
+    } else {
+        put_text(row, text, (size_t)snprintf(text, sizeof text, "%lld units", (long long)value));
+    }
+}
+
 static void put_price(const struct store *store, struct store_row *row, uint16_t index, int64_t price)
 {
     const struct instrument *instrument = instrument_of(store, index);
-    char text[DECIMAL_TEXT_BYTES];
-    if (instrument == NULL || price == 0) {
+    if (price == 0) {
         put_null(row);
         return;
     }
-    put_text(row, text, decimal_print_short(text, price, instrument->price_decimals));
+    put_units(row, instrument != NULL, price, instrument != NULL ? instrument->price_decimals : 0);
 }
 
 static void put_qty(const struct store *store, struct store_row *row, uint16_t index, bool known, int64_t qty)
 {
     const struct instrument *instrument = instrument_of(store, index);
-    char text[DECIMAL_TEXT_BYTES];
-    if (instrument == NULL || !known) {
+    if (!known) {
         put_null(row);
         return;
     }
-    put_text(row, text, decimal_print_short(text, qty, instrument->qty_decimals));
+    put_units(row, instrument != NULL, qty, instrument != NULL ? instrument->qty_decimals : 0);
 }
 
 static void put_currency(const struct store *store, struct store_row *row, bool known, uint16_t currency)

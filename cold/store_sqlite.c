@@ -120,7 +120,8 @@ static bool prepare_inserts(struct sqlite_store *sqlite, char error[STORE_ERROR_
         for (const char *at = store_columns[table]; at != NULL; at = strchr(at + 1, ',')) {
             strcat(marks, ",?");
         }
-        snprintf(text, sizeof text, "INSERT OR IGNORE INTO %s (run,number,part,wall_ns,%s) VALUES (%s)",
+        snprintf(text, sizeof text,
+                 "INSERT INTO %s (run,number,part,wall_ns,%s) VALUES (%s) ON CONFLICT DO NOTHING",
                  store_tables[table], store_columns[table], marks);
         if (sqlite3_prepare_v3(sqlite->database, text, -1, SQLITE_PREPARE_PERSISTENT, &sqlite->insert[table],
                                NULL) != SQLITE_OK) {

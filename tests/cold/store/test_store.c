@@ -252,7 +252,20 @@ Test(store, one_execution_told_twice_is_one_fill)
     store_record(store, 1, 27, a_fill(0));
     store_record(store, 1, 28, a_fill(0));
     store_free(store);
-    cr_expect_str_eq(query("SELECT count(*) FROM fills"), "4", "ids known: once; unknown: each");
+    cr_expect_str_eq(query("SELECT group_concat(number) FROM fills"), "20,26,27,28",
+                     "the first telling stays; without an id each counts");
+}
+
+Test(store, a_fill_of_an_unknown_instrument_is_not_lost)
+{
+    struct store *store = make();
+    struct store_counts counts;
+    store_record(store, 1, 20, a_fill(900));
+    store_step(store, 1000, true);
+    store_counts(store, &counts);
+    cr_expect_eq(counts.failures, 0, "%s", counts.error);
+    store_free(store);
+    cr_expect_str_eq(query("SELECT instrument||','||price||','||qty FROM fills"), "3,6180000 units,8 units");
 }
 
 Test(store, rows_wait_for_company_but_not_for_long)
