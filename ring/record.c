@@ -140,7 +140,7 @@ static const uint32_t layout[] = {
     /* what the numbers in those fields mean: the length of each list */
     REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, GATEWAY_DEGRADED, FEED_STALE,
     ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_ADJUSTMENT, COMMAND_SHIFT_FAIR, CELL_LIMIT,
-    ORDER_ROLE_EXIT, TIF_FOK, EVENT_COUNTER_LOW,
+    ORDER_ROLE_EXIT, TIF_FOK, EVENT_FEE_SURPRISE,
 
     1, /* raised when a meaning changes and no place does */
 };

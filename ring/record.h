@@ -459,6 +459,8 @@ enum event_code {
     EVENT_FAIR_OFFSET, /* value[0] centibp now, [1] bound */
     EVENT_SELF_CROSS,
     EVENT_COUNTER_LOW, /* order ids run low: cold must hand out a block; value[0] left */
+    EVENT_PRICE_OPEN, /* value[0] order executed [1] qty at a price nobody told, counted at [2]: read its fills */
+    EVENT_FEE_SURPRISE, /* value[0] fee, [1] what the fee table says, [2] exec_id, [3] currency */
 };
 
 struct record_event {

@@ -61,8 +61,8 @@ void strategy_state_write(const struct strategy *strategy,
 struct strategy_view {
     uint64_t records, decisions, fills, duplicate_fills, hedges, requotes, refused;
     uint32_t live_orders, unknown_orders, open_requests;
-    int64_t delta_e8;        /* sum of instances, coin */
-    int64_t max_naked_ns;    /* since start */
+    int64_t delta_e8;               /* sum of instances, coin */
+    int64_t max_naked_ns;           /* since start */
     bool halted, stopping, stopped; /* stopped: nothing rests, no hedge is due */
     uint64_t now_ns;
 };
