@@ -12,11 +12,15 @@
  *   SESSION.next_ns         the venue's session wants its step
  *   GATEWAY.beat_ns         the strategy's heartbeat last moved; heartbeat_stale_ns later it counts as dead
  *   WISH.next_ns            a cancel-all that was not acknowledged is sent again
+ *   GATEWAY.check_ns        what still seems to rest after an acknowledged cancel-all is asked for
  *   BUDGET                  sliding windows, and how long the venue told us to be quiet */
 #define WISH_RETRY_NS      (1000 * NS_PER_MS) /* sent, refused or unknown */
 #define WISH_NOT_SENT_NS   (20 * NS_PER_MS)   /* found no connection */
-#define NOT_FOUND_AFTER_NS (5 * NS_PER_S)     /* a venue that does not know an order this old will not */
-#define QUIET_NS           (1 * NS_PER_S)     /* no quotes for so long after a rate limit refusal */
+#define CHECK_NS           (2 * NS_PER_S)
+#define CHECK_ROUNDS       10
+#define CHECKS_PER_ROUND   16
+#define NOT_FOUND_AFTER_NS (5 * NS_PER_S) /* a venue that does not know an order this old will not */
+#define QUIET_NS           (1 * NS_PER_S) /* no quotes for so long after a rate limit refusal */
 #define LOGIN_NS           (30 * NS_PER_S)
 #define HELD_SLOTS         16384 /* reports kept while the strategy's channel is full */
 #define HELD_STOP          (HELD_SLOTS / 2)
@@ -101,6 +105,9 @@ struct gateway {
     uint64_t arrivals;
     uint32_t waiting_count;
     uint32_t wish_count;   /* not WISH_NONE */
+    uint32_t check_rounds; /* left; 0: nothing to check */
+    uint64_t check_ns;
+    uint64_t cancelled_ns; /* when a cancel-all was acknowledged last */
     _Atomic uint8_t state; /* written here only; anyone may look */
     uint8_t told;
     char why_told[sizeof((struct venue_session *)0)->why];
@@ -226,6 +233,11 @@ static void wish_answered(struct gateway *gateway, uint64_t tie, bool done)
             wish->state = done ? WISH_NONE : WISH_OWED;
             wish->next_ns = gateway->now_ns + WISH_RETRY_NS;
             gateway->wish_count -= done;
+            if (done) {
+                gateway->cancelled_ns = gateway->now_ns;
+                gateway->check_ns = gateway->now_ns + CHECK_NS;
+                gateway->check_rounds = CHECK_ROUNDS;
+            }
         }
     }
 }
@@ -331,6 +343,10 @@ static bool is_answer_only(uint8_t type)
     return type == RECORD_ACK || type == RECORD_REJECT || type == RECORD_UNKNOWN || type == RECORD_CANCEL_ACK;
 }
 
+static uint64_t own_tie(struct gateway *gateway);
+static bool send_own(struct gateway *gateway, enum record_type type, uint16_t instrument, uint64_t order,
+                     uint64_t tie);
+
 /* on_record takes what the venue's parser says of one message. */
 static void on_record(void *context, const struct slot *record)
 {
@@ -350,6 +366,11 @@ static void on_record(void *context, const struct slot *record)
                 wish_answered(gateway, report->tie,
                               type == RECORD_ACK || type == RECORD_CANCEL_ACK ||
                                   (type == RECORD_REJECT && report->reason == REASON_NOT_FOUND));
+                if (type == RECORD_ORDER_STATE &&
+                    (report->status == ORDER_STATUS_OPEN || report->status == ORDER_STATUS_PARTIAL)) {
+                    send_own(gateway, RECORD_ORDER_CANCEL, report->head.instrument, report->order,
+                             own_tie(gateway)); /* it outlived the cancel-all */
+                }
             }
             /* the strategy did not ask, so it gets no answer; what it tells of an order it does get */
             if ((report->tie & (GATEWAY_TIE_OWN | GATEWAY_TIE_SESSION)) != 0 && is_answer_only(type)) {
@@ -755,6 +776,26 @@ static uint32_t grant(struct gateway *gateway, bool single)
                     done += send_own(gateway, RECORD_ORDER_CANCEL, instrument, row->order, own_tie(gateway));
                 }
             }
+        }
+    }
+    return done;
+}
+
+/* check asks for orders of which nothing was heard since a cancel-all was acknowledged: the word of their end
+ * may have been lost with a user stream.  What the venue still has is cancelled by itself (on_record). */
+static uint32_t check(struct gateway *gateway)
+{
+    uint32_t done = 0, cursor = 0;
+    struct inflight_order *row;
+    gateway->check_rounds--;
+    gateway->check_ns = gateway->now_ns + CHECK_NS;
+    if (gateway->inflight->order_count == 0) {
+        gateway->check_rounds = 0;
+        return 0;
+    }
+    while (done < CHECKS_PER_ROUND && (row = inflight_order_next(gateway->inflight, &cursor)) != NULL) {
+        if (row->touched_ns <= gateway->cancelled_ns) {
+            done += send_own(gateway, RECORD_ORDER_QUERY, row->instrument, row->order, own_tie(gateway));
         }
     }
     return done;
@@ -1379,6 +1420,9 @@ uint32_t gateway_poll(struct gateway *gateway, uint64_t now_ns, int64_t wall_ns)
         done += run_session(gateway);
         if (POISE_UNLIKELY(gateway->wish_count != 0)) {
             done += grant(gateway, false);
+        }
+        if (POISE_UNLIKELY(gateway->check_rounds != 0 && now_ns >= gateway->check_ns)) {
+            done += check(gateway);
         }
         if (POISE_UNLIKELY(gateway->waiting_count != 0)) {
             for (uint32_t i = 0; i < gateway->link_count; i++) {

@@ -763,6 +763,65 @@ Test(gateway, a_cancel_all_stands_until_it_is_acknowledged)
     cr_assert(gateway_quiet(b->gateway));
 }
 
+Test(gateway, orders_whose_end_was_not_heard_after_a_cancel_all_are_asked_for)
+{
+    struct bench *b = make(4096);
+    go_ready(b);
+    for (uint64_t order = 10; order <= 14; order += 2) {
+        uint64_t tie = put(b, RECORD_ORDER_NEW, order, ORDER_ROLE_QUOTE);
+        run(b, 1);
+        say(b, b->order, report_of(RECORD_ACK, order, tie, ORDER_STATUS_OPEN));
+    }
+    gateway_cancel_all(b->gateway, b->now, 0);
+    uint64_t tie = strtoull(strstr(sent(b), "/X ") + 3, NULL, 16);
+    struct record_report *ack = report_of(RECORD_CANCEL_ACK, 0, tie, ORDER_STATUS_NONE);
+    fake_response(b->rest, 200, "", ack, sizeof *ack, b->now);
+    run(b, 1);
+    answer(b, 200, "{}"); /* the other instrument */
+    say(b, b->private, report_of(RECORD_CANCELLED, 10, 0, ORDER_STATUS_CANCELLED));
+    read_all(b);
+    uint32_t got = b->got_count, before = b->net->sent_count;
+    for (uint32_t i = 0; i < got; i++) {
+        cr_assert_neq(b->got[i].head.type, RECORD_CANCEL_ACK, "the strategy did not ask");
+    }
+    run(b, 1900);
+    for (uint32_t i = before; i < b->net->sent_count; i++) {
+        cr_assert_neq(b->net->sent[i].text[0], 'Q');
+    }
+    run(b, 200);
+    uint32_t asked = 0;
+    for (uint32_t i = before; i < b->net->sent_count; i++) {
+        uint64_t order = 0;
+        if (sscanf(b->net->sent[i].text, "Q %" SCNx64 " %" SCNu64, &tie, &order) == 2) {
+            asked++;
+            say(b, b->order,
+                report_of(RECORD_ORDER_STATE, order, tie,
+                          order == 12 ? ORDER_STATUS_CANCELLED : ORDER_STATUS_OPEN));
+        }
+    }
+    cr_assert_eq(asked, 2, "12 and 14, not 10");
+    cr_assert_eq(strncmp(sent(b), "C 4", 3), 0, "14 outlived it");
+    cr_assert_not_null(strstr(sent(b), " 14 0"));
+    read_all(b);
+    cr_assert_eq(b->got_count, got + 2, "what is told of orders is passed on");
+    say(b, b->private, report_of(RECORD_CANCELLED, 14, 0, ORDER_STATUS_CANCELLED));
+    run(b, 1100);
+    cr_assert(gateway_quiet(b->gateway));
+}
+
+Test(gateway, a_duplicate_id_says_that_the_order_lives)
+{
+    struct bench *b = make(4096);
+    go_ready(b);
+    uint64_t tie = put(b, RECORD_ORDER_NEW, 11, ORDER_ROLE_QUOTE);
+    run(b, 1);
+    struct record_report *r = report_of(RECORD_REJECT, 11, tie, ORDER_STATUS_NONE);
+    r->request = REQUEST_NEW;
+    r->reason = REASON_DUPLICATE_ID;
+    say(b, b->order, r);
+    cr_assert_not(gateway_quiet(b->gateway));
+}
+
 Test(gateway, cancel_alls_go_before_everything_that_waits)
 {
     struct bench *b = make(4096);
