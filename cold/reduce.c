@@ -588,13 +588,28 @@ static bool has_formulas(const struct instrument *instrument)
            instrument->kind == KIND_INVERSE_FUTURE;
 }
 
+/* A value that fits money, in quote currency and in coin: a venue's slip of the keyboard must not end us. */
+static bool believable(const struct instrument *instrument, int64_t qty, int64_t price)
+{
+    const int128 most = (int128)1 << 60; /* 1e-8 */
+    int128 quote, coin;
+    if (__builtin_mul_overflow((int128)qty * price / decimal_power[instrument->price_decimals] /
+                                   decimal_power[instrument->qty_decimals],
+                               (int128)instrument->contract_e8, &quote) ||
+        __builtin_mul_overflow((int128)qty * instrument->contract_e8,
+                               (int128)decimal_power[instrument->price_decimals], &coin)) {
+        return false;
+    }
+    return quote < most && coin / price / decimal_power[instrument->qty_decimals] < most;
+}
+
 static void move(struct reduce *reduce, uint16_t instance, uint8_t leg, uint16_t instrument, uint16_t account,
                  enum side side, int64_t qty, int64_t price)
 {
     struct reduce_position *row = position_of(reduce, instance, leg, instrument, account);
     const struct instrument *of =
         instrument < reduce->instruments.count ? &reduce->instruments.row[instrument] : NULL;
-    if (of == NULL || price <= 0 || !has_formulas(of)) {
+    if (of == NULL || price <= 0 || !has_formulas(of) || !believable(of, qty, price)) {
         row->position.qty += side_sign(side) * qty;
         return;
     }
