@@ -30,6 +30,7 @@
 struct feed_instrument {
     const struct instrument *row;
     struct feed_stream *depth_stream; /* which connection brings the book; NULL until a change came */
+    struct feed_stream *home;         /* which one did last; kept when it is lost */
     struct sync sync;
     struct ask ask;
     struct lag lag;        /* of its depth stream */
@@ -220,6 +221,9 @@ static enum feed_state state_now(const struct feed *feed, const struct feed_inst
     default:
         break;
     }
+    if (in->home != NULL) {
+        return in->home->up ? FEED_SYNCING : FEED_DOWN;
+    }
     for (uint32_t i = 0; i < feed->stream_count; i++) {
         const struct feed_stream *stream = &feed->stream[i];
         if (stream->up && stream->place[in->row->index] != 0) {
@@ -356,22 +360,25 @@ static void on_depth(struct feed *feed, struct feed_stream *stream, struct feed_
 
     uint64_t truncated = in->sync.book.truncated, crossed = in->sync.crossed;
     if (in->depth_stream == NULL) {
-        in->depth_stream = stream;
+        in->depth_stream = in->home = stream;
     }
     in->ahead_ns = 0;
+    int64_t late = 0;
     if (event->venue_time_ns != 0) {
         in->venue_time_ns = event->venue_time_ns;
-        int64_t late = lag_note(&in->lag, feed->now_ns, event->venue_time_ns);
+        late = lag_note(&in->lag, feed->now_ns, event->venue_time_ns);
         counter_set(feed->count.lag_ns, late);
-        if (POISE_UNLIKELY(in->stale || (uint64_t)late > feed->stale_ns)) {
-            set_stale(feed, in, (uint64_t)late > feed->stale_ns ? "late" : NULL, late);
-        }
-    } else if (POISE_UNLIKELY(in->stale)) {
-        set_stale(feed, in, NULL, 0);
+    }
+    bool fresh = (uint64_t)late <= feed->stale_ns;
+    if (POISE_UNLIKELY(!fresh)) {
+        set_stale(feed, in, "late", late);
     }
 
     bool whole = (event->flags & FEED_EVENT_SNAPSHOT) != 0;
     after_sync(feed, in, whole ? sync_snapshot(&in->sync, event) : sync_delta(&in->sync, event));
+    if (POISE_UNLIKELY(in->stale && fresh)) {
+        set_stale(feed, in, NULL, 0); /* only now: what came after the silence may not link */
+    }
 
     if (POISE_UNLIKELY(in->sync.state == SYNC_SYNCED && !book_knows(&in->sync.book, feed->depth))) {
         sync_near(&in->sync);

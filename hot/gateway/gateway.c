@@ -101,7 +101,8 @@ struct gateway {
     bool reported; /* a report with the tie in question came during the present answer */
     uint64_t answering;
     uint64_t own_ties;
-    uint64_t open_told; /* requests and orders as the counters show them */
+    uint64_t answered_tie; /* of the request answered last */
+    uint64_t open_told;    /* requests and orders as the counters show them */
     uint64_t arrivals;
     uint32_t waiting_count;
     uint32_t wish_count;   /* not WISH_NONE */
@@ -321,7 +322,7 @@ static void answered(struct gateway *gateway, const struct record_report *report
     }
     struct inflight_request *request = inflight_request_find(gateway->inflight, tie);
     if (request == NULL) {
-        if ((tie & GATEWAY_TIE_SESSION) == 0) {
+        if ((tie & GATEWAY_TIE_SESSION) == 0 && tie != gateway->answered_tie) {
             counter_add(gateway->count.late, 1); /* it was called UNKNOWN before: the answer is welcome */
         }
         return;
@@ -333,6 +334,7 @@ static void answered(struct gateway *gateway, const struct record_report *report
         note_clock(gateway, request, report->venue_time_ns); /* a query tells when the order changed */
     }
     inflight_request_remove(gateway->inflight, tie);
+    gateway->answered_tie = tie; /* one answer may be several records */
     if (report->head.type == RECORD_UNKNOWN) {
         counter_add(gateway->count.unknown, 1);
     }

@@ -445,13 +445,13 @@ Test(feed, a_lost_connection_takes_the_proof_with_it)
     fake_down(b->marks, b->now);
     read_all(b);
     cr_assert_eq(b->reader[0].state, FEED_LIVE, "marks bring no changes");
+    fake_up(b->marks, b->now);
     fake_down(b->books, b->now);
     read_all(b);
     cr_assert_eq(b->reader[0].state, FEED_DOWN);
     cr_assert_eq(b->reader[1].state, FEED_DOWN);
     move(b, 0, 5); /* missed while away */
     turn(b, NS_PER_S);
-    fake_up(b->marks, b->now);
     fake_up(b->books, b->now);
     read_all(b);
     cr_assert_eq(b->reader[0].state, FEED_SYNCING);
@@ -582,6 +582,24 @@ Test(feed, a_silent_connection_makes_its_books_stale_until_it_speaks)
     turn(b, 200 * NS_PER_MS);
     read_all(b);
     cr_assert_eq(b->reader[1].state, FEED_LIVE, "the venue is there, this market is only quiet");
+}
+
+Test(feed, what_follows_a_silence_is_believed_only_if_it_links)
+{
+    struct bench *b = make(4096, 20);
+    go_live(b);
+    for (int i = 0; i < 30; i++) {
+        turn(b, 100 * NS_PER_MS);
+    }
+    move(b, 0, 3);
+    send_event(b, b->books, move(b, 0, 3));
+    read_all(b);
+    cr_assert_eq(b->reader[0].state, FEED_GAP);
+    cr_assert_eq(b->reader[0].state_record.previous, FEED_STALE, "not live for a moment in between");
+    serve(b, 1000);
+    read_all(b);
+    cr_assert_eq(b->reader[0].state, FEED_LIVE);
+    expect_top(b, 0, 20);
 }
 
 Test(feed, a_book_that_stands_still_while_the_touch_moves_is_stale)
