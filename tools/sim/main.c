@@ -619,6 +619,12 @@ int main(int count, char **arguments)
     if ((status = add_markets(&p, &w)) != 0 || (status = add_accounts(&p, &w)) != 0) {
         return status;
     }
+    for (int i = 0; i < sim_venue_account_count(p.venue); i++) {
+        for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
+            /* Clients take a balance that was never updated for one that is not valid yet. */
+            sim_venue_account(p.venue, i)->wallet[kind].updated_ns = p.started_ns;
+        }
+    }
     int port = sim_net_listen(p.net, w.port, true, false);
     int control_port = w.control_port < 0 ? 0 : sim_net_listen(p.net, w.control_port, false, true);
     if (port < 0 || control_port < 0) {

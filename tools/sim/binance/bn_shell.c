@@ -207,6 +207,12 @@ void bn_shell_emit(void *user, const struct sim_event *event)
         queue_public(shell, event);
         break;
     case SIM_EVENT_FEED_START:
+        for (int pace = 0; pace < BN_PACE_COUNT; pace++) { /* what waited belongs to the feed that ended */
+            struct bn_merge *merge = &shell->merge[event->instrument][pace];
+            merge->any = false;
+            merge->count[0] = merge->count[1] = 0;
+            merge->sent_u = sim_venue_market(shell->venue, event->instrument)->last_u;
+        }
         break;
     case SIM_EVENT_ORDER:
         if (event->exec == SIM_EXEC_TRADE && event->order->filled == event->qty &&

@@ -1,0 +1,1022 @@
+/* The Binance shell without a socket: requests go in by its handlers, what it sends is caught here in place of
+ * sim_net, and time is an argument. */
+#include "tools/sim/binance/bn_shell.h"
+#include "tools/sim/sim_setup.h"
+#include "tools/sim/sim_source.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define START INT64_C(1786522906000000000)
+#define MS    INT64_C(1000000)
+#define SENT_MAX 2048
+
+/* --- a net that remembers ----------------------------------------------------------------------------- */
+
+struct sent {
+    uint64_t conn;
+    int64_t at_ns;
+    int status; /* REST; 0 for a text; -1 cut; -2 close; -3 ping */
+    json_t *json;
+    char headers[256];
+};
+
+struct sim_net {
+    struct sent sent[SENT_MAX];
+    int count;
+    void *session[64];
+};
+
+static struct sim_net *net;
+static int64_t now_ns;
+
+static struct sent *add(uint64_t conn, int status, const char *text, size_t length)
+{
+    struct sent *sent = &net->sent[net->count++];
+
+    cr_assert_lt(net->count, SENT_MAX);
+    *sent = (struct sent){ .conn = conn, .at_ns = now_ns, .status = status };
+    if (text != NULL) {
+        sent->json = json_loadb(text, length, JSON_DECODE_ANY, NULL);
+        cr_assert_not_null(sent->json, "not JSON: %.*s", (int)length, text);
+    }
+    return sent;
+}
+
+void sim_net_reply(struct sim_net *n, uint64_t conn, int status, const char *headers, const char *type,
+                   const char *body, size_t length)
+{
+    (void)n;
+    (void)type;
+    snprintf(add(conn, status, body, length)->headers, 256, "%s", headers);
+}
+
+void sim_net_text(struct sim_net *n, uint64_t conn, const char *text, size_t length)
+{
+    (void)n;
+    add(conn, 0, text, length);
+}
+
+void sim_net_ping(struct sim_net *n, uint64_t conn, const char *payload, size_t length)
+{
+    (void)n;
+    (void)payload;
+    (void)length;
+    add(conn, -3, NULL, 0);
+}
+
+void sim_net_close(struct sim_net *n, uint64_t conn, int code, const char *reason)
+{
+    (void)n;
+    (void)code;
+    (void)reason;
+    add(conn, -2, NULL, 0);
+}
+
+void sim_net_cut(struct sim_net *n, uint64_t conn)
+{
+    (void)n;
+    add(conn, -1, NULL, 0);
+}
+
+void *sim_net_session(struct sim_net *n, uint64_t conn)
+{
+    return conn < 64 ? n->session[conn] : NULL;
+}
+
+/* --- the bench ---------------------------------------------------------------------------------------- */
+
+static struct bn_shell *shell;
+static struct sim_venue *venue;
+static struct sim_faults faults;
+static struct sim_delay delay;
+static struct sim_source source;
+static EVP_PKEY *ed25519;
+
+static void set_up(void)
+{
+    struct bn_options options = { .seed = 1, .limits = true, .retired = true };
+    static const enum sim_kind kinds[] = { SIM_LINEAR, SIM_INVERSE, SIM_SPOT };
+    unsigned char seed[32] = { 7 }, raw[32];
+    char hex[65];
+    size_t size = sizeof raw;
+
+    now_ns = START;
+    net = calloc(1, sizeof *net);
+    memset(&faults, 0, sizeof faults);
+    sim_random_seed(&faults.random, 1, 4);
+    sim_delay_init(&delay, 1);
+    shell = bn_shell_new(&options, &faults, &delay);
+    venue = sim_venue_new(1, SIM_CANCEL_AHEAD_NONE, bn_shell_emit, shell);
+    bn_shell_attach(shell, venue, net);
+    for (int i = 0; i < 3; i++) {
+        struct sim_instrument instrument = sim_setup_instrument(kinds[i]);
+        sim_venue_add_instrument(venue, &instrument);
+    }
+    int account = sim_venue_add_account(venue, "key");
+    cr_assert(sim_setup_balances(venue, account, "USDT=100000,BTC=10"));
+    cr_assert(bn_shell_add_key(shell, account, "key", "secret", false));
+    ed25519 = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof seed);
+    EVP_PKEY_get_raw_public_key(ed25519, raw, &size);
+    for (int i = 0; i < 32; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", raw[i]);
+    }
+    cr_assert(bn_shell_add_key(shell, account, "edkey", hex, true));
+    source = (struct sim_source){ .mode = SIM_SOURCE_SET, .venue = venue, .speed_ppm = 1000000 };
+    sim_random_seed(&source.random, 1, 5);
+    bn_shell_time(shell, now_ns);
+    bn_shell_step(shell, now_ns);
+    sim_source_start(&source, now_ns);
+    sim_source_touch(&source, 0, 6000000, 6000010, 5000, 5000, now_ns);
+    sim_source_touch(&source, 1, 600000, 600001, 5000, 5000, now_ns);
+    sim_source_touch(&source, 2, 6000000, 6000001, 500000000, 500000000, now_ns);
+}
+
+static void run(int64_t ms);
+
+static void set_up_and_settle(void)
+{
+    set_up();
+    run(0); /* what the first prices published is gone before a test subscribes */
+}
+
+static void tear_down(void)
+{
+    for (int i = 0; i < 64; i++) {
+        if (net->session[i] != NULL) {
+            bn_shell_closed(shell, (uint64_t)i, net->session[i]);
+        }
+    }
+    for (int i = 0; i < net->count; i++) {
+        json_decref(net->sent[i].json);
+    }
+    bn_shell_free(shell);
+    sim_venue_free(venue);
+    EVP_PKEY_free(ed25519);
+    free(net);
+}
+
+TestSuite(shell, .init = set_up_and_settle, .fini = tear_down);
+
+/* run lets time pass, doing everything in its order. */
+static void run(int64_t ms)
+{
+    int64_t end = now_ns + ms * MS;
+
+    for (;;) {
+        int64_t next = bn_shell_next_ns(shell), advance = sim_venue_next_ns(venue);
+        next = next < advance ? next : advance;
+        if (next > end) {
+            break;
+        }
+        now_ns = next > now_ns ? next : now_ns;
+        sim_venue_advance(venue, now_ns);
+        bn_shell_step(shell, now_ns);
+    }
+    now_ns = end;
+    bn_shell_time(shell, now_ns);
+}
+
+static void fault(const char *spec)
+{
+    char error[256];
+
+    cr_assert(sim_fault_add(&faults, spec, now_ns, error, sizeof error), "%s", error);
+}
+
+static const char *text_of(const json_t *json, const char *path)
+{
+    char copy[128], *save = NULL;
+
+    snprintf(copy, sizeof copy, "%s", path);
+    for (char *part = strtok_r(copy, ".", &save); part != NULL && json != NULL; part = strtok_r(NULL, ".", &save)) {
+        json = part[0] >= '0' && part[0] <= '9' ? json_array_get(json, (size_t)atoi(part)) : json_object_get(json, part);
+    }
+    static char number[8][64];
+    static int at;
+    if (json_is_string(json)) {
+        return json_string_value(json);
+    }
+    if (json == NULL || json_is_null(json)) {
+        return "";
+    }
+    at = (at + 1) % 8;
+    if (json_is_boolean(json)) {
+        return json_is_true(json) ? "true" : "false";
+    }
+    snprintf(number[at], sizeof number[at], "%lld", (long long)json_integer_value(json));
+    return number[at];
+}
+
+static void hmac_hex(const char *text, char *hex)
+{
+    unsigned char digest[32];
+    unsigned int size;
+
+    HMAC(EVP_sha256(), "secret", 6, (const unsigned char *)text, strlen(text), digest, &size);
+    for (int i = 0; i < 32; i++) {
+        snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    }
+}
+
+static void send_request(const char *verb, const char *path, const char *query, const char *key)
+{
+    struct sim_request request = { .conn = 60, .verb = verb, .path = path, .query = query, .host = "127.0.0.1",
+                                   .key = key, .body = "" };
+
+    if (strstr(path, "/fapi/") == path) {
+        request.host = "fapi.binance.com";
+    } else if (strstr(path, "/dapi/") == path) {
+        request.host = "dapi.binance.com";
+    }
+    bn_shell_request(shell, &request);
+}
+
+/* rest sends one request, signed when it has parameters beginning with "!", and answers the reply. */
+static struct sent *rest(const char *verb, const char *path, const char *params)
+{
+    char query[2048];
+    int before = net->count;
+
+    snprintf(query, sizeof query, "%s", params);
+    if (params[0] == '!') {
+        char hex[65];
+        snprintf(query, sizeof query, "%s%stimestamp=%lld", params + 1, params[1] != '\0' ? "&" : "",
+                 (long long)(now_ns / MS));
+        hmac_hex(query, hex);
+        strcat(query, "&signature=");
+        strcat(query, hex);
+    }
+    send_request(verb, path, query, "key");
+    run(0);
+    for (int i = before; i < net->count; i++) {
+        if (net->sent[i].conn == 60) {
+            return &net->sent[i];
+        }
+    }
+    return NULL;
+}
+
+#define ORDER "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTX&quantity=0.010&price=59000.0&newClientOrderId="
+
+static uint64_t open_socket(uint64_t conn, const char *host, const char *path, const char *query)
+{
+    struct sim_request request = { .conn = conn, .verb = "GET", .path = path, .query = query, .host = host, .key = "" };
+
+    net->session[conn] = bn_shell_open(shell, &request);
+    cr_assert_not_null(net->session[conn]);
+    return conn;
+}
+
+static void tell(uint64_t conn, const char *format, ...)
+{
+    char text[2048];
+    va_list arguments;
+
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    bn_shell_message(shell, conn, net->session[conn], text, (size_t)length);
+    run(0);
+}
+
+/* the nth message (from 0) with member e = kind on a connection, wherever it is wrapped; NULL when absent */
+static json_t *event(uint64_t conn, const char *kind, int nth)
+{
+    for (int i = 0; i < net->count; i++) {
+        json_t *json = net->sent[i].json;
+        json = json_object_get(json, "data") != NULL    ? json_object_get(json, "data")
+               : json_object_get(json, "event") != NULL ? json_object_get(json, "event")
+                                                        : json;
+        if (net->sent[i].conn == conn && strcmp(text_of(json, "e"), kind) == 0 && nth-- == 0) {
+            return json;
+        }
+    }
+    return NULL;
+}
+
+static int index_of(uint64_t conn, const char *kind)
+{
+    json_t *wanted = event(conn, kind, 0);
+
+    for (int i = 0; i < net->count; i++) {
+        if (net->sent[i].json == wanted || json_object_get(net->sent[i].json, "data") == wanted) {
+            return wanted == NULL ? -1 : i;
+        }
+    }
+    return -1;
+}
+
+static uint64_t private_stream(void)
+{
+    char query[128];
+
+    snprintf(query, sizeof query, "listenKey=%s", text_of(rest("POST", "/fapi/v1/listenKey", "")->json, "listenKey"));
+    return open_socket(1, "fstream.binance.com", "/private/ws", query);
+}
+
+static int code_of(const struct sent *sent)
+{
+    cr_assert_not_null(sent);
+    return atoi(text_of(sent->json, "code"));
+}
+
+/* --- the gate ------------------------------------------------------------------------------------------ */
+
+Test(shell, refuses_by_the_book)
+{
+    char query[512], hex[65];
+
+    send_request("GET", "/fapi/v3/balance", "timestamp=1&signature=x", "");
+    send_request("GET", "/fapi/v3/balance", "timestamp=1&signature=x", "stranger");
+    send_request("GET", "/fapi/v3/balance", "", "key");
+    send_request("GET", "/fapi/v3/balance", "timestamp=1786522906000", "key");
+    run(0);
+    cr_assert_eq(code_of(&net->sent[0]), -2014);
+    cr_assert_eq(net->sent[0].status, 401);
+    cr_assert_eq(code_of(&net->sent[1]), -2015);
+    cr_assert_eq(code_of(&net->sent[2]), -1102);
+    cr_assert_not_null(strstr(text_of(net->sent[2].json, "msg"), "'timestamp'"));
+    cr_assert_not_null(strstr(text_of(net->sent[3].json, "msg"), "'signature'"));
+
+    /* a good signature, then one field altered after signing */
+    snprintf(query, sizeof query, "symbol=BTCUSDT&timestamp=%lld", (long long)(now_ns / MS));
+    hmac_hex(query, hex);
+    snprintf(query, sizeof query, "symbol=BTCUSDT&timestamp=%lld&signature=%s", (long long)(now_ns / MS), hex);
+    send_request("GET", "/fapi/v1/openOrders", query, "key");
+    run(0);
+    query[7] = 'X';
+    send_request("GET", "/fapi/v1/openOrders", query, "key");
+    run(0);
+    cr_assert_eq(net->sent[4].status, 200, "%s", text_of(net->sent[4].json, "msg"));
+    cr_assert_eq(code_of(&net->sent[5]), -1022);
+
+    /* signed well, but 6 s ago */
+    snprintf(query, sizeof query, "timestamp=%lld", (long long)(now_ns / MS) - 6000);
+    hmac_hex(query, hex);
+    snprintf(query + strlen(query), 128, "&signature=%s", hex);
+    send_request("GET", "/fapi/v3/balance", query, "key");
+    run(0);
+    cr_assert_eq(code_of(&net->sent[6]), -1021);
+    cr_assert_str_eq(text_of(net->sent[6].json, "msg"), "Timestamp for this request is outside of the recvWindow.");
+}
+
+Test(shell, a_request_that_becomes_stale_on_the_way_is_refused_at_arrival)
+{
+    delay.low_ns[SIM_LINE_ORDER] = delay.high_ns[SIM_LINE_ORDER] = 200 * MS;
+    cr_assert_null(rest("POST", "/fapi/v1/order", ORDER "late&recvWindow=100"));
+    run(300);
+    cr_assert_eq(code_of(&net->sent[0]), -1021);
+    cr_assert_eq(sim_venue_order_count(venue), 0);
+}
+
+Test(shell, unknown_paths_get_the_venues_error_and_are_listed)
+{
+    uint64_t times;
+
+    cr_assert_eq(code_of(rest("GET", "/fapi/v1/nonsense", "")), -5000);
+    cr_assert_eq(net->sent[0].status, 404);
+    cr_assert_eq(code_of(rest("PATCH", "/fapi/v1/order", "")), -5000);
+    cr_assert_eq(bn_shell_unknown_count(shell), 2);
+    cr_assert_str_eq(bn_shell_unknown(shell, 0, &times), "GET fapi.binance.com/fapi/v1/nonsense");
+    rest("GET", "/fapi/v1/nonsense", "");
+    bn_shell_unknown(shell, 0, &times);
+    cr_assert_eq(times, 2);
+}
+
+Test(shell, errors_of_orders_carry_the_venues_codes)
+{
+    static const struct {
+        const char *params;
+        int code;
+    } cases[] = {
+        { "!symbol=NOPE&side=BUY&type=MARKET&quantity=1", -1121 },
+        { "!side=BUY&type=MARKET&quantity=1", -1102 },
+        { "!symbol=BTCUSDT&side=UP&type=MARKET&quantity=1", -1117 },
+        { "!symbol=BTCUSDT&side=BUY&type=STOP_MARKET&quantity=1", -4120 },
+        { "!symbol=BTCUSDT&side=BUY&type=HOPE&quantity=1", -1116 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&quantity=1&price=1", -1102 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=XXX&quantity=1&price=1", -1115 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.0105&price=59000", -1111 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.010&price=59000.05", -4014 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0&price=59000", -4003 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.001&price=59000", -4164 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.010&price=69000", -4016 },
+        { "!symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=0.010&price=50000", -4024 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=100&price=59000", -2019 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTX&quantity=0.010&price=60000.1", -5022 },
+        { "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=FOK&quantity=6&price=60000.1", -5021 },
+        { "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010&reduceOnly=true", -2022 },
+        { "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010&positionSide=LONG", -4061 },
+        { "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010&newClientOrderId=a%20b", -4015 },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        cr_expect_eq(code_of(rest("POST", "/fapi/v1/order", cases[i].params)), cases[i].code, "%s gave %s",
+                     cases[i].params, text_of(net->sent[net->count - 1].json, "code"));
+    }
+    cr_assert_eq(sim_venue_order_count(venue), 0);
+    rest("POST", "/fapi/v1/order", ORDER "one");
+    cr_assert_eq(code_of(rest("POST", "/fapi/v1/order", ORDER "one")), -4116);
+    cr_assert_eq(code_of(rest("DELETE", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=two")), -2011);
+    cr_assert_eq(code_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=two")), -2013);
+    cr_assert_eq(code_of(rest("PUT", "/fapi/v1/order",
+                              "!symbol=BTCUSDT&side=BUY&origClientOrderId=one&quantity=0.010&price=59000")),
+                 -5027);
+    cr_assert_eq(code_of(rest("POST", "/fapi/v1/positionSide/dual", "!dualSidePosition=false")), -4059);
+    cr_assert_eq(code_of(rest("POST", "/fapi/v1/positionSide/dual", "!dualSidePosition=true")), -4067);
+    cr_assert_eq(code_of(rest("POST", "/fapi/v1/marginType", "!symbol=BTCUSDT&marginType=CROSSED")), -4046);
+    cr_assert_eq(code_of(rest("PUT", "/fapi/v1/listenKey", "")), -1125);
+}
+
+Test(shell, order_counts_and_weights_are_enforced)
+{
+    struct sent *sent = NULL;
+
+    for (int i = 0; i < 301; i++) {
+        sent = rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.002");
+        cr_assert_eq(sent->status, i < 300 ? 200 : 429, "%d", i);
+    }
+    cr_assert_eq(code_of(sent), -1015);
+    cr_assert_not_null(strstr(sent->headers, "Retry-After: "));
+    cr_assert_not_null(strstr(sent->headers, "X-MBX-ORDER-COUNT-10S: 300"));
+    for (int i = 0; i < 81; i++) {
+        sent = rest("GET", "/fapi/v1/income", "!");
+    }
+    cr_assert_eq(code_of(sent), -1003);
+}
+
+/* --- orders and the private stream --------------------------------------------------------------------- */
+
+Test(shell, a_post_only_rests_and_is_reported_without_account_update)
+{
+    uint64_t conn = private_stream();
+    struct sent *sent = rest("POST", "/fapi/v1/order", ORDER "p1-18");
+
+    cr_assert_eq(sent->status, 200);
+    cr_assert_str_eq(text_of(sent->json, "status"), "NEW");
+    cr_assert_str_eq(text_of(sent->json, "clientOrderId"), "p1-18");
+    cr_assert_str_eq(text_of(sent->json, "timeInForce"), "GTX");
+    cr_assert_gt(strtoull(text_of(sent->json, "orderId"), NULL, 10), UINT64_C(1) << 53);
+    json_t *report = event(conn, "ORDER_TRADE_UPDATE", 0);
+    cr_assert_str_eq(text_of(report, "o.x"), "NEW");
+    cr_assert_str_eq(text_of(report, "o.c"), "p1-18");
+    cr_assert_str_eq(text_of(report, "o.t"), "0");
+    cr_assert_null(json_object_get(json_object_get(report, "o"), "n"), "no fee, no field");
+    cr_assert_null(event(conn, "ACCOUNT_UPDATE", 0));
+
+    rest("DELETE", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=p1-18");
+    report = event(conn, "ORDER_TRADE_UPDATE", 1);
+    cr_assert_str_eq(text_of(report, "o.x"), "CANCELED");
+    cr_assert_str_eq(text_of(report, "o.c"), "p1-18", "futures keep the id on a cancel");
+}
+
+Test(shell, a_fill_is_three_messages)
+{
+    uint64_t conn = private_stream();
+
+    rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010&newClientOrderId=m");
+    int lite = index_of(conn, "TRADE_LITE"), account = index_of(conn, "ACCOUNT_UPDATE");
+    cr_assert(lite >= 0 && account > lite);
+    json_t *report = event(conn, "ORDER_TRADE_UPDATE", 1);
+    cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 0), "o.x"), "NEW");
+    cr_assert_str_eq(text_of(report, "o.x"), "TRADE");
+    cr_assert_str_eq(text_of(report, "o.X"), "FILLED");
+    cr_assert_str_eq(text_of(report, "o.L"), "60000.10");
+    cr_assert_str_eq(text_of(report, "o.n"), "0.30000050", "0.05 % of 600.001");
+    cr_assert_str_eq(text_of(report, "o.N"), "USDT");
+    cr_assert_str_eq(text_of(report, "o.t"), text_of(event(conn, "TRADE_LITE", 0), "t"));
+    cr_assert_str_eq(text_of(event(conn, "ACCOUNT_UPDATE", 0), "a.P.0.pa"), "0.010");
+    cr_assert_str_eq(text_of(event(conn, "ACCOUNT_UPDATE", 0), "a.B.0.wb"), "99999.69999950");
+}
+
+Test(shell, ioc_ends_with_an_expiry)
+{
+    uint64_t conn = private_stream();
+    struct sent *sent =
+        rest("POST", "/fapi/v1/order",
+             "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=7.000&price=60000.1&newOrderRespType=RESULT");
+
+    cr_assert_str_eq(text_of(sent->json, "status"), "EXPIRED");
+    cr_assert_str_eq(text_of(sent->json, "executedQty"), "5.000");
+    json_t *report = event(conn, "ORDER_TRADE_UPDATE", 2);
+    cr_assert_str_eq(text_of(report, "o.x"), "EXPIRED");
+    cr_assert_str_eq(text_of(report, "o.er"), "2");
+    cr_assert_str_eq(text_of(report, "o.z"), "5.000");
+}
+
+Test(shell, modify_keeps_the_order_id)
+{
+    uint64_t conn = private_stream();
+    const char *id = text_of(rest("POST", "/fapi/v1/order", ORDER "q")->json, "orderId");
+    struct sent *sent = rest("PUT", "/fapi/v1/order",
+                             "!symbol=BTCUSDT&side=BUY&origClientOrderId=q&quantity=0.020&price=58990.0");
+
+    cr_assert_str_eq(text_of(sent->json, "orderId"), id);
+    cr_assert_str_eq(text_of(sent->json, "status"), "NEW");
+    cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 1), "o.x"), "AMENDMENT");
+    cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 1), "o.p"), "58990.00");
+    sent = rest("PUT", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&origClientOrderId=q&quantity=0.020&price=60000.1");
+    cr_assert_str_eq(text_of(sent->json, "status"), "CANCELED", "a post-only that would take");
+}
+
+Test(shell, lists_page_by_id)
+{
+    for (int i = 0; i < 5; i++) {
+        rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.002");
+    }
+    struct sent *all = rest("GET", "/fapi/v1/userTrades", "!symbol=BTCUSDT");
+    cr_assert_eq(json_array_size(all->json), 5);
+    char params[128];
+    snprintf(params, sizeof params, "!symbol=BTCUSDT&limit=2&fromId=%s", text_of(all->json, "1.id"));
+    struct sent *page = rest("GET", "/fapi/v1/userTrades", params);
+    cr_assert_eq(json_array_size(page->json), 2);
+    cr_assert_str_eq(text_of(page->json, "0.id"), text_of(all->json, "1.id"));
+    struct sent *newest = rest("GET", "/fapi/v1/userTrades", "!symbol=BTCUSDT&limit=2");
+    cr_assert_str_eq(text_of(newest->json, "1.id"), text_of(all->json, "4.id"));
+    cr_assert_eq(json_array_size(rest("GET", "/fapi/v1/allOrders", "!symbol=BTCUSDT&limit=3")->json), 3);
+    struct sent *risk = rest("GET", "/fapi/v3/positionRisk", "!");
+    cr_assert_eq(json_array_size(risk->json), 1);
+    cr_assert_str_eq(text_of(risk->json, "0.positionAmt"), "0.010");
+    cr_assert_str_eq(text_of(risk->json, "0.entryPrice"), "60000.1");
+}
+
+Test(shell, the_dead_man_answers_a_string_and_cancels)
+{
+    uint64_t conn = private_stream();
+
+    rest("POST", "/fapi/v1/order", ORDER "d");
+    struct sent *sent = rest("POST", "/fapi/v1/countdownCancelAll", "!symbol=BTCUSDT&countdownTime=1000");
+    cr_assert(json_is_string(json_object_get(sent->json, "countdownTime")));
+    run(900);
+    cr_assert_null(event(conn, "ORDER_TRADE_UPDATE", 1));
+    run(200);
+    cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 1), "o.x"), "CANCELED");
+}
+
+Test(shell, a_batch_mixes_orders_and_errors_by_index)
+{
+    struct sent *sent = rest("POST", "/fapi/v1/batchOrders",
+                             "!batchOrders=%5B%7B%22symbol%22%3A%22BTCUSDT%22%2C%22side%22%3A%22BUY%22%2C%22type%22%3A"
+                             "%22MARKET%22%2C%22quantity%22%3A%220%22%7D%2C%7B%22symbol%22%3A%22BTCUSDT%22%2C%22side"
+                             "%22%3A%22BUY%22%2C%22type%22%3A%22MARKET%22%2C%22quantity%22%3A%220.010%22%7D%5D");
+
+    cr_assert_eq(sent->status, 200);
+    cr_assert_str_eq(text_of(sent->json, "0.code"), "-4003");
+    cr_assert_str_eq(text_of(sent->json, "1.symbol"), "BTCUSDT");
+}
+
+/* --- the WebSocket API --------------------------------------------------------------------------------- */
+
+static const struct sent *last_of(uint64_t conn)
+{
+    for (int i = net->count; i > 0; i--) {
+        if (net->sent[i - 1].conn == conn) {
+            return &net->sent[i - 1];
+        }
+    }
+    return NULL;
+}
+
+Test(shell, socket_orders_are_signed_over_sorted_params)
+{
+    uint64_t conn = open_socket(2, "ws-fapi.binance.com", "/ws-fapi/v1", "");
+    char text[512], hex[65];
+
+    snprintf(text, sizeof text,
+             "apiKey=key&newClientOrderId=w1&price=59000.0&quantity=0.010&side=BUY&symbol=BTCUSDT&timeInForce=GTX&"
+             "timestamp=%lld&type=LIMIT",
+             (long long)(now_ns / MS));
+    hmac_hex(text, hex);
+    tell(conn,
+         "{\"id\":\"11\",\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"LIMIT\","
+         "\"timeInForce\":\"GTX\",\"quantity\":\"0.010\",\"price\":\"59000.0\",\"newClientOrderId\":\"w1\","
+         "\"apiKey\":\"key\",\"timestamp\":%lld,\"signature\":\"%s\"}}",
+         (long long)(now_ns / MS), hex);
+    const struct sent *reply = last_of(conn);
+    cr_assert_str_eq(text_of(reply->json, "id"), "11");
+    cr_assert_str_eq(text_of(reply->json, "status"), "200");
+    cr_assert_str_eq(text_of(reply->json, "result.clientOrderId"), "w1");
+    cr_assert_str_eq(text_of(reply->json, "rateLimits.1.rateLimitType"), "ORDERS");
+
+    tell(conn,
+         "{\"id\":7,\"method\":\"order.cancel\",\"params\":{\"symbol\":\"BTCUSDT\",\"origClientOrderId\":\"w1\","
+         "\"apiKey\":\"key\",\"timestamp\":%lld,\"signature\":\"%s\"}}",
+         (long long)(now_ns / MS), hex);
+    cr_assert_str_eq(text_of(last_of(conn)->json, "status"), "400");
+    cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-1022");
+    cr_assert_str_eq(text_of(last_of(conn)->json, "id"), "7");
+
+    tell(conn, "{\"id\":8,\"method\":\"order.place\",\"params\":{\"apiKey\":\"key\",\"signature\":\"x\"}}");
+    cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-1102", "no timestamp");
+    tell(conn, "{\"id\":9,\"method\":\"order.dream\"}");
+    cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-1020");
+    tell(conn, "nonsense");
+    cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-1135");
+}
+
+static void ed_sign(const char *text, char *base64)
+{
+    unsigned char raw[64];
+    size_t size = sizeof raw;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+    EVP_DigestSignInit(context, NULL, NULL, NULL, ed25519);
+    cr_assert_eq(EVP_DigestSign(context, raw, &size, (const unsigned char *)text, strlen(text)), 1);
+    EVP_MD_CTX_free(context);
+    EVP_EncodeBlock((unsigned char *)base64, raw, 64);
+}
+
+Test(shell, session_logon_takes_ed25519_and_then_only_the_time)
+{
+    uint64_t conn = open_socket(2, "ws-fapi.binance.com", "/ws-fapi/v1", "");
+    long long now_ms = (long long)(now_ns / MS);
+    char text[128], signature[128];
+
+    snprintf(text, sizeof text, "apiKey=edkey&timestamp=%lld", now_ms);
+    ed_sign(text, signature);
+    tell(conn, "{\"id\":1,\"method\":\"session.logon\",\"params\":{\"apiKey\":\"edkey\",\"timestamp\":%lld,\"signature\":\"%s\"}}",
+         now_ms, signature);
+    cr_assert_str_eq(text_of(last_of(conn)->json, "result.apiKey"), "edkey");
+    tell(conn,
+         "{\"id\":2,\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"MARKET\","
+         "\"quantity\":\"0.010\",\"timestamp\":%lld}}",
+         now_ms);
+    cr_assert_str_eq(text_of(last_of(conn)->json, "status"), "200");
+    tell(conn,
+         "{\"id\":3,\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"MARKET\","
+         "\"quantity\":\"0.010\",\"timestamp\":%lld}}",
+         now_ms - 6000);
+    cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-1021");
+    tell(conn, "{\"id\":4,\"method\":\"session.logout\"}");
+    tell(conn, "{\"id\":5,\"method\":\"order.status\",\"params\":{\"symbol\":\"BTCUSDT\",\"orderId\":1,\"timestamp\":%lld}}",
+         now_ms);
+    cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-2014");
+    tell(conn, "{\"id\":6,\"method\":\"session.logon\",\"params\":{\"apiKey\":\"key\",\"timestamp\":%lld,\"signature\":\"x\"}}",
+         now_ms);
+    cr_assert_str_eq(text_of(last_of(conn)->json, "status"), "401", "an HMAC key cannot log on");
+}
+
+Test(shell, spot_reports_swap_ids_on_a_cancel)
+{
+    uint64_t conn = open_socket(3, "ws-api.binance.com", "/ws-api/v3", "");
+    char text[128], hex[65];
+
+    snprintf(text, sizeof text, "apiKey=key&timestamp=%lld", (long long)(now_ns / MS));
+    hmac_hex(text, hex);
+    tell(conn,
+         "{\"id\":1,\"method\":\"userDataStream.subscribe.signature\",\"params\":{\"apiKey\":\"key\",\"timestamp\":%lld,"
+         "\"signature\":\"%s\"}}",
+         (long long)(now_ns / MS), hex);
+    cr_assert_str_eq(text_of(last_of(conn)->json, "result.subscriptionId"), "0");
+    struct sent *sent = rest("POST", "/api/v3/order",
+                             "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01000&price=59000.00&newClientOrderId=s1");
+    cr_assert_str_eq(text_of(sent->json, "orderListId"), "-1");
+    cr_assert_str_eq(text_of(event(conn, "executionReport", 0), "C"), "");
+    cr_assert_str_eq(text_of(event(conn, "outboundAccountPosition", 0), "B.1.l"), "590.00000000");
+    sent = rest("DELETE", "/api/v3/order", "!symbol=BTCUSDT&origClientOrderId=s1&newClientOrderId=c9");
+    cr_assert_str_eq(text_of(sent->json, "origClientOrderId"), "s1");
+    cr_assert_str_eq(text_of(sent->json, "clientOrderId"), "c9");
+    cr_assert_str_eq(text_of(event(conn, "executionReport", 1), "c"), "c9");
+    cr_assert_str_eq(text_of(event(conn, "executionReport", 1), "C"), "s1");
+    cr_assert_eq(code_of(rest("POST", "/api/v3/order",
+                              "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=60000.01")),
+                 -2010);
+    cr_assert_eq(code_of(rest("POST", "/api/v3/order",
+                              "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.00001&price=59000")),
+                 -1013);
+    sent = rest("POST", "/api/v3/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01000");
+    cr_assert_str_eq(text_of(sent->json, "status"), "FILLED");
+    cr_assert_str_eq(text_of(sent->json, "fills.0.commissionAsset"), "BTC");
+    cr_assert_str_eq(text_of(sent->json, "fills.0.commission"), "0.00001000");
+}
+
+Test(shell, cancel_replace_can_half_fail)
+{
+    rest("POST", "/api/v3/order", "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000&newClientOrderId=r");
+    struct sent *sent =
+        rest("POST", "/api/v3/order/cancelReplace",
+             "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=60000.01&cancelOrigClientOrderId=r&"
+             "cancelReplaceMode=STOP_ON_FAILURE");
+    cr_assert_eq(sent->status, 409);
+    cr_assert_str_eq(text_of(sent->json, "code"), "-2021");
+    cr_assert_str_eq(text_of(sent->json, "data.cancelResult"), "SUCCESS");
+    cr_assert_str_eq(text_of(sent->json, "data.newOrderResponse.code"), "-2010");
+    sent = rest("POST", "/api/v3/order/cancelReplace",
+                "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000&cancelOrigClientOrderId=r&"
+                "cancelReplaceMode=STOP_ON_FAILURE");
+    cr_assert_eq(sent->status, 400);
+    cr_assert_str_eq(text_of(sent->json, "data.newOrderResult"), "NOT_ATTEMPTED");
+}
+
+/* --- public streams ------------------------------------------------------------------------------------ */
+
+Test(shell, the_wrong_route_is_acknowledged_and_silent)
+{
+    uint64_t wrong = open_socket(4, "fstream.binance.com", "/market/stream", "");
+    uint64_t right = open_socket(5, "fstream.binance.com", "/public/stream", "");
+
+    tell(wrong, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"],\"id\":1}");
+    tell(right, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\",\"btcusdt@aggTrade\"],\"id\":\"x\"}");
+    cr_assert(json_is_null(json_object_get(last_of(wrong)->json, "result")));
+    cr_assert_str_eq(text_of(last_of(right)->json, "id"), "x");
+    sim_source_touch(&source, 0, 5999990, 6000000, 100, 100, now_ns);
+    sim_source_trade(&source, 0, 6000000, 10, false, now_ns);
+    run(0);
+    cr_assert_not_null(event(right, "bookTicker", 0));
+    cr_assert_null(event(right, "aggTrade", 0), "market data of the other route");
+    cr_assert_null(event(wrong, "bookTicker", 0));
+    json_t *wrapped = NULL;
+    for (int i = 0; i < net->count; i++) {
+        if (json_object_get(net->sent[i].json, "data") == event(right, "bookTicker", 0)) {
+            wrapped = net->sent[i].json;
+        }
+    }
+    cr_assert_str_eq(text_of(wrapped, "stream"), "btcusdt@bookTicker");
+}
+
+Test(shell, a_slower_depth_stream_merges_and_links)
+{
+    uint64_t fast = open_socket(6, "fstream.binance.com", "/public/ws/btcusdt@depth@0ms", "");
+    uint64_t slow = open_socket(7, "fstream.binance.com", "/public/ws/btcusdt@depth@100ms", "");
+
+    for (int i = 0; i < 40; i++) {
+        sim_source_touch(&source, 0, 6000000 - i % 7 * 10, 6000010, 1000 + i, 2000 + i, now_ns);
+        run(17);
+    }
+    run(200);
+    json_t *frame, *before = NULL;
+    int slow_count = 0, fast_count = 0;
+    for (; (frame = event(slow, "depthUpdate", slow_count)) != NULL; slow_count++) {
+        if (before != NULL) {
+            cr_assert_str_eq(text_of(frame, "pu"), text_of(before, "u"));
+            cr_assert_gt(atoll(text_of(frame, "U")), atoll(text_of(frame, "pu")));
+        }
+        json_t *bids = json_object_get(frame, "b");
+        for (size_t k = 1; k < json_array_size(bids); k++) {
+            cr_assert_gt(atof(text_of(json_array_get(bids, k), "0")), atof(text_of(json_array_get(bids, k - 1), "0")),
+                         "futures bids ascend");
+        }
+        before = frame;
+    }
+    for (; event(fast, "depthUpdate", fast_count) != NULL; fast_count++) {
+    }
+    cr_assert_eq(fast_count, 40);
+    cr_assert(slow_count >= 6 && slow_count <= 9, "%d", slow_count);
+    cr_assert_str_eq(text_of(before, "u"), text_of(event(fast, "depthUpdate", 39), "u"));
+    struct sent *snapshot = rest("GET", "/fapi/v1/depth", "symbol=BTCUSDT&limit=5");
+    cr_assert_str_eq(text_of(snapshot->json, "lastUpdateId"), text_of(before, "u"));
+    cr_assert_str_eq(text_of(snapshot->json, "asks.0.0"), "60000.10");
+}
+
+Test(shell, spot_depth_is_dense_and_best_first)
+{
+    uint64_t conn = open_socket(8, "stream.binance.com", "/ws/btcusdt@depth@100ms", "");
+    long long u = 0;
+    json_t *frame;
+
+    for (int i = 0; i < 20; i++) {
+        sim_source_touch(&source, 2, 6000000 - i % 3, 6000001, 1000000 + 1000 * i, 1000000, now_ns);
+        run(40);
+    }
+    for (int i = 0; (frame = event(conn, "depthUpdate", i)) != NULL; i++) {
+        cr_assert(u == 0 || atoll(text_of(frame, "U")) == u + 1);
+        u = atoll(text_of(frame, "u"));
+        json_t *bids = json_object_get(frame, "b");
+        for (size_t k = 1; k < json_array_size(bids); k++) {
+            cr_assert_lt(atof(text_of(json_array_get(bids, k), "0")), atof(text_of(json_array_get(bids, k - 1), "0")));
+        }
+        cr_assert_null(json_object_get(frame, "pu"));
+    }
+    cr_assert_gt(u, 0);
+}
+
+Test(shell, our_orders_and_trades_are_public)
+{
+    uint64_t conn = open_socket(9, "dstream.binance.com", "/stream", "streams=btcusd_perp@depth@0ms/btcusd_perp@trade");
+
+    rest("POST", "/dapi/v1/order", "!symbol=BTCUSD_PERP&side=BUY&type=LIMIT&timeInForce=GTX&quantity=7&price=59999.5");
+    cr_assert_str_eq(text_of(event(conn, "depthUpdate", 0), "b.0.0"), "59999.5");
+    cr_assert_str_eq(text_of(event(conn, "depthUpdate", 0), "b.0.1"), "5007", "5000 and ours");
+    struct sent *sent = rest("POST", "/dapi/v1/order", "!symbol=BTCUSD_PERP&side=SELL&type=MARKET&quantity=3");
+    cr_assert_str_eq(text_of(sent->json, "pair"), "BTCUSD");
+    cr_assert_str_eq(text_of(event(conn, "trade", 0), "q"), "3");
+    cr_assert_str_eq(text_of(event(conn, "trade", 0), "m"), "true");
+    cr_assert_str_eq(text_of(event(conn, "trade", 0), "st"), "2");
+}
+
+/* --- latencies ----------------------------------------------------------------------------------------- */
+
+Test(shell, the_four_latencies_are_separate)
+{
+    uint64_t conn = private_stream(), public = open_socket(5, "fstream.binance.com", "/public/ws/btcusdt@trade", "");
+    static const int ms[] = { 7, 2, 3, 1 }; /* feed, order, ack, private */
+
+    for (int line = 0; line < SIM_LINE_COUNT; line++) {
+        delay.low_ns[line] = delay.high_ns[line] = ms[line] * MS;
+    }
+    int64_t sent_ns = now_ns;
+    cr_assert_null(rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010"));
+    cr_assert_eq(sim_venue_order_count(venue), 0, "it is still on its way");
+    run(2);
+    cr_assert_eq(sim_venue_order_count(venue), 1);
+    cr_assert_null(event(conn, "ORDER_TRADE_UPDATE", 0));
+    run(20);
+    cr_assert_eq(net->sent[index_of(conn, "ORDER_TRADE_UPDATE")].at_ns, sent_ns + 3 * MS);
+    cr_assert_eq(net->sent[index_of(public, "trade")].at_ns, sent_ns + 9 * MS);
+    const struct sent *reply = last_of(60);
+    cr_assert_eq(reply->at_ns, sent_ns + 5 * MS, "the private report came before the reply");
+}
+
+/* --- faults -------------------------------------------------------------------------------------------- */
+
+Test(shell, unknown_outcomes_leave_the_order_live)
+{
+    fault("timeout_1007:ms=10000,count=1,scope=place");
+    cr_assert_null(rest("POST", "/fapi/v1/order", ORDER "t"));
+    cr_assert_eq(sim_venue_order_count(venue), 1);
+    run(10001);
+    cr_assert_eq(code_of(last_of(60)), -1007);
+    fault("unknown_503:count=1,scope=place");
+    struct sent *sent = rest("POST", "/fapi/v1/order", ORDER "u");
+    cr_assert_eq(sent->status, 503);
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u")->json, "status"), "NEW");
+    fault("no_reply:count=1,scope=cancel");
+    cr_assert_null(rest("DELETE", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u"));
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u")->json, "status"),
+                     "CANCELED");
+}
+
+Test(shell, refusals_on_request_do_nothing)
+{
+    fault("reject:code=-2019,count=1,scope=place");
+    cr_assert_eq(code_of(rest("POST", "/fapi/v1/order", ORDER "a")), -2019);
+    fault("rate_limit:count=1,scope=usdm-rest");
+    struct sent *sent = rest("POST", "/fapi/v1/order", ORDER "a");
+    cr_assert_eq(sent->status, 429);
+    cr_assert_eq(code_of(sent), -1003);
+    cr_assert_eq(sim_venue_order_count(venue), 0);
+    cr_assert_eq(rest("POST", "/fapi/v1/order", ORDER "a")->status, 200);
+}
+
+Test(shell, private_events_are_doubled_lost_or_turned_round)
+{
+    uint64_t conn = private_stream();
+
+    fault("dup_reports:count=1,scope=usdm-private");
+    rest("POST", "/fapi/v1/order", ORDER "a");
+    cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 1), "o.c"), "a", "the same NEW twice");
+    fault("drop_private:count=1");
+    rest("POST", "/fapi/v1/order", ORDER "b");
+    cr_assert_null(event(conn, "ORDER_TRADE_UPDATE", 2));
+    fault("reorder_reports:count=1");
+    rest("POST", "/fapi/v1/order", ORDER "c");
+    rest("DELETE", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=c");
+    cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 2), "o.x"), "CANCELED");
+    cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 3), "o.x"), "NEW");
+}
+
+Test(shell, a_lost_frame_breaks_the_link)
+{
+    uint64_t conn = open_socket(6, "fstream.binance.com", "/public/ws/btcusdt@depth@0ms", "");
+
+    sim_source_touch(&source, 0, 5999990, 6000000, 100, 100, now_ns);
+    run(1);
+    fault("gap:count=1,stream=usdm-public");
+    sim_source_touch(&source, 0, 5999980, 6000000, 100, 100, now_ns);
+    run(1);
+    sim_source_touch(&source, 0, 5999970, 6000000, 100, 100, now_ns);
+    run(1);
+    cr_assert_str_neq(text_of(event(conn, "depthUpdate", 1), "pu"), text_of(event(conn, "depthUpdate", 0), "u"));
+    cr_assert_null(event(conn, "depthUpdate", 2));
+}
+
+Test(shell, moments_strike_their_scope)
+{
+    uint64_t private = private_stream();
+    uint64_t public = open_socket(5, "fstream.binance.com", "/public/stream", "streams=btcusdt@trade");
+
+    fault("disconnect:at=1s,stream=usdm-public");
+    run(999);
+    cr_assert_eq(last_of(public), NULL);
+    run(2);
+    cr_assert_eq(last_of(public)->status, -1);
+    fault("server_shutdown:ms=500,stream=usdm-private");
+    run(1);
+    cr_assert_not_null(event(private, "serverShutdown", 0));
+    run(500);
+    cr_assert_eq(last_of(private)->status, -2);
+}
+
+Test(shell, an_expired_listen_key_leaves_an_open_silent_socket)
+{
+    uint64_t conn = private_stream();
+
+    fault("listenkey_expired");
+    run(1);
+    cr_assert_not_null(event(conn, "listenKeyExpired", 0));
+    rest("POST", "/fapi/v1/order", ORDER "a");
+    cr_assert_null(event(conn, "ORDER_TRADE_UPDATE", 0));
+    cr_assert_eq(code_of(rest("PUT", "/fapi/v1/listenKey", "")), -1125);
+}
+
+Test(shell, silence_is_of_streams_only)
+{
+    uint64_t conn = open_socket(5, "fstream.binance.com", "/public/ws/btcusdt@trade", "");
+
+    fault("silence:for=2s,stream=usdm-public");
+    sim_source_trade(&source, 0, 6000010, 10, false, now_ns);
+    run(1);
+    cr_assert_null(event(conn, "trade", 0));
+    cr_assert_eq(rest("GET", "/fapi/v1/ping", "")->status, 200);
+    run(2000);
+    sim_source_trade(&source, 0, 6000010, 10, false, now_ns);
+    run(1);
+    cr_assert_not_null(event(conn, "trade", 0));
+}
+
+Test(shell, the_venues_clock_can_be_wrong)
+{
+    fault("clock_skew:ms=7000");
+    cr_assert_eq(code_of(rest("GET", "/fapi/v3/balance", "!")), -1021);
+    cr_assert_eq(atoll(text_of(rest("GET", "/fapi/v1/time", "")->json, "serverTime")), now_ns / MS + 7000);
+}
+
+Test(shell, queries_can_lag_behind_the_ack)
+{
+    fault("query_2013:ms=300");
+    rest("POST", "/fapi/v1/order", ORDER "a");
+    cr_assert_eq(code_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=a")), -2013);
+    run(301);
+    cr_assert_eq(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=a")->status, 200);
+}
+
+Test(shell, maintenance_halts_and_says_so)
+{
+    fault("maintenance:for=5s,scope=usdm");
+    run(1100);
+    cr_assert_eq(code_of(rest("POST", "/fapi/v1/order", ORDER "a")), -4140);
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/exchangeInfo", "")->json, "symbols.0.status"), "PENDING_TRADING");
+    run(6000);
+    cr_assert_eq(rest("POST", "/fapi/v1/order", ORDER "a")->status, 200);
+}
+
+Test(shell, a_liquidation_is_a_calculated_fill_with_the_venues_id)
+{
+    uint64_t conn = private_stream();
+
+    rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010");
+    fault("liquidate:scope=usdm,account=key");
+    run(1);
+    json_t *report = NULL;
+    for (int i = 0; event(conn, "ORDER_TRADE_UPDATE", i) != NULL; i++) {
+        report = event(conn, "ORDER_TRADE_UPDATE", i);
+    }
+    cr_assert_str_eq(text_of(report, "o.x"), "CALCULATED");
+    cr_assert_str_eq(text_of(report, "o.X"), "FILLED");
+    cr_assert_eq(strncmp(text_of(report, "o.c"), "autoclose-", 10), 0);
+}
+
+Test(shell, too_many_messages_close_the_stream)
+{
+    uint64_t conn = open_socket(5, "fstream.binance.com", "/public/ws", "");
+
+    for (int i = 0; i < 11; i++) {
+        tell(conn, "{\"method\":\"LIST_SUBSCRIPTIONS\",\"id\":%d}", i);
+    }
+    cr_assert_eq(last_of(conn)->status, -2);
+}
+
+Test(shell, pings_come_at_the_venues_pace_and_silence_ends_the_connection)
+{
+    uint64_t spot = open_socket(8, "stream.binance.com", "/ws/btcusdt@trade", "");
+
+    run(19000);
+    cr_assert_null(last_of(spot));
+    run(2500);
+    cr_assert_eq(last_of(spot)->status, -3);
+    run(60000);
+    cr_assert_eq(last_of(spot)->status, -2, "no pong within 60 s");
+}
+
+Test(shell, metadata_names_every_filter)
+{
+    struct sent *usdm = rest("GET", "/fapi/v1/exchangeInfo", ""), *coinm = rest("GET", "/dapi/v1/exchangeInfo", "");
+    struct sent *spot = rest("GET", "/api/v3/exchangeInfo", "");
+
+    cr_assert_str_eq(text_of(usdm->json, "symbols.0.filters.0.tickSize"), "0.10");
+    cr_assert_str_eq(text_of(usdm->json, "symbols.0.filters.1.stepSize"), "0.001");
+    cr_assert_str_eq(text_of(usdm->json, "symbols.0.filters.6.notional"), "100");
+    cr_assert_str_eq(text_of(coinm->json, "symbols.0.contractSize"), "100");
+    cr_assert_str_eq(text_of(coinm->json, "symbols.0.contractStatus"), "TRADING");
+    cr_assert_str_eq(text_of(coinm->json, "symbols.0.status"), "");
+    cr_assert_str_eq(text_of(spot->json, "symbols.0.filters.1.stepSize"), "0.00001000");
+    cr_assert_str_eq(text_of(rest("GET", "/dapi/v1/premiumIndex", "symbol=BTCUSD_PERP")->json, "0.lastFundingRate"),
+                     "0.00010000");
+}
