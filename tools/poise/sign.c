@@ -1,0 +1,317 @@
+/* sign: the signing step alone, for requests made elsewhere.
+ *
+ * Binance has two rules.  REST: the query followed by the form body, exactly as sent, is signed; the
+ * signature goes behind the last of them.  WebSocket API: the parameters sorted by name, joined as name=value
+ * with &. */
+#include "tools/poise/commands.h"
+#include "tools/poise/venue_io.h"
+#include "venues/binance/request.h"
+#include "venues/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] = "usage: poise sign VENUE --key FILE --time NS < requests\n"
+                            "\n"
+                            "Reads one request a line, without its signature: "
+                            "{\"method\",\"path\",\"query\",\"body\"}, {\"login\":true}, or a\n"
+                            "WebSocket API request with \"method\" and \"params\".  A timestamp that it "
+                            "carries (or that is given as\n"
+                            "\"timestamp\", with \"window\") is used; \"timestamp\":null leaves it out; else "
+                            "it is taken from --time.\n"
+                            "\n"
+                            "example: echo '{\"method\":\"GET\",\"path\":\"/fapi/v3/balance\"}' | poise sign "
+                            "binance --key k.toml --time 1\n";
+
+#define TEXT_BYTES (1 << 16)
+#define PARAMS_MAX 64
+
+enum { IN_METHOD, IN_PATH, IN_QUERY, IN_BODY, IN_LOGIN, IN_PARAMS, IN_ID, IN_TIMESTAMP, IN_WINDOW, IN_COUNT };
+static const struct scan_name in_names[IN_COUNT] = {
+    SCAN_NAME("method"), SCAN_NAME("path"), SCAN_NAME("query"),     SCAN_NAME("body"),   SCAN_NAME("login"),
+    SCAN_NAME("params"), SCAN_NAME("id"),   SCAN_NAME("timestamp"), SCAN_NAME("window"),
+};
+
+struct signing {
+    struct io_options options;
+    struct sign_key key;
+    uint64_t line;
+    bool failed;
+    char text[TEXT_BYTES];
+};
+
+static void fail(struct signing *signing, const char *why)
+{
+    printf("{\"line\":%lu,\"error\":", signing->line);
+    io_quote(stdout, why, strlen(why));
+    puts("}");
+    signing->failed = true;
+}
+
+static void stamp_of(const struct signing *signing, const struct scan_value *given, struct scan_value *out,
+                     char digits[24])
+{
+    if (given->type == SCAN_NUMBER || given->type == SCAN_STRING || given->type == SCAN_NULL) {
+        *out = *given;
+        return;
+    }
+    out->type = SCAN_NUMBER;
+    out->at = digits;
+    out->bytes = (uint32_t)decimal_print(digits, signing->options.time_ns / 1000000, 0);
+}
+
+static bool names(const char *text, size_t bytes, const char *name)
+{
+    size_t name_bytes = strlen(name);
+    for (size_t at = 0; at + name_bytes < bytes; at++) {
+        if ((at == 0 || text[at - 1] == '&') && memcmp(text + at, name, name_bytes) == 0 &&
+            text[at + name_bytes] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_pair(struct binance_text *text, const char *name, const struct scan_value *value, bool any)
+{
+    binance_put(text, any ? "&" : "");
+    binance_put(text, name);
+    binance_put_char(text, '=');
+    binance_put_bytes(text, value->at, value->bytes);
+}
+
+/* string_of takes a text field; escapes beyond the scanner's scratch are refused. */
+static bool string_of(const struct scan_value *value)
+{
+    return value->type == SCAN_NONE || value->type == SCAN_NULL ||
+           (value->type == SCAN_STRING && !value->escaped);
+}
+
+static void sign_rest(struct signing *signing, const struct scan_value in[IN_COUNT])
+{
+    struct binance_text text = { signing->text, signing->text + sizeof signing->text, false };
+    struct scan_value stamp = { 0 };
+    char digits[24];
+    if (!string_of(&in[IN_QUERY]) || !string_of(&in[IN_BODY])) {
+        fail(signing, "query and body are texts");
+        return;
+    }
+    size_t query_bytes = in[IN_QUERY].type == SCAN_STRING ? in[IN_QUERY].bytes : 0;
+    size_t body_bytes = in[IN_BODY].type == SCAN_STRING ? in[IN_BODY].bytes : 0;
+    bool in_body = body_bytes > 0;
+    binance_put_bytes(&text, query_bytes > 0 ? in[IN_QUERY].at : "", query_bytes);
+    binance_put_bytes(&text, body_bytes > 0 ? in[IN_BODY].at : "", body_bytes);
+
+    stamp_of(signing, &in[IN_TIMESTAMP], &stamp, digits);
+    bool stamped = names(signing->text, query_bytes, "timestamp") ||
+                   names(signing->text + query_bytes, body_bytes, "timestamp");
+    bool any = query_bytes + body_bytes > 0;
+    if (!stamped && stamp.type != SCAN_NULL) {
+        put_pair(&text, "timestamp", &stamp, in_body || (any && query_bytes > 0));
+        any = true;
+    }
+    bool windowed = names(signing->text, query_bytes, "recvWindow") ||
+                    names(signing->text + query_bytes, body_bytes, "recvWindow");
+    if (!windowed && (in[IN_WINDOW].type == SCAN_NUMBER || in[IN_WINDOW].type == SCAN_STRING)) {
+        put_pair(&text, "recvWindow", &in[IN_WINDOW], any);
+    }
+    size_t signed_bytes = (size_t)(text.at - signing->text);
+    binance_put(&text, "&signature=");
+    binance_put_signature(&text, &signing->key, signing->text, signed_bytes);
+    if (text.full) {
+        fail(signing, "too long");
+        return;
+    }
+    size_t split = in_body ? query_bytes : (size_t)(text.at - signing->text);
+    char signature[SIGN_BASE64_BYTES];
+    printf("{\"line\":%lu,\"headers\":{\"X-MBX-APIKEY\":", signing->line);
+    io_quote(stdout, signing->key.api_key, strlen(signing->key.api_key));
+    putchar('}');
+    io_text(stdout, "query", signing->text, split);
+    io_text(stdout, "body", signing->text + split, (size_t)(text.at - signing->text) - split);
+    io_text(stdout, "signed_text", signing->text, signed_bytes);
+    io_text(stdout, "signature", signature, sign_text(&signing->key, signing->text, signed_bytes, signature));
+    puts("}");
+}
+
+struct param {
+    struct scan_value name, value;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct param *x = a, *y = b;
+    uint32_t bytes = x->name.bytes < y->name.bytes ? x->name.bytes : y->name.bytes;
+    int order = memcmp(x->name.at, y->name.at, bytes);
+    return order != 0 ? order : (int)x->name.bytes - (int)y->name.bytes;
+}
+
+static bool has_param(const struct param *params, uint32_t count, const char *name)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (params[i].name.bytes == strlen(name) &&
+            memcmp(params[i].name.at, name, params[i].name.bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct param named(const char *name, struct scan_value value)
+{
+    return (struct param){ { .at = name, .bytes = (uint32_t)strlen(name), .type = SCAN_STRING }, value };
+}
+
+static void sign_ws(struct signing *signing, const struct scan_value in[IN_COUNT])
+{
+    struct param params[PARAMS_MAX];
+    uint32_t count = 0;
+    static struct scan scan; /* its scratch holds values with escapes */
+    struct scan_value key;
+    char digits[24];
+    struct scan_value stamp = { 0 };
+    bool login = in[IN_LOGIN].type == SCAN_TRUE;
+
+    if (in[IN_PARAMS].type == SCAN_OBJECT) {
+        scan_open(&scan, in[IN_PARAMS].at, in[IN_PARAMS].bytes);
+        scan_object(&scan);
+        while (count < PARAMS_MAX - 3 && scan_key(&scan, &key)) {
+            struct scan_value value;
+            if (!scan_take(&scan, &value) || value.escaped || key.escaped) {
+                fail(signing, "a parameter cannot be read");
+                return;
+            }
+            if (key.bytes == 9 && memcmp(key.at, "signature", 9) == 0) {
+                continue;
+            }
+            params[count++] = (struct param){ key, value };
+        }
+        if (scan.depth != 0) {
+            fail(signing, "too many parameters");
+            return;
+        }
+    }
+    if (!has_param(params, count, "apiKey")) {
+        params[count++] =
+            named("apiKey", (struct scan_value){ .at = signing->key.api_key,
+                                                 .bytes = (uint32_t)strlen(signing->key.api_key),
+                                                 .type = SCAN_STRING });
+    }
+    stamp_of(signing, &in[IN_TIMESTAMP], &stamp, digits);
+    if (!has_param(params, count, "timestamp") && stamp.type != SCAN_NULL) {
+        params[count++] = named("timestamp", stamp);
+    }
+    if (!has_param(params, count, "recvWindow") &&
+        (in[IN_WINDOW].type == SCAN_NUMBER || in[IN_WINDOW].type == SCAN_STRING)) {
+        params[count++] = named("recvWindow", in[IN_WINDOW]);
+    }
+    qsort(params, count, sizeof *params, by_name);
+
+    struct binance_text text = { signing->text, signing->text + sizeof signing->text, false };
+    for (uint32_t i = 0; i < count; i++) {
+        binance_put(&text, i == 0 ? "" : "&");
+        binance_put_bytes(&text, params[i].name.at, params[i].name.bytes);
+        binance_put_char(&text, '=');
+        binance_put_bytes(&text, params[i].value.at, params[i].value.bytes);
+    }
+    if (text.full) {
+        fail(signing, "too long");
+        return;
+    }
+    size_t bytes = (size_t)(text.at - signing->text);
+    char signature[SIGN_BASE64_BYTES];
+    size_t signature_bytes = sign_text(&signing->key, signing->text, bytes, signature);
+
+    /* the frame, as JSON inside JSON */
+    char *frame;
+    size_t frame_bytes;
+    FILE *out = open_memstream(&frame, &frame_bytes);
+    if (out == NULL) {
+        abort();
+    }
+    fputs("{\"id\":", out);
+    if (in[IN_ID].type == SCAN_NUMBER) {
+        fwrite(in[IN_ID].at, 1, in[IN_ID].bytes, out);
+    } else {
+        io_quote(out, in[IN_ID].type == SCAN_STRING ? in[IN_ID].at : "1",
+                 in[IN_ID].type == SCAN_STRING ? in[IN_ID].bytes : 1);
+    }
+    fputs(",\"method\":", out);
+    if (in[IN_METHOD].type == SCAN_STRING) {
+        io_quote(out, in[IN_METHOD].at, in[IN_METHOD].bytes);
+    } else {
+        fputs(login ? "\"session.logon\"" : "\"\"", out);
+    }
+    fputs(",\"params\":{", out);
+    for (uint32_t i = 0; i < count; i++) {
+        fputs(i == 0 ? "" : ",", out);
+        io_quote(out, params[i].name.at, params[i].name.bytes);
+        fputc(':', out);
+        if (params[i].value.type == SCAN_STRING) {
+            io_quote(out, params[i].value.at, params[i].value.bytes);
+        } else {
+            fwrite(params[i].value.at, 1, params[i].value.bytes, out);
+        }
+    }
+    io_text(out, "signature", signature, signature_bytes);
+    fputs("}}", out);
+    fclose(out);
+
+    printf("{\"line\":%lu,\"headers\":{},\"query\":\"\"", signing->line);
+    io_text(stdout, "frame", frame, frame_bytes);
+    io_text(stdout, "signed_text", signing->text, bytes);
+    io_text(stdout, "signature", signature, signature_bytes);
+    puts("}");
+    free(frame);
+}
+
+static void sign_line(struct signing *signing, const char *line, size_t bytes)
+{
+    static struct scan scan;
+    struct scan_value in[IN_COUNT];
+    scan_open(&scan, line, bytes);
+    if (!scan_fields(&scan, NULL, in_names, IN_COUNT, in)) {
+        fail(signing, scan.state == SCAN_SHORT ? "the line is cut short" : scan.why);
+        return;
+    }
+    if (in[IN_PARAMS].type == SCAN_OBJECT || in[IN_LOGIN].type == SCAN_TRUE) {
+        sign_ws(signing, in);
+    } else {
+        sign_rest(signing, in);
+    }
+}
+
+int sign_main(int argc, char **argv)
+{
+    static struct signing signing;
+    bool help;
+    if (!io_options_read(&signing.options, argc, argv, usage, &help)) {
+        return EXIT_USAGE;
+    }
+    if (help) {
+        return EXIT_DONE;
+    }
+    if (signing.options.key_file == NULL || !signing.options.has_time) {
+        fputs(usage, stderr);
+        return EXIT_USAGE;
+    }
+    if (signing.options.venue->id != VENUE_BINANCE) {
+        fputs("poise: sign knows this venue's rules not yet\n", stderr);
+        return EXIT_USAGE;
+    }
+    if (!io_key_read(signing.options.key_file, &signing.key)) {
+        return EXIT_USAGE;
+    }
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t got;
+    while ((got = getline(&line, &room, stdin)) >= 0) {
+        signing.line++;
+        if (strspn(line, " \t\r\n") != (size_t)got) {
+            sign_line(&signing, line, (size_t)got);
+        }
+    }
+    free(line);
+    sign_wipe(&signing.key);
+    return signing.failed ? EXIT_NO : EXIT_DONE;
+}
