@@ -593,9 +593,6 @@ int64_t scan_time_ns(const struct scan_value *value)
     if (!scan_signed(value, &time) || time <= 0) {
         return 0;
     }
-    if (time < 100000000000LL) {
-        return time * 1000000000LL;
-    }
     if (time < 100000000000000LL) {
         return time * 1000000LL;
     }

@@ -161,7 +161,7 @@ static inline bool scan_fixed(const char *text, size_t bytes, int decimals, int6
     return !__builtin_mul_overflow((int64_t)digits, decimal_power[missing], out);
 }
 
-/* scan_time_ns turns a venue's time in s, ms, us or ns since 1970 into ns, by its size; 0 stays 0. */
+/* scan_time_ns turns a venue's time in ms, us or ns since 1970 into ns, by its size; 0 stays 0. */
 int64_t scan_time_ns(const struct scan_value *value);
 
 #endif

@@ -98,6 +98,7 @@ struct venue_hooks {
     uint32_t note_bytes;
     const char *broken;     /* why a parser answered PARSE_BROKEN: static text */
     uint32_t item;          /* which object of an array */
+    int64_t mark_e8, index_e8; /* marks: as printed, finer than the price unit */
     uint8_t position_side;  /* positions: 0 net, 1 long, 2 short */
     bool has_side;          /* the venue told the side: a record cannot leave it out */
 

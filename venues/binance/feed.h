@@ -14,5 +14,9 @@ int64_t binance_feed_parse_tolerant(struct feed_parser *parser, const char *byte
 /* binance_stream_top_n: 20 of "btcusdt@depth20@100ms" (the best levels only), 0 of "btcusdt@depth@100ms"
  * (changes). */
 uint8_t binance_stream_top_n(const char *stream, size_t bytes);
+static inline bool binance_stream_is_top_n(const char *stream, size_t bytes)
+{
+    return binance_stream_top_n(stream, bytes) != 0;
+}
 
 #endif

@@ -589,6 +589,9 @@ static bool fill_object(struct binance_reader *reader, const struct scan_value f
         }
     } else if (buyer->type == SCAN_TRUE || buyer->type == SCAN_FALSE) {
         report->side = buyer->type == SCAN_TRUE ? SIDE_BUY : SIDE_SELL;
+        if (reader->hooks != NULL) {
+            reader->hooks->has_side = true;
+        }
     } else {
         return wrong(reader, "a fill without its side");
     }
@@ -688,6 +691,14 @@ static bool balance_object(struct binance_reader *reader, const struct scan_valu
     return balance(reader, &fields[KEY_ASSET], total, available, 0, CASH_SNAPSHOT, time_ns);
 }
 
+static void tell_marks(struct binance_reader *reader, int64_t mark_e8, int64_t index_e8)
+{
+    if (reader->hooks != NULL) {
+        reader->hooks->mark_e8 = mark_e8;
+        reader->hooks->index_e8 = index_e8;
+    }
+}
+
 static bool mark_object(struct binance_reader *reader, const struct scan_value fields[KEY_COUNT])
 {
     const struct instrument *row = binance_row(reader, &fields[KEY_SYMBOL]);
@@ -700,6 +711,7 @@ static bool mark_object(struct binance_reader *reader, const struct scan_value f
         return wrong(reader, "a mark price is no number");
     }
     scan_decimal_near(&fields[KEY_INDEX_PRICE], DECIMAL_MONEY, &index_e8);
+    tell_marks(reader, mark_e8, index_e8);
     struct slot record[1];
     begin(reader, record, RECORD_MARK, 1, row->index);
     struct record_mark *to = (struct record_mark *)(void *)record;
@@ -730,6 +742,7 @@ static bool funding_object(struct binance_reader *reader, const struct scan_valu
         return wrong(reader, "a funding rate is no number");
     }
     scan_decimal_near(&fields[KEY_MARK_PRICE], DECIMAL_MONEY, &mark_e8);
+    tell_marks(reader, mark_e8, 0);
     to->mark = decimal_rescale(mark_e8, DECIMAL_MONEY, row->price_decimals, ROUND_HALF_EVEN);
     to->next_funding_ns = scan_time_ns(&fields[KEY_FUNDING_TIME]);
     to->venue_time_ns = to->next_funding_ns;
