@@ -1057,9 +1057,9 @@ static void on_restore_order(struct reduce *reduce, const struct record_report *
     order->told = live ? restore->cum_qty : -1;
     order->instrument = restore->head.instrument;
     order->account = restore->head.account;
-    order->role = (uint8_t)restore->spare32;
+    order->level = (uint8_t)restore->spare32;
     order->leg = (uint8_t)(restore->spare32 >> 8);
-    order->level = (uint8_t)(restore->spare32 >> 16);
+    order->role = (uint8_t)(restore->spare32 >> 16);
     order->tif = (uint8_t)(restore->spare32 >> 24);
     order->flags = (uint8_t)restore->spare64;
     order->instance = (uint16_t)(restore->spare64 >> 8);
@@ -1253,7 +1253,7 @@ static void emit_order(const struct reduce *reduce, const struct reduce_order *o
         }
     }
     report->spare32 =
-        order->role | (uint32_t)order->leg << 8 | (uint32_t)order->level << 16 | (uint32_t)order->tif << 24;
+        order->level | (uint32_t)order->leg << 8 | (uint32_t)order->role << 16 | (uint32_t)order->tif << 24;
     report->spare64 = order->flags | (uint64_t)order->instance << 8;
     memcpy(report->venue_order_id, order->venue_order_id, VENUE_ORDER_ID_BYTES);
     emit(context, record);

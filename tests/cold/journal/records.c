@@ -68,6 +68,8 @@ void test_run_head(uint64_t run, reduce_emit emit, void *context)
                                   .tick = 1,
                                   .lot = 1,
                                   .min_qty = 1,
+                                  .max_qty = 1000000,
+                                  .max_price = 100000000,
                                   .contract_e8 = 100 * DECIMAL_E8 };
     emit_blob(RECORD_INSTRUMENT, &inverse, sizeof inverse, emit, context);
     struct instrument linear = { .name = "binance.linear.BTCUSDT",
@@ -83,6 +85,8 @@ void test_run_head(uint64_t run, reduce_emit emit, void *context)
                                  .tick = 10,
                                  .lot = 1,
                                  .min_qty = 1,
+                                 .max_qty = 1000000,
+                                 .max_price = 1000000000,
                                  .contract_e8 = DECIMAL_E8 };
     emit_blob(RECORD_INSTRUMENT, &linear, sizeof linear, emit, context);
     struct account account = { .name = "main", .venue = VENUE_BINANCE, .key_hash = 99 };
@@ -95,7 +99,16 @@ void test_run_head(uint64_t run, reduce_emit emit, void *context)
                                    .hedge_instrument = 1,
                                    .second_instrument = NO_INSTRUMENT,
                                    .second_account = NO_ACCOUNT,
-                                   .max_inventory = 100 };
+                                   .post_only = 1,
+                                   .levels = 1,
+                                   .sides = 3,
+                                   .size = 10,
+                                   .max_inventory = 100,
+                                   .quote_stale_ns = 1000000000,
+                                   .hedge_stale_ns = 1000000000,
+                                   .hedge_timeout_ns = 1000000000,
+                                   .max_naked_ns = 1000000000,
+                                   .ladder_step_ns = 1000000000 };
     emit_blob(RECORD_PARAMS, &params, sizeof params, emit, context);
     struct slot done;
     memset(&done, 0, sizeof done);
