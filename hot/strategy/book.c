@@ -2,10 +2,11 @@
 
 #include "ring/decimal.h"
 
-void book_reset(struct book *book, uint8_t status)
+void book_reset(struct book *book, uint8_t status, int64_t price_most)
 {
     memset(book, 0, sizeof *book);
     book->status = status;
+    book->price_most = price_most;
     book->feed_state = FEED_DOWN;
     book->lag_least[0] = INT64_MAX;
     book->lag_least[1] = INT64_MAX;
@@ -73,7 +74,7 @@ static void lag_update(struct book *book, uint64_t stamp_ns, int64_t venue_time_
 }
 
 /* Journey 5/8: the changed levels enter the strategy's own view. */
-void book_apply(struct book *book, const struct record_book *record)
+void book_take_levels(struct book *book, const struct record_book *record)
 {
     uint32_t bids = record->bid_count;
     uint32_t levels = bids + record->ask_count;
@@ -91,7 +92,7 @@ void book_apply(struct book *book, const struct record_book *record)
     }
     for (uint32_t i = 0; i < levels; i++) {
         const struct level *level = record_level(record, i);
-        if (POISE_UNLIKELY(level->price <= 0 || level->price > BOOK_PRICE_MAX || level->qty < 0 ||
+        if (POISE_UNLIKELY(level->price <= 0 || level->price > book->price_most || level->qty < 0 ||
                            level->qty > BOOK_QTY_MAX)) {
             book->malformed++;
             continue;
@@ -111,10 +112,10 @@ void book_apply(struct book *book, const struct record_book *record)
     }
 }
 
-void book_top(struct book *book, const struct record_top *record)
+void book_take_top(struct book *book, const struct record_top *record)
 {
-    if (record->bid_price < 0 || record->ask_price < 0 || record->bid_price > BOOK_PRICE_MAX ||
-        record->ask_price > BOOK_PRICE_MAX || record->bid_qty < 0 || record->ask_qty < 0) {
+    if (record->bid_price < 0 || record->ask_price < 0 || record->bid_price > book->price_most ||
+        record->ask_price > book->price_most || record->bid_qty < 0 || record->ask_qty < 0) {
         book->malformed++;
         return;
     }
@@ -134,7 +135,7 @@ void book_top(struct book *book, const struct record_top *record)
 
 void book_trade(struct book *book, const struct record_trade *record)
 {
-    if (record->price <= 0 || record->price > BOOK_PRICE_MAX || record->qty < 0) {
+    if (record->price <= 0 || record->price > book->price_most || record->qty < 0) {
         book->malformed++;
         return;
     }
@@ -146,7 +147,7 @@ void book_trade(struct book *book, const struct record_trade *record)
 
 void book_mark(struct book *book, const struct record_mark *record)
 {
-    if (record->mark < 0 || record->mark > BOOK_PRICE_MAX || record->index < 0) {
+    if (record->mark < 0 || record->mark > book->price_most || record->index < 0) {
         book->malformed++;
         return;
     }

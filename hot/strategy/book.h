@@ -23,7 +23,8 @@
 /* The least difference between clocks is taken over this window and the one before. */
 #define BOOK_LAG_WINDOW_NS 60000000000ULL
 
-/* Prices and quantities beyond these are no market's: the level or record is counted and left out. */
+/* Quantities beyond this are no market's: the level or record is counted and left out.  No price_most is
+ * larger than BOOK_PRICE_MAX. */
 #define BOOK_PRICE_MAX (1LL << 56)
 #define BOOK_QTY_MAX   (1LL << 56)
 
@@ -50,6 +51,7 @@ struct book {
     uint8_t has_view;   /* a complete view came since the feed was last lost */
     uint8_t top_newer;  /* the top below is newer than the book */
     uint32_t malformed; /* levels and records left out */
+    int64_t price_most; /* a level beyond it is no market's */
 
     int64_t top_price[2], top_qty[2]; /* enum side; qty 0: empty */
     int64_t top_venue_time_ns;
@@ -76,12 +78,16 @@ struct touch {
     int64_t inner_bid, inner_ask; /* what a passive order must not reach */
 };
 
-/* book_reset empties the view; status is what the instrument table said. */
-void book_reset(struct book *book, uint8_t status);
+/* book_reset empties the view; status is what the instrument table said, price_most the largest price that
+ * is believed. */
+void book_reset(struct book *book, uint8_t status, int64_t price_most);
 
-/* book_apply takes a RECORD_BOOK.  A record whose counts do not fit its slots is counted and ignored. */
-void book_apply(struct book *book, const struct record_book *record);
-void book_top(struct book *book, const struct record_top *record);
+/* The full book of hot/feed is linked beside this one, so no function name stands in both.
+ *
+ * book_take_levels takes a RECORD_BOOK.  A record whose counts do not fit its slots is counted and ignored.
+ */
+void book_take_levels(struct book *book, const struct record_book *record);
+void book_take_top(struct book *book, const struct record_top *record);
 void book_trade(struct book *book, const struct record_trade *record);
 void book_mark(struct book *book, const struct record_mark *record);
 

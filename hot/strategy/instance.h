@@ -68,6 +68,7 @@ struct quote_state {
     bool can_amend;
     uint8_t live;         /* rows above that are not ORDER_NONE */
     uint64_t again_ns;    /* a change waits for requote_min_ns until this; 0 none */
+    uint64_t hold_ns[2];  /* after a refused quote: no new one on this side before it */
     int64_t walk_qty;     /* hedge leg units that a full quote needs, */
     int64_t walk_at;      /* measured at this hedge price */
     int64_t side_qty;     /* hedge leg units that all levels of a side need */

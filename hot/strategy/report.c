@@ -98,6 +98,7 @@ static bool count(struct strategy *s, const struct owner *owner, const struct or
                        : order != NULL                 ? order->reference_price
                                                        : price;
         pnl_fill(s, instance, owner->leg, PNL_TRADING, report->side, qty, price, fair);
+        instance->hedge.retry_ns = 0; /* new exposure is answered at once, whatever failed before */
     } else {
         pnl_fill(s, instance, owner->leg, PNL_SLIPPAGE, report->side, qty, price,
                  order != NULL ? order->reference_price : price);
@@ -392,14 +393,15 @@ static void take_wanted(struct order *order)
     order->qty = order->want_qty;
 }
 
-static void ended(struct strategy *s, struct order *order, struct instance *instance, bool refused)
+static void ended(struct strategy *s, struct order *order, struct instance *instance, bool refused,
+                  bool expired)
 {
     take_wanted(order);
     if (instance == NULL) {
         return;
     }
     if (order->role == ORDER_ROLE_QUOTE) {
-        quote_ended(s, instance, order);
+        quote_ended(s, instance, order, refused || (expired && order->filled == 0));
     } else if (order->role == ORDER_ROLE_HEDGE) {
         hedge_ended(s, instance, order, refused);
     } else if (refused) {
@@ -584,6 +586,16 @@ static void filled(struct strategy *s, const struct owner *owner, struct order *
     }
 }
 
+/* Both the answer and the stream tell of an amend, and either may be late. */
+static bool answers_amend(const struct order *order, const struct record_report *report)
+{
+    if (report->tie != 0) {
+        return report->tie == order->tie;
+    }
+    return (report->order_price == 0 || report->order_price == order->want_price) &&
+           (report->order_qty == 0 || report->order_qty == order->want_qty);
+}
+
 static void apply(struct strategy *s, const struct owner *owner, struct order *order,
                   const struct record_report *report)
 {
@@ -623,14 +635,16 @@ static void apply(struct strategy *s, const struct owner *owner, struct order *o
         break;
     case RECORD_AMENDED:
         order->acked = 1;
+        take_cumulative(s, owner, order, report);
+        if (order->state == ORDER_AMENDING && !answers_amend(order, report)) {
+            break; /* the news of an earlier amend: what is in flight still is */
+        }
+        if (order->state == ORDER_AMENDING) {
+            take_wanted(order);
+        }
         if (order->state != ORDER_DONE) {
-            bool ours = order->state == ORDER_AMENDING && report->tie == order->tie;
-            if (ours) {
-                take_wanted(order);
-            }
             take_prices(s, order, report);
         }
-        take_cumulative(s, owner, order, report);
         if (request_step(s, order, ORDER_EVENT_AMENDED) && order->state == ORDER_OPEN &&
             order->tif == TIF_GTC) {
             order->want_price = order->price;
@@ -832,7 +846,8 @@ void report_consume(struct strategy *s, const struct record_report *report)
         woken = owner.instance != NULL ? 1ULL << owner.slot : 0;
         if (was_live && !order_is_live(order)) {
             ended(s, order, owner.instance,
-                  report->head.type == RECORD_REJECT || (order->filled == 0 && order->misses != 0));
+                  report->head.type == RECORD_REJECT || (order->filled == 0 && order->misses != 0),
+                  report->head.type == RECORD_EXPIRED);
             woken |= s->users[order->instrument];
         }
         if (unknown != s->orders.unknown[order->instrument]) {

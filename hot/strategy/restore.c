@@ -40,8 +40,8 @@ static bool take_instrument(struct strategy *s, const struct slot *record)
         return false; /* the identity of exposure.h needs it */
     }
     s->instrument[row.index] = row;
-    book_reset(&s->book[row.index], row.status);
     exposure_bound(&s->exposure, row.index);
+    book_reset(&s->book[row.index], row.status, s->exposure.bound[row.index].price);
     return true;
 }
 
@@ -395,8 +395,7 @@ static bool take_done(struct strategy *s)
         int128 at_work = hedge_at_work_e12(s, instance, false);
         instance->hedge.explained_e12[0] = at_work < 0 ? -at_work : at_work;
         instance->hedge.explained_e12[1] = instance->hedge.explained_e12[0];
-        bool orphan = s->exposure.instance[slot].leg[LEG_ORPHAN].position.qty != 0;
-        if (params->on_restart == ON_RESTART_FLATTEN || orphan) {
+        if (params->on_restart == ON_RESTART_FLATTEN) {
             instance_step(instance, INSTANCE_EVENT_FLATTEN);
         }
     }

@@ -22,7 +22,7 @@ struct strategy *strategy_init(void *memory)
     struct strategy *s = memory;
     memset(s, 0, sizeof *s);
     for (uint32_t i = 0; i < INSTRUMENT_MAX; i++) {
-        book_reset(&s->book[i], INSTRUMENT_UNKNOWN);
+        book_reset(&s->book[i], INSTRUMENT_UNKNOWN, BOOK_PRICE_MAX);
     }
     for (uint32_t i = 0; i <= ORDER_INSTANCE_MAX; i++) {
         s->slot_of[i] = ORDER_LISTS;
@@ -71,6 +71,7 @@ void state_settle(struct strategy *s, struct instance *instance)
 {
     hedge_update(s, instance);
     ladder_update(s, instance);
+    flatten_orphan(s, instance);
     quote_update(s, instance);
     if (instance->state == INSTANCE_FLATTENING || instance->state == INSTANCE_FLAT) {
         flatten_update(s, instance);
@@ -587,13 +588,13 @@ void strategy_step(struct strategy *s, const struct slot *record, struct outbox 
     switch (head->type) {
     case RECORD_BOOK:
         if (POISE_LIKELY(known)) {
-            book_apply(&s->book[instrument], (const struct record_book *)head);
+            book_take_levels(&s->book[instrument], (const struct record_book *)head);
             tick(s, instrument);
         }
         break;
     case RECORD_TOP:
         if (POISE_LIKELY(known)) {
-            book_top(&s->book[instrument], (const struct record_top *)head);
+            book_take_top(&s->book[instrument], (const struct record_top *)head);
             tick(s, instrument);
         }
         break;

@@ -4,8 +4,7 @@
 #include "hot/strategy/request.h"
 #include "hot/strategy/risk.h"
 
-/* The smallest order that could still shrink this leg; 0 when no price is known. */
-static bool leg_is_held(struct strategy *s, const struct exposure_leg *leg)
+bool flatten_holds(const struct strategy *s, const struct exposure_leg *leg)
 {
     if (leg->instrument == NO_INSTRUMENT || leg->position.qty == 0) {
         return false;
@@ -30,7 +29,7 @@ static bool working(struct strategy *s, const struct instance *instance, uint16_
 static bool unwind(struct strategy *s, struct instance *instance, enum leg which)
 {
     const struct exposure_leg *leg = &s->exposure.instance[instance->slot].leg[which];
-    if (!leg_is_held(s, leg)) {
+    if (!flatten_holds(s, leg)) {
         return false;
     }
     if (working(s, instance, leg->instrument)) {
@@ -91,11 +90,19 @@ static bool unwind(struct strategy *s, struct instance *instance, enum leg which
     return true;
 }
 
+void flatten_orphan(struct strategy *s, struct instance *instance)
+{
+    if (s->restored && s->exposure.instance[instance->slot].leg[LEG_ORPHAN].position.qty != 0 &&
+        instance->state != INSTANCE_RESTORING && instance->state != INSTANCE_FLATTENING) {
+        unwind(s, instance, LEG_ORPHAN);
+    }
+}
+
 void flatten_update(struct strategy *s, struct instance *instance)
 {
     const struct exposure_instance *held = &s->exposure.instance[instance->slot];
 
-    if (instance->state == INSTANCE_FLAT && (leg_is_held(s, &held->leg[LEG_QUOTE]))) {
+    if (instance->state == INSTANCE_FLAT && (flatten_holds(s, &held->leg[LEG_QUOTE]))) {
         instance_step(instance, INSTANCE_EVENT_FLATTEN); /* a late execution */
         instance->flatten_tail = 0;
     }

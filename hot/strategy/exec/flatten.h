@@ -14,4 +14,10 @@
 /* flatten_update does the next step of an instance in FLATTENING (or FLAT, when something came late). */
 void flatten_update(struct strategy *s, struct instance *instance);
 
+/* flatten_holds: the leg holds at least the venue's smallest quantity. */
+bool flatten_holds(const struct strategy *s, const struct exposure_leg *leg);
+
+/* flatten_orphan unwinds the leg of a configuration that is no more, whatever else the instance does. */
+void flatten_orphan(struct strategy *s, struct instance *instance);
+
 #endif

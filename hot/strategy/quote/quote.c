@@ -1,11 +1,14 @@
 #include "hot/strategy/quote/quote.h"
 
+#include "hot/strategy/exec/flatten.h"
 #include "hot/strategy/quote/fair.h"
 #include "hot/strategy/request.h"
 #include "hot/strategy/risk.h"
 
-#define ONE_E12     1000000000000LL
-#define AMENDS_MOST 9000 /* a venue refuses an order's 10,001st amend: replace it before */
+#define ONE_E12            1000000000000LL
+#define REFUSED_WAIT_NS    1000000ULL
+#define DOUBTFUL_CANCEL_NS 1000000000ULL
+#define AMENDS_MOST        9000 /* a venue refuses an order's 10,001st amend: replace it before */
 
 /* What should rest at one place. */
 struct wanted {
@@ -108,7 +111,7 @@ enum pull_reason quote_reason(struct strategy *s, struct instance *instance, str
     if (trouble != BOOK_GOOD) {
         return trouble_reason(trouble, PULL_FEED_HEDGE);
     }
-    if (!instance->hedge.squared) {
+    if (!instance->hedge.squared || flatten_holds(s, &s->exposure.instance[instance->slot].leg[LEG_ORPHAN])) {
         return PULL_RESTORING;
     }
     if (s->orders.unknown[params->quote_instrument] != 0 ||
@@ -298,9 +301,22 @@ static enum risk_refusal gate(struct strategy *s, struct instance *instance, enu
     return risk_check(s, &ask);
 }
 
+static void wait_until(struct strategy *s, struct instance *instance, uint64_t at_ns)
+{
+    if (instance->quote.again_ns == 0 || at_ns < instance->quote.again_ns) {
+        instance->quote.again_ns = at_ns;
+    }
+    state_due(s, at_ns);
+}
+
 static void place(struct strategy *s, struct instance *instance, enum side side, uint32_t level,
                   const struct wanted *wanted, int64_t ideal)
 {
+    if (s->now_ns < instance->quote.hold_ns[side]) {
+        instance->quote.dirty = true;
+        wait_until(s, instance, instance->quote.hold_ns[side]);
+        return;
+    }
     enum risk_refusal refusal = gate(s, instance, side, wanted, NULL);
     if (refusal != RISK_OK) {
         instance->quote.dirty = true;
@@ -329,17 +345,17 @@ static void place(struct strategy *s, struct instance *instance, enum side side,
     }
 }
 
-static void wait_until(struct strategy *s, struct instance *instance, uint64_t at_ns)
-{
-    if (instance->quote.again_ns == 0 || at_ns < instance->quote.again_ns) {
-        instance->quote.again_ns = at_ns;
-    }
-    state_due(s, at_ns);
-}
-
 static void cancel(struct strategy *s, struct instance *instance, struct order *order)
 {
-    if (order->state == ORDER_CANCELLING || order_in_doubt(order)) {
+    if (order->state == ORDER_CANCELLING) {
+        return;
+    }
+    if (order_in_doubt(order)) {
+        /* Whatever became of it, it must not stay: asked now and then while the doubt lasts. */
+        if (s->now_ns >= order->retry_ns && state_gateway_up(s, order->account)) {
+            request_cancel(s, order);
+            order->retry_ns = s->now_ns + DOUBTFUL_CANCEL_NS;
+        }
         return;
     }
     if (s->now_ns < order->retry_ns) { /* refused a moment ago: not in a circle */
@@ -363,6 +379,11 @@ static void adjust(struct strategy *s, struct instance *instance, enum side side
     }
     if (order->state != ORDER_OPEN) {
         return; /* its answer brings us back here */
+    }
+    if (s->now_ns < order->retry_ns) { /* refused a moment ago: not in a circle */
+        instance->quote.dirty = true;
+        wait_until(s, instance, order->retry_ns);
+        return;
     }
     int64_t left = order->qty - order->filled;
     int64_t too_close = side == SIDE_BUY ? order->price - wanted->price : wanted->price - order->price;
@@ -508,8 +529,14 @@ void quote_update(struct strategy *s, struct instance *instance)
     decide(s, instance, &inputs);
 }
 
-void quote_ended(struct strategy *s, struct instance *instance, const struct order *order)
+void quote_ended(struct strategy *s, struct instance *instance, const struct order *order, bool refused)
 {
+    /* A venue that just refused (it saw a newer market than we did) is not asked again at once. */
+    if (refused) {
+        uint64_t wait_ns = (uint64_t)instance->params.requote_min_ns;
+        instance->quote.hold_ns[order->side] =
+            s->now_ns + (wait_ns > REFUSED_WAIT_NS ? wait_ns : REFUSED_WAIT_NS);
+    }
     uint16_t row = (uint16_t)(order - s->orders.row);
     for (uint32_t side = 0; side < 2; side++) {
         for (uint32_t level = 0; level < PARAMS_LEVELS_MAX; level++) {

@@ -34,8 +34,8 @@ void quote_update(struct strategy *s, struct instance *instance);
 /* quote_pull cancels what rests; does nothing that was done already. */
 void quote_pull(struct strategy *s, struct instance *instance);
 
-/* quote_ended forgets an order that left the live set. */
-void quote_ended(struct strategy *s, struct instance *instance, const struct order *order);
+/* quote_ended forgets an order that left the live set; refused: it never rested. */
+void quote_ended(struct strategy *s, struct instance *instance, const struct order *order, bool refused);
 
 /* quote_adopt puts a restored order of the instance back in its place; false when the place is taken or it
  * has none: the caller cancels it. */
