@@ -61,7 +61,7 @@ static uint64_t write_run(const char *build)
 {
     struct journal_options options = { .directory = disk,
                                        .shared_directory = shared,
-                                       .ring_slots = 4096,
+                                       .ring_slots = 1024,
                                        .segment_bytes = 32 << 10,
                                        .run = 5,
                                        .engine = TEST_ENGINE,
