@@ -9,7 +9,7 @@
 
 #include "ring/base.h"
 
-#define LAG_WINDOW_NS 300000000000ULL /* five minutes */
+#define LAG_WINDOW_NS 60000000000ULL /* a venue clock that jumps is forgiven within two minutes */
 
 struct lag {
     bool known;

@@ -2,6 +2,7 @@
 
 #include "hot/gateway/budget.h"
 #include "hot/gateway/inflight.h"
+#include "hot/gateway/waiting.h"
 #include "ring/clock.h"
 #include "ring/queue.h"
 
@@ -28,14 +29,9 @@
 #define ORDERS_PER_POLL    32
 #define STEPS_PER_POLL     16
 #define EXPIRED_PER_POLL   64
-#define WAITING_MAX        32 /* HTTP requests that wait for the one under way */
-#define WAITING_BODY_BYTES 4096
 #define BODY_BYTES         16384
 #define INBOX_BYTES        (1u << 20)
 #define NO_LINK            UINT8_MAX
-
-/* Who goes first when one HTTP request at a time may be under way. */
-enum { FIRST_CANCEL, FIRST_SESSION, FIRST_URGENT, FIRST_OTHER };
 
 /* A connection, and which of the session's slots it serves now. */
 struct link {
@@ -50,21 +46,6 @@ struct link {
     bool asking;        /* HTTP: a request is under way */
     uint64_t asked_tie; /* its tie */
     uint8_t asked_kind; /* enum request_kind */
-};
-
-/* An HTTP request that waits. */
-struct waiting {
-    bool used;
-    uint8_t first; /* who goes first */
-    uint8_t link;
-    uint8_t kind;
-    uint64_t number; /* in order of arrival */
-    uint64_t tie;
-    const char *method;
-    uint32_t body_bytes;
-    char path[2048];
-    char header[VENUE_HEADER_BYTES];
-    char body[WAITING_BODY_BYTES];
 };
 
 /* A cancel-all of one instrument that is wished until it is acknowledged. */
@@ -103,8 +84,7 @@ struct gateway {
     uint64_t own_ties;
     uint64_t answered_tie; /* of the request answered last */
     uint64_t open_told;    /* requests and orders as the counters show them */
-    uint64_t arrivals;
-    uint32_t waiting_count;
+
     uint32_t wish_count;   /* not WISH_NONE */
     uint32_t check_rounds; /* left; 0: nothing to check */
     uint64_t check_ns;
@@ -125,7 +105,7 @@ struct gateway {
     struct venue_out reply; /* what a message asks to be answered with */
     char body[BODY_BYTES];
     char reply_body[BODY_BYTES];
-    struct waiting waiting[WAITING_MAX];
+    struct waiting waiting;
 };
 
 static int64_t wall_at(const struct gateway *gateway, uint64_t now_ns)
@@ -410,41 +390,20 @@ static bool ask(struct gateway *gateway, struct link *link, const char *method, 
     return true;
 }
 
-/* next_waiting answers who goes first on a link, or NULL. */
-static struct waiting *next_waiting(struct gateway *gateway, const struct link *link)
-{
-    struct waiting *next = NULL;
-    for (uint32_t i = 0; i < WAITING_MAX; i++) {
-        struct waiting *waiting = &gateway->waiting[i];
-        if (waiting->used && waiting->link == link->index &&
-            (next == NULL || waiting->first < next->first ||
-             (waiting->first == next->first && waiting->number < next->number))) {
-            next = waiting;
-        }
-    }
-    return next;
-}
-
-static void forget_waiting(struct gateway *gateway, struct waiting *waiting)
-{
-    waiting->used = false;
-    gateway->waiting_count--;
-}
-
 /* unsent ends a request that waited and will not be sent. */
-static void unsent(struct gateway *gateway, struct waiting *waiting)
+static void unsent(struct gateway *gateway, struct waiting_request *waiting)
 {
-    struct inflight_request *found = inflight_request_find(gateway->inflight, waiting->tie);
     uint64_t tie = waiting->tie;
-    forget_waiting(gateway, waiting);
+    waiting_remove(&gateway->waiting, waiting);
+    struct inflight_request *found = inflight_request_find(gateway->inflight, tie);
     if (found != NULL) {
         struct inflight_request request = *found;
-        inflight_request_remove(gateway->inflight, request.tie);
+        inflight_request_remove(gateway->inflight, tie);
         if (request.kind == REQUEST_NEW) {
             inflight_order_finish(gateway->inflight, request.order);
         }
-        not_sent(gateway, request.tie, request.order, request.instrument, request.kind, request.side,
-                 request.price, request.qty);
+        not_sent(gateway, tie, request.order, request.instrument, request.kind, request.side, request.price,
+                 request.qty);
     }
     if ((tie & GATEWAY_TIE_OWN) != 0) {
         wish_answered(gateway, tie, false);
@@ -453,69 +412,42 @@ static void unsent(struct gateway *gateway, struct waiting *waiting)
 
 static uint32_t pump(struct gateway *gateway, struct link *link)
 {
-    while (gateway->waiting_count != 0 && link->up && conn_can_request(link->conn)) {
-        struct waiting *waiting = next_waiting(gateway, link);
-        if (waiting == NULL) {
+    while (gateway->waiting.count != 0 && link->up && conn_can_request(link->conn)) {
+        struct waiting_request *next = waiting_next(&gateway->waiting, link->index);
+        if (next == NULL) {
             return 0;
         }
-        if (ask(gateway, link, waiting->method, waiting->path, waiting->header, waiting->body,
-                waiting->body_bytes, waiting->tie, waiting->kind)) {
-            forget_waiting(gateway, waiting);
+        if (ask(gateway, link, next->method, next->path, next->header, next->body, next->body_bytes,
+                next->tie, next->kind)) {
+            waiting_remove(&gateway->waiting, next);
             return 1;
         }
-        unsent(gateway, waiting);
+        unsent(gateway, next);
     }
     return 0;
 }
 
 /* submit sends a request now, or lets it wait; false: neither was possible. */
 static bool submit(struct gateway *gateway, struct link *link, struct venue_out *out, uint8_t kind,
-                   uint8_t first)
+                   enum waiting_first first)
 {
     if (out->path_bytes >= sizeof out->path || out->header_bytes >= sizeof out->header) {
         return false;
     }
     out->path[out->path_bytes] = 0;
     out->header[out->header_bytes] = 0;
-    if (link->up && conn_can_request(link->conn) && next_waiting(gateway, link) == NULL) {
+    if (link->up && conn_can_request(link->conn) && waiting_next(&gateway->waiting, link->index) == NULL) {
         return ask(gateway, link, out->method, out->path, out->header, out->body, out->body_bytes, out->tie,
                    kind);
     }
-    if (out->body_bytes > WAITING_BODY_BYTES) {
-        return false;
-    }
-    struct waiting *place = NULL;
-    struct waiting *worst = NULL;
-    for (uint32_t i = 0; i < WAITING_MAX; i++) {
-        struct waiting *waiting = &gateway->waiting[i];
-        if (!waiting->used) {
-            place = waiting;
-            break;
-        }
-        if (worst == NULL || waiting->first > worst->first) {
-            worst = waiting;
-        }
-    }
-    if (place == NULL) {
-        if (worst->first <= first) {
+    if (waiting_full(&gateway->waiting)) {
+        struct waiting_request *least = waiting_least(&gateway->waiting, first);
+        if (least == NULL) {
             return false;
         }
-        unsent(gateway, worst);
-        place = worst;
+        unsent(gateway, least);
     }
-    place->used = true;
-    place->first = first;
-    place->link = link->index;
-    place->kind = kind;
-    place->number = ++gateway->arrivals;
-    place->tie = out->tie;
-    place->method = out->method;
-    place->body_bytes = out->body_bytes;
-    memcpy(place->path, out->path, out->path_bytes + 1);
-    memcpy(place->header, out->header, out->header_bytes + 1);
-    memcpy(place->body, out->body, out->body_bytes);
-    gateway->waiting_count++;
-    return true;
+    return waiting_put(&gateway->waiting, out, link->index, kind, first);
 }
 
 /* ---- orders out -------------------------------------------------------------------------------------- */
@@ -590,9 +522,9 @@ static bool transmit(struct gateway *gateway, struct link *link, struct venue_ou
         return out->act == ACT_SEND &&
                conn_frame_commit(link->conn, out->body_bytes, out->binary != 0) == CONN_OK;
     }
-    uint8_t first = kind == REQUEST_CANCEL || kind == REQUEST_CANCEL_ALL ? FIRST_CANCEL
-                    : urgent                                             ? FIRST_URGENT
-                                                                         : FIRST_OTHER;
+    enum waiting_first first = kind == REQUEST_CANCEL || kind == REQUEST_CANCEL_ALL ? FIRST_CANCEL
+                               : urgent                                             ? FIRST_URGENT
+                                                                                    : FIRST_OTHER;
     return out->act == ACT_REQUEST && submit(gateway, link, out, kind, first);
 }
 
@@ -1096,10 +1028,9 @@ static void on_down(void *owner, struct conn *conn, enum conn_reason reason, uin
     link->asking = false;
     /* What left and was not answered is unknown: the next poll says so, one by one, as room allows. */
     inflight_lose(gateway->inflight, link->index);
-    for (uint32_t i = 0; i < WAITING_MAX; i++) {
-        if (gateway->waiting[i].used && gateway->waiting[i].link == link->index) {
-            unsent(gateway, &gateway->waiting[i]);
-        }
+    struct waiting_request *waiting;
+    while ((waiting = waiting_next(&gateway->waiting, link->index)) != NULL) {
+        unsent(gateway, waiting);
     }
     gateway->poked = true;
     if (was_up && link->slot != SESSION_SLOT_COUNT) {
@@ -1381,10 +1312,9 @@ static uint32_t expire(struct gateway *gateway)
            inflight_expire(gateway->inflight, gateway->now_ns, &request)) {
         done++;
         if (request.sent_ns == 0) {
-            for (uint32_t i = 0; i < WAITING_MAX; i++) {
-                if (gateway->waiting[i].used && gateway->waiting[i].tie == request.tie) {
-                    forget_waiting(gateway, &gateway->waiting[i]);
-                }
+            struct waiting_request *waiting = waiting_by_tie(&gateway->waiting, request.tie);
+            if (waiting != NULL) {
+                waiting_remove(&gateway->waiting, waiting);
             }
             if (request.kind == REQUEST_NEW) {
                 inflight_order_finish(gateway->inflight, request.order);
@@ -1426,7 +1356,7 @@ uint32_t gateway_poll(struct gateway *gateway, uint64_t now_ns, int64_t wall_ns)
         if (POISE_UNLIKELY(gateway->check_rounds != 0 && now_ns >= gateway->check_ns)) {
             done += check(gateway);
         }
-        if (POISE_UNLIKELY(gateway->waiting_count != 0)) {
+        if (POISE_UNLIKELY(gateway->waiting.count != 0)) {
             for (uint32_t i = 0; i < gateway->link_count; i++) {
                 done += pump(gateway, &gateway->link[i]);
             }

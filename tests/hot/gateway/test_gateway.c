@@ -847,6 +847,32 @@ Test(gateway, cancel_alls_go_before_everything_that_waits)
     cr_assert_eq(count_of(b, "requests_open"), 0);
 }
 
+Test(gateway, a_cancel_pushes_out_a_quote_that_waits)
+{
+    struct bench *b = make(4096);
+    order_slot = SESSION_SLOT_REST;
+    go_ready(b);
+    for (uint64_t i = 0; i < 33; i++) { /* one under way, 32 wait */
+        put(b, RECORD_ORDER_NEW, 10 + i, ORDER_ROLE_QUOTE);
+    }
+    run(b, 2);
+    read_all(b);
+    cr_assert_eq(b->got_count, 0);
+    uint64_t tie = put(b, RECORD_ORDER_CANCEL, 99, ORDER_ROLE_QUOTE);
+    put(b, RECORD_ORDER_NEW, 98, ORDER_ROLE_QUOTE);
+    run(b, 1);
+    read_all(b);
+    cr_assert_eq(b->got_count, 2);
+    cr_assert(b->got[0].order == 42 && b->got[0].reason == REASON_NOT_SENT, "the last quote made room");
+    cr_assert(b->got[1].order == 98 && b->got[1].reason == REASON_NOT_SENT,
+              "a quote does not push out a quote");
+    struct record_report *r = report_of(RECORD_ACK, 10, 1, ORDER_STATUS_OPEN);
+    fake_response(b->rest, 200, "", r, sizeof *r, b->now);
+    char expected[64];
+    snprintf(expected, sizeof expected, "DELETE /C %" PRIx64 " 99 1\n", tie);
+    cr_assert_str_eq(sent(b), expected);
+}
+
 Test(gateway, a_request_that_waited_and_never_left_is_not_sent_rather_than_unknown)
 {
     struct bench *b = make(4096);
