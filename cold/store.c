@@ -164,8 +164,11 @@ static void put_known(struct store_row *row, bool known, int64_t number)
 static void put_text(struct store_row *row, const char *text, size_t bytes)
 {
     struct store_value *value = next_value(row);
-    bytes = strnlen(text, bytes);
-    bytes = bytes < STORE_TEXT_BYTES ? bytes : STORE_TEXT_BYTES - 1;
+    size_t used = 0;
+    while (used < bytes && used + 1 < STORE_TEXT_BYTES && text[used] != '\0') {
+        used++;
+    }
+    bytes = used;
     value->is_text = true;
     value->is_null = bytes == 0;
     memcpy(value->text, text, bytes);

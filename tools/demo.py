@@ -15,7 +15,7 @@ from decimal import Decimal
 from fractions import Fraction
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.path.join(ROOT, "build", "release")
+BUILD = os.environ.get("POISE_BUILD", os.path.join(ROOT, "build", "release"))
 POISE = os.path.join(BUILD, "tools", "poise", "poise")
 SIM = os.path.join(BUILD, "tools", "sim", "poise-sim")
 TAPES = os.path.join(ROOT, "tests", "data", "tape")
@@ -66,8 +66,8 @@ class Demo:
         ready = self.path("sim-ready")
         money = ",".join(f"{k}={v}" for k, v in STARTING.items())
         command = [SIM, "--port", str(self.port), "--cert-dir", self.path("cert"), "--seed", str(self.options.seed),
-                   "--tape", "inverse=" + os.path.join(TAPES, "binance_inverse_btcusd_perp.jsonl.gz"),
-                   "--tape", "linear=" + os.path.join(TAPES, "binance_linear_btcusdt.jsonl.gz"),
+                   "--tape", "inverse=" + os.path.join(TAPES, "coinm_btcusd_perp.jsonl.gz"),
+                   "--tape", "linear=" + os.path.join(TAPES, "usdm_btcusdt.jsonl.gz"),
                    "--tape-start", "5", "--account", f"{self.key}:{self.secret}:{money}",
                    "--latency-ms", "feed=1..5,order=1..5,ack=1..5,private=1..5",
                    "--report", self.report, "--control", str(self.control), "--ready-file", ready]
@@ -160,6 +160,45 @@ class Demo:
 def books(report):
     """The simulator's own account: positions with their marks, and wallets."""
     marks = {m["symbol"]: Fraction(m["mark"]) for m in report["markets"]}
+    account = report["accounts"][0]
+    positions = []
+    for h in account["holdings"]:
+        if h["kind"] == "spot":
+            continue
+        qty, notional = Fraction(h["position"]), Fraction(h["entry_notional"])
+        positions.append({"symbol": h["symbol"], "kind": h["kind"], "qty": qty, "mark": marks[h["symbol"]],
+                          "notional": notional if qty > 0 else -notional, "fills": h["fills"],
+                          "open_orders": len(h["open_orders"]), "jump": h["tape_jump_pnl"]})
+    wallets = {}
+    for b in account["balances"]:
+        if b["wallet"] != "spot":
+            wallets[b["asset"]] = wallets.get(b["asset"], 0) + Fraction(b["free"]) + Fraction(b["locked"])
+    return positions, wallets
+
+
+CONTRACT = 100  # USD of one BTCUSD_PERP contract
+
+
+def equity_usd(positions, wallets, factor):
+    """Everything at the marks times factor, in USD, exactly: coin at the inverse mark, USDT as one USD."""
+    coin_mark = next(p["mark"] for p in positions if p["kind"] == "inverse") * factor
+    total = wallets.get("USDT", 0) + wallets.get("BTC", 0) * coin_mark
+    for p in positions:
+        mark = p["mark"] * factor
+        if p["kind"] == "inverse":
+            total += (p["notional"] - p["qty"] * CONTRACT / mark) * coin_mark
+        else:
+            total += p["qty"] * mark - p["notional"]
+    return total
+
+
+def delta_coin(positions, wallets):
+    """Coin owned plus contract delta at entry (inverse: does not move with the mark), in BTC."""
+    return wallets.get("BTC", 0) + sum(p["notional"] if p["kind"] == "inverse" else p["qty"] for p in positions)
+
+
+def judge(demo, code, seconds, final, report, replay):
+    """The summary: what was promised against the simulator's own books."""
     positions, wallets = books(report)
     instance = final["instances"][0]
     hedge_mark = next(p["mark"] for p in positions if p["kind"] == "linear")

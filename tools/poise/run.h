@@ -4,12 +4,12 @@
 
 #include "cold/journal.h"
 #include "tools/poise/engine.h"
-#include "tools/poise/figures.h"
+#include "tools/poise/books.h"
 
 struct run {
     struct engine engine;
     struct journal *journal;
-    struct figures *figures;
+    struct books books;
     uint64_t number; /* of this run */
 };
 

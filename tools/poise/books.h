@@ -1,0 +1,48 @@
+/* books: everything the cold thread keeps from the journal's stream, in one place.
+ *
+ * Each drained record goes to the figures people look at, to the ledger, and to the store; the metrics
+ * endpoint and the log are fed beside them.  Nothing here is needed to trade: a store that cannot write or a
+ * port that is taken degrades, is told, and is tried again. */
+#ifndef POISE_TOOLS_POISE_BOOKS_H
+#define POISE_TOOLS_POISE_BOOKS_H
+
+#include "cold/journal.h"
+#include "cold/ledger.h"
+#include "cold/log.h"
+#include "cold/metrics.h"
+#include "cold/store.h"
+#include "tools/poise/figures.h"
+
+struct books {
+    const struct config *config;
+    const struct instrument_table *instruments;
+    const struct account_table *accounts;
+    struct counters *counters;
+    uint64_t run;
+    struct figures *figures;
+    struct ledger *ledger;
+    struct store_backend backend;
+    struct store *store;
+    struct metrics *metrics;
+    struct log_file log;
+    uint64_t booking_number; /* of the record whose bookings are being handed over */
+    uint16_t booking_part;
+    uint64_t checked_ns;
+    counter *store_rows, *store_degraded, *journal_lag, *journal_bytes, *ledger_differences, *ledger_balanced;
+};
+
+/* books_open makes all of it; false with a sentence in error when memory is short. */
+bool books_open(struct books *books, char *error, size_t error_bytes);
+
+/* books_record takes one drained record of this run. */
+void books_record(struct books *books, const struct slot *record, uint64_t number);
+
+/* books_step does one bounded turn: a store batch, metrics requests, the checks once a second. */
+void books_step(struct books *books, const struct journal *journal, uint64_t now_ns);
+
+/* books_write_final writes what the engine ended with, as JSON, for whoever compares. */
+bool books_write_final(struct books *books, const char *path, bool clean);
+
+void books_close(struct books *books);
+
+#endif
