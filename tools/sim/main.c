@@ -34,21 +34,26 @@ static const char usage[] =
     "  --middle P           price that made markets start from (default 60000)\n"
     "  --seed N             of latencies, faults and the random market (default 1)\n"
     "  --account SPEC       KEY:SECRET:BALANCES or ed25519:KEYID:PUBLICHEX:BALANCES; repeatable.\n"
-    "                       BALANCES: USDT=100000,BTC=1 (linear.USDT=5000 names one wallet), or same=KEY for a\n"
+    "                       BALANCES: USDT=100000,BTC=1 (linear.USDT=5000 names one wallet), or same=KEY for "
+    "a\n"
     "                       second key of an account\n"
     "  --latency-ms SPEC    feed=1..5,order=1..5,ack=1..5,private=1..5 (default none)\n"
     "  --cancel-ahead HOW   none or prorata: unexplained decreases at our price (default none)\n"
     "  --fee KIND=M,T       maker and taker rate, e.g. linear=0.0002,0.0005\n"
     "  --funding KIND=R     funding rate per interval (default 0.0001)\n"
     "  --funding-interval S seconds between settlements (default 28800)\n"
-    "  --fill-order LAO     order of TRADE_LITE (l), ACCOUNT_UPDATE (a), ORDER_TRADE_UPDATE (o); default lao\n"
-    "  --post-only-expires  a crossing futures post-only is accepted, then expired (er 11), instead of -5022\n"
+    "  --fill-order LAO     order of TRADE_LITE (l), ACCOUNT_UPDATE (a), ORDER_TRADE_UPDATE (o); default "
+    "lao\n"
+    "  --post-only-expires  a crossing futures post-only is accepted, then expired (er 11), instead of "
+    "-5022\n"
     "  --retired HOW        serve or refuse what the venue switched off and third-party clients still use:\n"
     "                       fstream's /ws and /stream without a route, spot listen keys (default serve)\n"
     "  --no-limits          do not enforce request weights, order counts and inbound messages\n"
     "  --fault SPEC         repeatable, see below\n"
-    "  --control N          plain HTTP on 127.0.0.1:N (0 for any): GET /report, GET /ready, POST /fault SPEC,\n"
-    "                       POST /set kind=linear&bid=..&ask=..&bid_qty=..&ask_qty=.. or kind=..&trade=..&qty=..&side=sell\n"
+    "  --control N          plain HTTP on 127.0.0.1:N (0 for any): GET /report, GET /ready, POST /fault "
+    "SPEC,\n"
+    "                       POST /set kind=linear&bid=..&ask=..&bid_qty=..&ask_qty=.. or "
+    "kind=..&trade=..&qty=..&side=sell\n"
     "  --report FILE        JSON at exit and on SIGUSR1\n"
     "  --ready-file FILE    written when the ports listen\n"
     "\n"
@@ -98,11 +103,12 @@ static int64_t now_ns(const struct program *p)
 
 static void write_report(struct program *p, struct sim_text *out, bool lists)
 {
-    sim_text_add(out,
-                 "{\"program\":\"poise-sim\",\"model\":\"no market impact beyond rule 2 is modelled\",\"seed\":%llu,"
-                 "\"running_ms\":%lld,\"tape_passes\":%llu,",
-                 (unsigned long long)p->seed, (long long)(now_ns(p) - p->started_ns) / 1000000,
-                 (unsigned long long)p->source.passes);
+    sim_text_add(
+        out,
+        "{\"program\":\"poise-sim\",\"model\":\"no market impact beyond rule 2 is modelled\",\"seed\":%llu,"
+        "\"running_ms\":%lld,\"tape_passes\":%llu,",
+        (unsigned long long)p->seed, (long long)(now_ns(p) - p->started_ns) / 1000000,
+        (unsigned long long)p->source.passes);
     bn_shell_counters(p->shell, out);
     sim_text_str(out, ",\"markets\":");
     sim_report_markets(out, p->venue);
@@ -156,7 +162,8 @@ static bool value_of(const char *body, const char *name, char *value, size_t siz
     char *copy = strdup(body), *save_at = NULL;
     bool found = false;
 
-    for (char *pair = strtok_r(copy, "& \n", &save_at); pair != NULL; pair = strtok_r(NULL, "& \n", &save_at)) {
+    for (char *pair = strtok_r(copy, "& \n", &save_at); pair != NULL;
+         pair = strtok_r(NULL, "& \n", &save_at)) {
         char *equals = strchr(pair, '=');
         if (equals != NULL && (size_t)(equals - pair) == strlen(name) &&
             strncmp(pair, name, strlen(name)) == 0) {
@@ -193,8 +200,10 @@ static const char *set_market(struct program *p, const char *body)
     int at = p->instrument[kind];
     const struct sim_instrument *i = &sim_venue_market(p->venue, at)->instrument;
 
-    if (!number_of(body, "bid", i->price_decimals, &bid) || !number_of(body, "ask", i->price_decimals, &ask) ||
-        !number_of(body, "trade", i->price_decimals, &trade) || !number_of(body, "qty", i->qty_decimals, &qty) ||
+    if (!number_of(body, "bid", i->price_decimals, &bid) ||
+        !number_of(body, "ask", i->price_decimals, &ask) ||
+        !number_of(body, "trade", i->price_decimals, &trade) ||
+        !number_of(body, "qty", i->qty_decimals, &qty) ||
         !number_of(body, "bid_qty", i->qty_decimals, &bid_qty) ||
         !number_of(body, "ask_qty", i->qty_decimals, &ask_qty)) {
         return "a number is not understood";
@@ -367,22 +376,60 @@ static int by_kind(const char *text, const char **rest)
 
 static bool read_options(struct program *p, struct wishes *w, int count, char **arguments, int *status)
 {
-    enum { PORT = 256, CERT, TAPE, START, SPEED, NO_LOOP, PAUSE, SYNTHETIC, MIDDLE, SEED, ACCOUNT, LATENCY, AHEAD,
-           FEE, FUNDING, INTERVAL, FILL_ORDER, EXPIRES, RETIRED, NO_LIMITS, FAULT, CONTROL, REPORT, READY, HELP };
+    enum {
+        PORT = 256,
+        CERT,
+        TAPE,
+        START,
+        SPEED,
+        NO_LOOP,
+        PAUSE,
+        SYNTHETIC,
+        MIDDLE,
+        SEED,
+        ACCOUNT,
+        LATENCY,
+        AHEAD,
+        FEE,
+        FUNDING,
+        INTERVAL,
+        FILL_ORDER,
+        EXPIRES,
+        RETIRED,
+        NO_LIMITS,
+        FAULT,
+        CONTROL,
+        REPORT,
+        READY,
+        HELP
+    };
     static const struct option options[] = {
-        { "port", 1, NULL, PORT },           { "cert-dir", 1, NULL, CERT },
-        { "tape", 1, NULL, TAPE },           { "tape-start", 1, NULL, START },
-        { "speed", 1, NULL, SPEED },         { "no-loop", 0, NULL, NO_LOOP },
-        { "loop-pause-ms", 1, NULL, PAUSE }, { "synthetic", 0, NULL, SYNTHETIC },
-        { "middle", 1, NULL, MIDDLE },       { "seed", 1, NULL, SEED },
-        { "account", 1, NULL, ACCOUNT },     { "latency-ms", 1, NULL, LATENCY },
-        { "cancel-ahead", 1, NULL, AHEAD },  { "fee", 1, NULL, FEE },
-        { "funding", 1, NULL, FUNDING },     { "funding-interval", 1, NULL, INTERVAL },
-        { "fill-order", 1, NULL, FILL_ORDER }, { "post-only-expires", 0, NULL, EXPIRES },
-        { "retired", 1, NULL, RETIRED },     { "no-limits", 0, NULL, NO_LIMITS },
-        { "fault", 1, NULL, FAULT },         { "control", 1, NULL, CONTROL },
-        { "report", 1, NULL, REPORT },       { "ready-file", 1, NULL, READY },
-        { "help", 0, NULL, HELP },           { NULL, 0, NULL, 0 },
+        { "port", 1, NULL, PORT },
+        { "cert-dir", 1, NULL, CERT },
+        { "tape", 1, NULL, TAPE },
+        { "tape-start", 1, NULL, START },
+        { "speed", 1, NULL, SPEED },
+        { "no-loop", 0, NULL, NO_LOOP },
+        { "loop-pause-ms", 1, NULL, PAUSE },
+        { "synthetic", 0, NULL, SYNTHETIC },
+        { "middle", 1, NULL, MIDDLE },
+        { "seed", 1, NULL, SEED },
+        { "account", 1, NULL, ACCOUNT },
+        { "latency-ms", 1, NULL, LATENCY },
+        { "cancel-ahead", 1, NULL, AHEAD },
+        { "fee", 1, NULL, FEE },
+        { "funding", 1, NULL, FUNDING },
+        { "funding-interval", 1, NULL, INTERVAL },
+        { "fill-order", 1, NULL, FILL_ORDER },
+        { "post-only-expires", 0, NULL, EXPIRES },
+        { "retired", 1, NULL, RETIRED },
+        { "no-limits", 0, NULL, NO_LIMITS },
+        { "fault", 1, NULL, FAULT },
+        { "control", 1, NULL, CONTROL },
+        { "report", 1, NULL, REPORT },
+        { "ready-file", 1, NULL, READY },
+        { "help", 0, NULL, HELP },
+        { NULL, 0, NULL, 0 },
     };
     static const char *faults[SIM_FAULT_MAX];
     int fault_count = 0, option;
@@ -439,7 +486,8 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
             latency = optarg;
             break;
         case AHEAD:
-            w->cancel_ahead = strcmp(optarg, "prorata") == 0 ? SIM_CANCEL_AHEAD_PRORATA : SIM_CANCEL_AHEAD_NONE;
+            w->cancel_ahead =
+                strcmp(optarg, "prorata") == 0 ? SIM_CANCEL_AHEAD_PRORATA : SIM_CANCEL_AHEAD_NONE;
             good = w->cancel_ahead == SIM_CANCEL_AHEAD_PRORATA || strcmp(optarg, "none") == 0;
             break;
         case FEE:
@@ -455,7 +503,8 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
             break;
         case INTERVAL:
             good = decimal(optarg, strlen(optarg), 9, &value) && value > 0;
-            w->contract[SIM_LINEAR].funding_interval_ns = w->contract[SIM_INVERSE].funding_interval_ns = value;
+            w->contract[SIM_LINEAR].funding_interval_ns = w->contract[SIM_INVERSE].funding_interval_ns =
+                value;
             break;
         case FILL_ORDER:
             good = strlen(optarg) == 3 && strchr(optarg, 'l') && strchr(optarg, 'a') && strchr(optarg, 'o');
@@ -544,7 +593,8 @@ static int add_accounts(struct program *p, const struct wishes *w)
         good = good && account >= 0 && bn_shell_add_key(p->shell, account, id, secret, ed25519);
         free(copy);
         if (!good) {
-            return fail(w->accounts[i], "not KEY:SECRET:BALANCES, ed25519:KEYID:PUBLICHEX:BALANCES or ...:same=KEY");
+            return fail(w->accounts[i],
+                        "not KEY:SECRET:BALANCES, ed25519:KEYID:PUBLICHEX:BALANCES or ...:same=KEY");
         }
     }
     return 0;
@@ -568,7 +618,8 @@ static int add_markets(struct program *p, struct wishes *w)
         }
         int at = sim_venue_instrument_count(p->venue);
         if (tapes) {
-            if (!sim_tape_load(&p->source.tape[at], w->tape[kind], &w->contract[kind], at, error, sizeof error)) {
+            if (!sim_tape_load(&p->source.tape[at], w->tape[kind], &w->contract[kind], at, error,
+                               sizeof error)) {
                 return fail("--tape", error);
             }
             p->source.has_tape[at] = true;
@@ -607,7 +658,9 @@ int main(int count, char **arguments)
     snprintf(cert, sizeof cert, "%s/srv.pem", w.cert_dir);
     snprintf(key, sizeof key, "%s/srv.key", w.cert_dir);
 
-    struct sim_handlers handlers = { &p, on_woke, on_request, on_open, on_message, on_control_frame, on_closed };
+    struct sim_handlers handlers = {
+        &p, on_woke, on_request, on_open, on_message, on_control_frame, on_closed
+    };
 
     p.shell = bn_shell_new(&w.options, &p.faults, &p.delay);
     p.venue = sim_venue_new(p.seed, w.cancel_ahead, bn_shell_emit, p.shell);
@@ -630,8 +683,8 @@ int main(int count, char **arguments)
     if (port < 0 || control_port < 0) {
         return fail(port < 0 ? "--port" : "--control", strerror(errno));
     }
-    snprintf(p.ready, sizeof p.ready, "{\"port\":%d,\"control\":%d,\"pid\":%ld,\"ca\":\"%.300s/ca.pem\"}\n", port,
-             control_port, (long)getpid(), w.cert_dir);
+    snprintf(p.ready, sizeof p.ready, "{\"port\":%d,\"control\":%d,\"pid\":%ld,\"ca\":\"%.300s/ca.pem\"}\n",
+             port, control_port, (long)getpid(), w.cert_dir);
     fprintf(stderr, "poise-sim: %s", p.ready);
     int64_t begin = now_ns(&p);
 

@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 static const char names[] =
-    "DNS:localhost,IP:127.0.0.1,DNS:*.binance.com,DNS:*.binance.vision,DNS:*.binancefuture.com,DNS:*.bybit.com,"
+    "DNS:localhost,IP:127.0.0.1,DNS:*.binance.com,DNS:*.binance.vision,DNS:*.binancefuture.com,DNS:*.bybit."
+    "com,"
     "DNS:*.okx.com,DNS:*.gateio.ws,DNS:*.gate.io,DNS:*.hyperliquid.xyz,DNS:*.deribit.com,"
     "DNS:*.backpack.exchange,DNS:*.bitmex.com,DNS:*.alpaca.markets,DNS:*.data.alpaca.markets";
 
@@ -45,15 +46,16 @@ static X509 *certificate(EVP_PKEY *key, const char *name, X509 *issuer, EVP_PKEY
     X509_gmtime_adj(X509_getm_notBefore(cert), -86400);
     X509_gmtime_adj(X509_getm_notAfter(cert), 10L * 365 * 86400);
     X509_set_pubkey(cert, key);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)name, -1,
-                               -1, 0);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)name,
+                               -1, -1, 0);
     X509_set_issuer_name(cert, X509_get_subject_name(issuer != NULL ? issuer : cert));
 
     bool ca = issuer == NULL;
-    bool good = extend(cert, ca ? cert : issuer, NID_basic_constraints, ca ? "critical,CA:TRUE" : "CA:FALSE") &&
-                extend(cert, ca ? cert : issuer, NID_subject_key_identifier, "hash") &&
-                extend(cert, ca ? cert : issuer, NID_key_usage,
-                       ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+    bool good =
+        extend(cert, ca ? cert : issuer, NID_basic_constraints, ca ? "critical,CA:TRUE" : "CA:FALSE") &&
+        extend(cert, ca ? cert : issuer, NID_subject_key_identifier, "hash") &&
+        extend(cert, ca ? cert : issuer, NID_key_usage,
+               ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
     if (!ca) {
         good = good && extend(cert, issuer, NID_subject_alt_name, names) &&
                extend(cert, issuer, NID_ext_key_usage, "serverAuth") &&
@@ -76,8 +78,8 @@ static bool write_pem(const char *folder, const char *name, X509 *cert, EVP_PKEY
     if (file == NULL) {
         return false;
     }
-    int done = key != NULL ? PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL)
-                           : PEM_write_X509(file, cert);
+    int done =
+        key != NULL ? PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL) : PEM_write_X509(file, cert);
 
     return fclose(file) == 0 && done == 1;
 }

@@ -36,9 +36,12 @@ static const struct { const char *name; bool moment; } kinds[SIM_FAULT_KIND_COUN
 const char sim_fault_help[] =
     "  kind:key=value,...   times are 20s, 500ms or 2m from the start (from now when posted)\n"
     "  keys of all: at=T (from when), for=T (how long), p=0..1 (chance), count=N (at most), scope=TEXT\n"
-    "  A scope is part of one of: usdm-public usdm-market usdm-private coinm-public coinm-private spot-public\n"
-    "  spot-private (streams), usdm-wsapi coinm-wsapi spot-wsapi usdm-rest coinm-rest spot-rest (requests, with\n"
-    "  -place -modify -cancel -cancelall -query -read -account -listen -session appended).  stream= is the same.\n"
+    "  A scope is part of one of: usdm-public usdm-market usdm-private coinm-public coinm-private "
+    "spot-public\n"
+    "  spot-private (streams), usdm-wsapi coinm-wsapi spot-wsapi usdm-rest coinm-rest spot-rest (requests, "
+    "with\n"
+    "  -place -modify -cancel -cancelall -query -read -account -listen -session appended).  stream= is the "
+    "same.\n"
     "moments (at=T, every=T to repeat):\n"
     "  disconnect           connections in scope are reset\n"
     "  server_shutdown      serverShutdown is sent, connections in scope close ms=N later (default 2000)\n"
@@ -80,7 +83,8 @@ static bool duration(const char *text, int64_t *ns)
     return true;
 }
 
-bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, char *error, size_t error_size)
+bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, char *error,
+                   size_t error_size)
 {
     struct sim_fault fault = { .count = -1, .p_ppm = 1000000 };
     char copy[256];
@@ -155,7 +159,8 @@ bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, 
     return true;
 }
 
-static bool open_now(const struct sim_fault *fault, enum sim_fault_kind kind, const char *scope, int64_t now_ns)
+static bool open_now(const struct sim_fault *fault, enum sim_fault_kind kind, const char *scope,
+                     int64_t now_ns)
 {
     return fault->kind == kind && now_ns >= fault->at_ns &&
            (fault->for_ns == 0 || now_ns < fault->at_ns + fault->for_ns) && fault->count != 0 &&

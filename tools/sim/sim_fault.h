@@ -1,9 +1,9 @@
 /* sim_fault: faults on request.
  *
- * A fault is written `kind:key=value,...`.  Most are conditions: while their window is open (at .. at+for, the
- * whole run when neither is given) each occasion hits with chance p (default 1), at most count times.  Some are
- * moments: they fire once at `at` (at once when missing), and again each `every`.  The kinds and keys are in
- * the help text.  Times are relative to the start.  One thread. */
+ * A fault is written `kind:key=value,...`.  Most are conditions: while their window is open (at .. at+for,
+ * the whole run when neither is given) each occasion hits with chance p (default 1), at most count times.
+ * Some are moments: they fire once at `at` (at once when missing), and again each `every`.  The kinds and
+ * keys are in the help text.  Times are relative to the start.  One thread. */
 #ifndef TOOLS_SIM_SIM_FAULT_H
 #define TOOLS_SIM_SIM_FAULT_H
 
@@ -41,18 +41,18 @@ enum sim_fault_kind {
 struct sim_fault {
     enum sim_fault_kind kind;
     int64_t at_ns;
-    int64_t for_ns;    /* 0: no end */
-    int64_t every_ns;  /* 0: once */
-    int64_t count;     /* -1: no limit */
+    int64_t for_ns;   /* 0: no end */
+    int64_t every_ns; /* 0: once */
+    int64_t count;    /* -1: no limit */
     int64_t p_ppm;
     int64_t ms;
     int64_t code;
     int64_t amount_e8;
-    char scope[48];    /* "" is everything: see scopes in the help text */
+    char scope[48]; /* "" is everything: see scopes in the help text */
     char account[72];
     char asset[8];
     uint64_t fired;
-    int64_t next_ns;   /* moments: when due, INT64_MAX when over */
+    int64_t next_ns; /* moments: when due, INT64_MAX when over */
     char spec[128];
 };
 
@@ -65,10 +65,11 @@ struct sim_faults {
 
 /* sim_fault_add reads a spec; false with a sentence in error.  now_ns is the venue's time; before the run
  * starts give start_ns. */
-bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, char *error, size_t error_size);
+bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, char *error,
+                   size_t error_size);
 
-/* sim_fault_hit asks whether an occasion of a kind is hit; the answer is the fault (its ms and code apply), and
- * it has been counted.  NULL is no.  A scope matches when the fault's scope is part of it. */
+/* sim_fault_hit asks whether an occasion of a kind is hit; the answer is the fault (its ms and code apply),
+ * and it has been counted.  NULL is no.  A scope matches when the fault's scope is part of it. */
 struct sim_fault *sim_fault_hit(struct sim_faults *faults, enum sim_fault_kind kind, const char *scope,
                                 int64_t now_ns);
 

@@ -18,12 +18,12 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#define CONN_MAX     1024
-#define LISTEN_MAX   4
-#define REQUEST_MAX  (1u << 20)
-#define FRAME_MAX    (1u << 20)
-#define BACKLOG_MAX  (256u << 20)
-#define SLOT_BITS    10
+#define CONN_MAX    1024
+#define LISTEN_MAX  4
+#define REQUEST_MAX (1u << 20)
+#define FRAME_MAX   (1u << 20)
+#define BACKLOG_MAX (256u << 20)
+#define SLOT_BITS   10
 
 enum conn_state { CONN_FREE, CONN_HANDSHAKE, CONN_HTTP, CONN_WAITING, CONN_SOCKET, CONN_ENDING };
 
@@ -91,7 +91,8 @@ static void watch(struct sim_net *net, struct conn *conn, bool write)
     epoll_ctl(net->epoll, EPOLL_CTL_MOD, conn->fd, &event);
 }
 
-/* release frees a slot.  It runs only from sim_net_wait, so that no handler loses its connection underfoot. */
+/* release frees a slot.  It runs only from sim_net_wait, so that no handler loses its connection underfoot.
+ */
 static void release(struct sim_net *net, struct conn *conn)
 {
     void *session = conn->session;
@@ -195,8 +196,8 @@ void sim_net_reply(struct sim_net *net, uint64_t id, int status, const char *hea
         return;
     }
     sim_text_add(&conn->out,
-                 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: %s\r\n%s\r\n", status,
-                 reason_of(status), type, length, conn->keep_alive ? "keep-alive" : "close", headers);
+                 "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: %s\r\n%s\r\n",
+                 status, reason_of(status), type, length, conn->keep_alive ? "keep-alive" : "close", headers);
     sim_text_put(&conn->out, body, length);
     conn->state = conn->keep_alive ? CONN_HTTP : CONN_ENDING;
 }
@@ -483,7 +484,8 @@ static bool one_frame(struct sim_net *net, struct conn *conn)
     consume(conn, head + 4 + length);
     if (final) {
         conn->message_opcode = 0;
-        net->handlers.message(net->handlers.user, id, conn->session, conn->message.data, conn->message.length);
+        net->handlers.message(net->handlers.user, id, conn->session, conn->message.data,
+                              conn->message.length);
     } else if (conn->message.length > FRAME_MAX) {
         end_socket(conn, 1009, "too big");
     }
@@ -640,8 +642,8 @@ void sim_net_wait(struct sim_net *net, int64_t wake_ns)
     }
 }
 
-static int choose_http(SSL *ssl, const unsigned char **out, unsigned char *out_length, const unsigned char *in,
-                       unsigned int in_length, void *user)
+static int choose_http(SSL *ssl, const unsigned char **out, unsigned char *out_length,
+                       const unsigned char *in, unsigned int in_length, void *user)
 {
     static const unsigned char ours[] = "\x08http/1.1";
 

@@ -19,12 +19,12 @@ struct sim_net;
 
 struct sim_request {
     uint64_t conn;
-    bool control;       /* came in on the control port */
+    bool control; /* came in on the control port */
     const char *verb;
-    const char *path;   /* as sent, without the query */
-    const char *query;  /* as sent, "" when absent */
-    const char *host;   /* without the port, lower case */
-    const char *key;    /* X-MBX-APIKEY, "" when absent */
+    const char *path;  /* as sent, without the query */
+    const char *query; /* as sent, "" when absent */
+    const char *host;  /* without the port, lower case */
+    const char *key;   /* X-MBX-APIKEY, "" when absent */
     const char *body;
     size_t body_length;
 };

@@ -32,11 +32,12 @@ static void fill_text(struct sim_text *out, struct sim_venue *venue, const struc
 {
     const struct sim_instrument *i = &sim_venue_market(venue, fill->instrument)->instrument;
 
-    sim_text_add(out, "{\"trade_id\":%lld,\"order_id\":%llu,\"symbol\":\"%s\",\"kind\":\"%s\",\"side\":\"%s\","
-                      "\"maker\":%s,\"time_ns\":%lld,\"fee_asset\":\"%s\"",
+    sim_text_add(out,
+                 "{\"trade_id\":%lld,\"order_id\":%llu,\"symbol\":\"%s\",\"kind\":\"%s\",\"side\":\"%s\","
+                 "\"maker\":%s,\"time_ns\":%lld,\"fee_asset\":\"%s\"",
                  (long long)fill->trade_id, (unsigned long long)fill->order_id, i->symbol, kinds[i->kind],
-                 fill->side == SIM_BUY ? "buy" : "sell", fill->maker ? "true" : "false", (long long)fill->time_ns,
-                 fill->fee_asset);
+                 fill->side == SIM_BUY ? "buy" : "sell", fill->maker ? "true" : "false",
+                 (long long)fill->time_ns, fill->fee_asset);
     decimal(out, "price", fill->price, i->price_decimals);
     decimal(out, "qty", fill->qty, i->qty_decimals);
     decimal(out, "fee", fill->fee_e8, 8);
@@ -52,7 +53,8 @@ static void holding_text(struct sim_text *out, struct sim_venue *venue, int acco
     struct sim_order *open[512];
     size_t count = sim_venue_open(venue, account, at, open, 512);
 
-    sim_text_add(out, "{\"symbol\":\"%s\",\"kind\":\"%s\",\"settle\":\"%s\",\"fills\":%llu,\"maker_fills\":%llu",
+    sim_text_add(out,
+                 "{\"symbol\":\"%s\",\"kind\":\"%s\",\"settle\":\"%s\",\"fills\":%llu,\"maker_fills\":%llu",
                  i->symbol, kinds[i->kind], i->settle, (unsigned long long)holding->fills,
                  (unsigned long long)holding->maker_fills);
     decimal(out, "position", holding->position.qty, i->qty_decimals);
@@ -84,15 +86,17 @@ void sim_report_accounts(struct sim_text *out, struct sim_venue *venue, bool lis
 
         sim_text_str(out, account > 0 ? ",{\"name\":" : "{\"name\":");
         sim_text_quote(out, a->name);
-        sim_text_add(out,
-                     ",\"orders\":%llu,\"cancels\":%llu,\"amends\":%llu,\"rejects\":%llu,\"liquidations\":%llu,"
-                     "\"balances\":[",
-                     (unsigned long long)a->orders, (unsigned long long)a->cancels, (unsigned long long)a->amends,
-                     (unsigned long long)a->rejects, (unsigned long long)a->liquidations);
+        sim_text_add(
+            out,
+            ",\"orders\":%llu,\"cancels\":%llu,\"amends\":%llu,\"rejects\":%llu,\"liquidations\":%llu,"
+            "\"balances\":[",
+            (unsigned long long)a->orders, (unsigned long long)a->cancels, (unsigned long long)a->amends,
+            (unsigned long long)a->rejects, (unsigned long long)a->liquidations);
         for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
             for (int k = 0; k < a->wallet[kind].count; k++) {
                 const struct sim_cash *cash = &a->wallet[kind].cash[k];
-                sim_text_add(out, "%s{\"wallet\":\"%s\",\"asset\":\"%s\"", first ? "" : ",", kinds[kind], cash->asset);
+                sim_text_add(out, "%s{\"wallet\":\"%s\",\"asset\":\"%s\"", first ? "" : ",", kinds[kind],
+                             cash->asset);
                 first = false;
                 decimal(out, "free", cash->free_e8, 8);
                 decimal(out, "locked", cash->locked_e8, 8);
@@ -141,7 +145,8 @@ void sim_report_markets(struct sim_text *out, struct sim_venue *venue)
         const struct sim_instrument *i = &market->instrument;
         struct sim_level best;
 
-        sim_text_add(out, "%s{\"symbol\":\"%s\",\"kind\":\"%s\",\"live\":%s,\"halted\":%s,\"last_update_id\":%lld",
+        sim_text_add(out,
+                     "%s{\"symbol\":\"%s\",\"kind\":\"%s\",\"live\":%s,\"halted\":%s,\"last_update_id\":%lld",
                      at > 0 ? "," : "", i->symbol, kinds[i->kind], market->live ? "true" : "false",
                      market->halted ? "true" : "false", (long long)market->last_u);
         for (int side = 0; side < 2; side++) {

@@ -77,7 +77,8 @@ bool sim_setup_balances(struct sim_venue *venue, int account, const char *text)
             good = only >= 0;
             pair = dot + 1;
         }
-        good = good && strlen(pair) < 8 && sim_decimal_parse(value, strlen(value), 8, &amount) == SIM_DECIMAL_OK;
+        good =
+            good && strlen(pair) < 8 && sim_decimal_parse(value, strlen(value), 8, &amount) == SIM_DECIMAL_OK;
         bool dollars = strstr(pair, "USD") != NULL;
         for (int kind = 0; good && kind < SIM_KIND_COUNT; kind++) {
             bool usual = kind == SIM_SPOT || (dollars ? kind == SIM_LINEAR : kind == SIM_INVERSE);

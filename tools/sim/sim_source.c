@@ -111,8 +111,9 @@ static int64_t size_in(const struct sim_level *level, int count, int64_t price)
 }
 
 /* become changes the market to a new book: a touch event, then the depth frame with the differences. */
-static void become(struct sim_source *source, int instrument, const struct sim_level fresh[2][SIM_SYNTH_LEVELS],
-                   const int fresh_count[2], bool opening, int64_t now_ns)
+static void become(struct sim_source *source, int instrument,
+                   const struct sim_level fresh[2][SIM_SYNTH_LEVELS], const int fresh_count[2], bool opening,
+                   int64_t now_ns)
 {
     struct sim_synth *synth = &source->synth[instrument];
     struct sim_level change[4 * SIM_SYNTH_LEVELS];
@@ -178,9 +179,10 @@ static void shape(struct sim_source *source, int instrument, struct sim_level fr
     int64_t unit = sim_decimal_power(8 - i->price_decimals);
     int64_t bid = round_to(source->middle_e8 / unit, i->tick);
     /* About 250000 quote units at the touch on each kind. */
-    int64_t usual = i->kind == SIM_INVERSE ? 2500
-                                           : (int64_t)((__int128)250000 * sim_decimal_power(8 + i->qty_decimals) /
-                                                       (source->middle_e8 + 1));
+    int64_t usual =
+        i->kind == SIM_INVERSE
+            ? 2500
+            : (int64_t)((__int128)250000 * sim_decimal_power(8 + i->qty_decimals) / (source->middle_e8 + 1));
 
     for (int side = 0; side < 2; side++) {
         count[side] = SIM_SYNTH_LEVELS;
@@ -214,7 +216,8 @@ static void step_random(struct sim_source *source, int64_t now_ns)
 {
     while (source->next_ns <= now_ns) {
         int64_t now = source->next_ns;
-        int64_t move = sim_random_chance(&source->random, 250000) ? sim_random_range(&source->random, -8, 8) : 0;
+        int64_t move =
+            sim_random_chance(&source->random, 250000) ? sim_random_range(&source->random, -8, 8) : 0;
 
         source->middle_e8 += move * (source->middle_e8 / 400000);
         for (int i = 0; i < sim_venue_instrument_count(source->venue); i++) {
@@ -227,8 +230,8 @@ static void step_random(struct sim_source *source, int64_t now_ns)
             /* A move goes through the touch; a quiet step sometimes takes a part of it. */
             if (move != 0 || sim_random_chance(&source->random, 300000)) {
                 struct sim_level *touch = &synth->level[sells ? SIM_BUY : SIM_SELL][0];
-                int64_t qty = move != 0 ? touch->qty
-                                        : round_to(sim_random_range(&source->random, 1, touch->qty), step);
+                int64_t qty =
+                    move != 0 ? touch->qty : round_to(sim_random_range(&source->random, 1, touch->qty), step);
                 if (qty > 0) {
                     print(source, i, touch->price, qty, sells, now);
                     taken = (struct sim_level){ touch->price, touch->qty - qty };
@@ -269,8 +272,8 @@ void sim_source_touch(struct sim_source *source, int instrument, int64_t bid, in
     become(source, instrument, (const struct sim_level(*)[SIM_SYNTH_LEVELS])fresh, count, false, now_ns);
 }
 
-void sim_source_trade(struct sim_source *source, int instrument, int64_t price, int64_t qty, bool buyer_is_maker,
-                      int64_t now_ns)
+void sim_source_trade(struct sim_source *source, int instrument, int64_t price, int64_t qty,
+                      bool buyer_is_maker, int64_t now_ns)
 {
     print(source, instrument, price, qty, buyer_is_maker, now_ns);
 }

@@ -55,8 +55,8 @@ void sim_source_touch(struct sim_source *source, int instrument, int64_t bid, in
                       int64_t ask_qty, int64_t now_ns);
 
 /* sim_source_trade prints a trade (SET mode). */
-void sim_source_trade(struct sim_source *source, int instrument, int64_t price, int64_t qty, bool buyer_is_maker,
-                      int64_t now_ns);
+void sim_source_trade(struct sim_source *source, int instrument, int64_t price, int64_t qty,
+                      bool buyer_is_maker, int64_t now_ns);
 
 void sim_source_free(struct sim_source *source);
 

@@ -35,8 +35,8 @@ static void *grow(void *memory, size_t *capacity, size_t need, size_t size)
 
 static bool decimal(const json_t *value, int decimals, int64_t *units)
 {
-    return json_is_string(value) && sim_decimal_parse(json_string_value(value), json_string_length(value), decimals,
-                                                      units) == SIM_DECIMAL_OK;
+    return json_is_string(value) && sim_decimal_parse(json_string_value(value), json_string_length(value),
+                                                      decimals, units) == SIM_DECIMAL_OK;
 }
 
 static bool add_level(struct loader *loader, const json_t *price, const json_t *qty)
@@ -61,7 +61,8 @@ static bool add_side(struct loader *loader, const json_t *side, uint32_t *count)
     if (!json_is_array(side)) {
         return false;
     }
-    json_array_foreach(side, i, pair) {
+    json_array_foreach(side, i, pair)
+    {
         if (!add_level(loader, json_array_get(pair, 0), json_array_get(pair, 1))) {
             return false;
         }
@@ -212,8 +213,8 @@ static bool link_frames(struct sim_tape *tape, bool spot)
     return true;
 }
 
-bool sim_tape_load(struct sim_tape *tape, const char *path, const struct sim_instrument *instrument, int index,
-                   char *error, size_t error_size)
+bool sim_tape_load(struct sim_tape *tape, const char *path, const struct sim_instrument *instrument,
+                   int index, char *error, size_t error_size)
 {
     struct loader loader = { .tape = tape, .instrument = instrument, .index = index };
     gzFile file = gzopen(path, "rb");
@@ -233,8 +234,8 @@ bool sim_tape_load(struct sim_tape *tape, const char *path, const struct sim_ins
             length--;
         }
         if (length > 0 && !add_line(&loader, line, length)) {
-            snprintf(error, error_size, "%s:%zu: not a frame of %s with %d price and %d quantity decimals", path,
-                     number, instrument->symbol, instrument->price_decimals, instrument->qty_decimals);
+            snprintf(error, error_size, "%s:%zu: not a frame of %s with %d price and %d quantity decimals",
+                     path, number, instrument->symbol, instrument->price_decimals, instrument->qty_decimals);
             good = false;
         }
     }

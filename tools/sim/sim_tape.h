@@ -2,8 +2,8 @@
  *
  * A recording is a .jsonl or .jsonl.gz file of lines `<receive time ns> <frame as the venue sent it>`:
  * depth, bookTicker and trade frames of one instrument, and one REST depth snapshot, which in life arrives
- * after the first deltas.  Loading links them by the venue's rule: frames older than the snapshot are dropped,
- * the snapshot comes first.  Nothing is resampled or reordered otherwise. */
+ * after the first deltas.  Loading links them by the venue's rule: frames older than the snapshot are
+ * dropped, the snapshot comes first.  Nothing is resampled or reordered otherwise. */
 #ifndef TOOLS_SIM_SIM_TAPE_H
 #define TOOLS_SIM_SIM_TAPE_H
 
@@ -16,15 +16,15 @@ struct sim_tape {
     size_t level_count;
     int64_t first_ns; /* receive time of the first line of the file */
     int64_t last_ns;
-    size_t dropped;   /* depth frames older than the snapshot */
-    size_t gaps;      /* frames that do not follow the one before */
+    size_t dropped; /* depth frames older than the snapshot */
+    size_t gaps;    /* frames that do not follow the one before */
     int64_t first_trade_id;
 };
 
 /* sim_tape_load reads a file for an instrument with this index.  False with a sentence in error when the
  * file cannot be read, a line cannot be understood, or there is no snapshot. */
-bool sim_tape_load(struct sim_tape *tape, const char *path, const struct sim_instrument *instrument, int index,
-                   char *error, size_t error_size);
+bool sim_tape_load(struct sim_tape *tape, const char *path, const struct sim_instrument *instrument,
+                   int index, char *error, size_t error_size);
 void sim_tape_free(struct sim_tape *tape);
 
 #endif

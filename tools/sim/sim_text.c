@@ -24,7 +24,9 @@ static void reserve(struct sim_text *text, size_t more)
 void sim_text_put(struct sim_text *text, const void *bytes, size_t length)
 {
     reserve(text, length);
-    memcpy(text->data + text->length, bytes, length);
+    if (length > 0) {
+        memcpy(text->data + text->length, bytes, length);
+    }
     text->length += length;
     text->data[text->length] = '\0';
 }

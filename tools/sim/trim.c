@@ -1,8 +1,8 @@
 /* poise-sim-trim: a shorter recording that begins with the book as it stood.
  *
- * It writes one derived line, a REST depth snapshot of the book at the start (the best 1000 levels a side), and
- * then the recording's own lines up to the end, byte for byte.  Several products cut at the same receive times
- * stay aligned. */
+ * It writes one derived line, a REST depth snapshot of the book at the start (the best 1000 levels a side),
+ * and then the recording's own lines up to the end, byte for byte.  Several products cut at the same receive
+ * times stay aligned. */
 #include "tools/sim/model/sim_book.h"
 #include "tools/sim/model/sim_decimal.h"
 #include "tools/sim/sim_setup.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#define LINE_BYTES     (4 << 20)
+#define LINE_BYTES      (4 << 20)
 #define SNAPSHOT_LEVELS 1000
 
 static void side_text(struct sim_text *out, const struct sim_instrument *i, const struct sim_ladder *ladder)

@@ -28,7 +28,7 @@ static struct bn_key ed25519_key(const char *hex)
     return key;
 }
 
-#define SECRET "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+#define SECRET  "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 #define API_KEY "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
 
 Test(auth, rest_text_is_query_and_body_as_sent_without_the_signature)
@@ -36,8 +36,9 @@ Test(auth, rest_text_is_query_and_body_as_sent_without_the_signature)
     struct bn_key key = hmac_key(SECRET);
     struct sim_text text = { 0 };
     const char *signature = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71";
-    const char *query = "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&"
-                        "timestamp=1499827319559&signature=x";
+    const char *query =
+        "symbol=LTCBTC&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&"
+        "timestamp=1499827319559&signature=x";
 
     bn_auth_rest_text(&text, query, "", 0);
     cr_assert(bn_auth_check(&key, text.data, text.length, signature));
@@ -59,10 +60,11 @@ Test(auth, socket_text_is_sorted_by_name)
     struct bn_key key = hmac_key(SECRET);
     struct sim_text text = { 0 };
     struct bn_param params[] = {
-        { "symbol", "BTCUSDT" },      { "side", "SELL" },       { "type", "LIMIT" },
-        { "timeInForce", "GTC" },     { "price", "52000.00" },  { "quantity", "0.01000000" },
-        { "recvWindow", "100" },      { "timestamp", "1645423376532" },
-        { "signature", "ignored" },   { "apiKey", API_KEY },
+        { "symbol", "BTCUSDT" },    { "side", "SELL" },
+        { "type", "LIMIT" },        { "timeInForce", "GTC" },
+        { "price", "52000.00" },    { "quantity", "0.01000000" },
+        { "recvWindow", "100" },    { "timestamp", "1645423376532" },
+        { "signature", "ignored" }, { "apiKey", API_KEY },
     };
     struct bn_param cancel[] = { { "timestamp", "1660801715830" },
                                  { "symbol", "BTCUSDT" },
@@ -138,8 +140,8 @@ Test(auth, recorded_requests_of_clients)
     size_t i;
     json_t *one;
 
-    snprintf(path, sizeof path, "%s%s/venues/vectors/binance.json", folder != NULL ? folder : POISE_SOURCE_DIR,
-             folder != NULL ? "" : "/../shared");
+    snprintf(path, sizeof path, "%s%s/venues/vectors/binance.json",
+             folder != NULL ? folder : POISE_SOURCE_DIR, folder != NULL ? "" : "/../shared");
     json_t *root = json_load_file(path, 0, NULL);
     if (root == NULL) {
         cr_skip_test("skipped: %s is not there (set POISE_SHARED)", path);
@@ -147,10 +149,11 @@ Test(auth, recorded_requests_of_clients)
     const json_t *credentials = json_object_get(root, "credentials");
     struct bn_key hmac =
         hmac_key(json_string_value(json_object_get(json_object_get(credentials, "hmac"), "secret")));
-    struct bn_key ed =
-        ed25519_key(json_string_value(json_object_get(json_object_get(credentials, "ed25519"), "public_key_hex")));
+    struct bn_key ed = ed25519_key(
+        json_string_value(json_object_get(json_object_get(credentials, "ed25519"), "public_key_hex")));
 
-    json_array_foreach(json_object_get(root, "cases"), i, one) {
+    json_array_foreach(json_object_get(root, "cases"), i, one)
+    {
         const char *transport = json_string_value(json_object_get(one, "transport"));
         const char *auth = json_string_value(json_object_get(one, "auth"));
         const char *query = json_string_value(json_object_get(one, "query"));
@@ -167,8 +170,8 @@ Test(auth, recorded_requests_of_clients)
             bn_auth_decode(decoded);
         }
         bn_auth_rest_text(&text, query, body == NULL ? "" : body, body == NULL ? 0 : strlen(body));
-        cr_expect(bn_auth_check(strcmp(auth, "ed25519") == 0 ? &ed : &hmac, text.data, text.length, decoded), "%s",
-                  json_string_value(json_object_get(one, "id")));
+        cr_expect(bn_auth_check(strcmp(auth, "ed25519") == 0 ? &ed : &hmac, text.data, text.length, decoded),
+                  "%s", json_string_value(json_object_get(one, "id")));
         sim_text_free(&text);
         checked++;
     }

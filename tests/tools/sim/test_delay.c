@@ -37,7 +37,8 @@ Test(delay, lines_do_not_disturb_each_other)
     for (int i = 0; i < 50; i++) {
         sim_delay_due(&b, SIM_LINE_FEED, 0, NULL); /* b draws from the feed line as well */
         sim_delay_due(&b, SIM_LINE_ACK, 0, NULL);
-        cr_assert_eq(sim_delay_due(&a, SIM_LINE_PRIVATE, 0, NULL), sim_delay_due(&b, SIM_LINE_PRIVATE, 0, NULL));
+        cr_assert_eq(sim_delay_due(&a, SIM_LINE_PRIVATE, 0, NULL),
+                     sim_delay_due(&b, SIM_LINE_PRIVATE, 0, NULL));
     }
 }
 

@@ -5,10 +5,19 @@
 #include <criterion/criterion.h>
 
 static const struct sim_instrument linear = {
-    .kind = SIM_LINEAR, .price_decimals = 2, .qty_decimals = 3, .tick = 10, .step = 1,
+    .kind = SIM_LINEAR,
+    .price_decimals = 2,
+    .qty_decimals = 3,
+    .tick = 10,
+    .step = 1,
 };
 static const struct sim_instrument inverse = {
-    .kind = SIM_INVERSE, .price_decimals = 1, .qty_decimals = 0, .tick = 1, .step = 1, .contract_size = 100,
+    .kind = SIM_INVERSE,
+    .price_decimals = 1,
+    .qty_decimals = 0,
+    .tick = 1,
+    .step = 1,
+    .contract_size = 100,
 };
 
 #define MAKER 20000 /* 0.02 % */
@@ -61,7 +70,8 @@ Test(ledger, linear_average_of_two_entries_is_kept_as_a_sum)
     struct sim_booking rest = sim_ledger_fill(&linear, &position, 2, 6000000, 0);
     cr_assert_eq(rest.pnl_e8, 33333);
     /* exactly 0.0005 was earned: what the bookings lack is in the rounding sums, to the last 1e-16 */
-    __int128 total = (__int128)(booking.pnl_e8 + rest.pnl_e8) * SIM_CASH_ONE + booking.rounding_e16 + rest.rounding_e16;
+    __int128 total =
+        (__int128)(booking.pnl_e8 + rest.pnl_e8) * SIM_CASH_ONE + booking.rounding_e16 + rest.rounding_e16;
     cr_assert(total == (__int128)50000 * SIM_CASH_ONE);
 }
 
@@ -94,7 +104,8 @@ Test(ledger, inverse_rounding_is_down_and_accounted)
 {
     struct sim_position position = { 0 };
 
-    /* sell 1 contract at 61707.1: 100/61707.1 = 0.0016205590604646|79...; taker fee 0.0000008102795302|32... */
+    /* sell 1 contract at 61707.1: 100/61707.1 = 0.0016205590604646|79...; taker fee 0.0000008102795302|32...
+     */
     struct sim_booking booking = sim_ledger_fill(&inverse, &position, -1, 617071, TAKER);
     cr_assert_eq(booking.fee_e8, 81, "0.00000081027... is booked as 0.00000081");
     cr_assert(position.basis_e16 == INT64_C(16205590604646), "sixteen decimals, rounded down");
@@ -123,7 +134,8 @@ Test(ledger, a_flip_through_zero_closes_whole_and_opens_the_rest)
     cr_assert_eq(booking.pnl_e8, 5000000, "0.005 * 10");
     cr_assert_eq(booking.fee_e8, INT64_C(24004000), "0.05 % of 0.008 * 60010 = 480.08");
     cr_assert_eq(position.qty, -3);
-    cr_assert_eq(sim_ledger_entry(&linear, &position), INT64_C(6001000000000), "the rest is new at the fill price");
+    cr_assert_eq(sim_ledger_entry(&linear, &position), INT64_C(6001000000000),
+                 "the rest is new at the fill price");
 
     position = (struct sim_position){ 0 };
     sim_ledger_fill(&inverse, &position, -10, 500000, 0);

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define PX(price) ((int64_t)(price)*100)
-#define SEEN_MAX 4096
+#define SEEN_MAX  4096
 
 struct seen {
     struct sim_event event;
@@ -45,11 +45,29 @@ static void remember(void *user, const struct sim_event *event)
 static struct sim_instrument contract(enum sim_kind kind)
 {
     struct sim_instrument i = {
-        .symbol = "BTCUSDT", .base = "BTC", .quote = "USDT", .settle = "USDT", .kind = kind, .price_decimals = 2,
-        .qty_decimals = 3, .tick = 10, .step = 1, .min_qty = 1, .max_qty = 1000000, .max_market_qty = 1000000,
-        .min_price = 1, .max_price = 100000000, .maker_rate_e8 = 20000, .taker_rate_e8 = 50000,
-        .maintenance_rate_e8 = 400000, .max_orders = 200, .max_amends = 10000, .first_order_id = 1000,
-        .first_trade_id = 1, .funding_rate_e8 = 10000, .funding_interval_ns = INT64_C(1000000000) * 3600,
+        .symbol = "BTCUSDT",
+        .base = "BTC",
+        .quote = "USDT",
+        .settle = "USDT",
+        .kind = kind,
+        .price_decimals = 2,
+        .qty_decimals = 3,
+        .tick = 10,
+        .step = 1,
+        .min_qty = 1,
+        .max_qty = 1000000,
+        .max_market_qty = 1000000,
+        .min_price = 1,
+        .max_price = 100000000,
+        .maker_rate_e8 = 20000,
+        .taker_rate_e8 = 50000,
+        .maintenance_rate_e8 = 400000,
+        .max_orders = 200,
+        .max_amends = 10000,
+        .first_order_id = 1000,
+        .first_trade_id = 1,
+        .funding_rate_e8 = 10000,
+        .funding_interval_ns = INT64_C(1000000000) * 3600,
         .band_ppm = 100000,
     };
     return i;
@@ -93,7 +111,8 @@ static void touch(int64_t bid, int64_t bid_qty, int64_t ask, int64_t ask_qty)
     feed(SIM_TAPE_TOP, levels, 1, 1, false);
 }
 
-/* bids 60000 (5.000), 59999.9 (7.000), 59999.8 (9.000); asks 60000.1 (4.000), 60000.2 (6.000), 60000.3 (8.000) */
+/* bids 60000 (5.000), 59999.9 (7.000), 59999.8 (9.000); asks 60000.1 (4.000), 60000.2 (6.000), 60000.3
+ * (8.000) */
 static void set_up_kind(enum sim_kind kind, enum sim_cancel_ahead ahead)
 {
     static const struct sim_level book[] = { { PX(60000), 5000 },      { PX(60000) - 10, 7000 },
@@ -321,7 +340,12 @@ Test(rule2, consumed_liquidity_stays_consumed_until_the_level_is_raised)
 
 Test(rule2, a_touch_that_runs_ahead_of_depth_is_what_a_taker_meets)
 {
+    struct sim_level asks[4];
+
     touch(PX(60000), 5000, PX(60000) + 20, 1500); /* the first level is gone already */
+    cr_assert_eq(sim_venue_depth(bench->venue, 0, SIM_SELL, asks, 4), 2);
+    cr_assert_eq(asks[0].price, PX(60000) + 20);
+    cr_assert_eq(asks[1].price, PX(60000) + 30);
     struct sim_order *mine = order(0, SIM_BUY, PX(60000) + 20, 2000, "ioc");
 
     cr_assert_eq(mine->filled, 1500);
@@ -356,7 +380,8 @@ Test(rule3, our_orders_are_in_the_published_book)
     cr_assert_eq(sim_venue_depth(bench->venue, 0, SIM_BUY, &top, 1), 1);
     cr_assert_eq(top.qty, 6000);
     cr_assert_eq(last(SIM_EVENT_TOP)->level[0].qty, 6000);
-    cr_assert_eq(sim_venue_market(bench->venue, 0)->last_u, frame->event.u, "the snapshot id is the stream's");
+    cr_assert_eq(sim_venue_market(bench->venue, 0)->last_u, frame->event.u,
+                 "the snapshot id is the stream's");
 }
 
 Test(rule3, a_recorded_trade_is_printed_once_though_it_fills_ours)
@@ -395,7 +420,9 @@ Test(rule3, one_event_in_depth_then_trade_counts_once)
 {
     struct sim_order *mine = order(0, SIM_BUY, PX(60000), 1000, "post");
     struct sim_level level = { PX(60000), 3000 };
-    struct sim_tape_event late = { .kind = SIM_TAPE_TRADE, .levels = &level, .bid_count = 1, .buyer_is_maker = true };
+    struct sim_tape_event late = {
+        .kind = SIM_TAPE_TRADE, .levels = &level, .bid_count = 1, .buyer_is_maker = true
+    };
 
     depth(SIM_BUY, PX(60000), 2000); /* 3.000 traded, the frame is first: 2.000 can be ahead at most */
     cr_assert_eq(mine->ahead, 2000);
@@ -410,7 +437,9 @@ Test(rule3, one_event_in_depth_then_trade_counts_once)
 Test(rule3, a_trade_older_than_the_order_moves_nothing)
 {
     struct sim_level level = { PX(60000) - 10, 3000 };
-    struct sim_tape_event late = { .kind = SIM_TAPE_TRADE, .levels = &level, .bid_count = 1, .buyer_is_maker = true };
+    struct sim_tape_event late = {
+        .kind = SIM_TAPE_TRADE, .levels = &level, .bid_count = 1, .buyer_is_maker = true
+    };
 
     touch(PX(60000), 2000, PX(60000) + 10, 4000);
     late.stamp_ms = bench->stamp_ms;
@@ -586,7 +615,8 @@ Test(accounts, refusals_name_their_reason)
     cr_assert_eq(refusal(SIM_BUY, PX(70000), 10, ""), SIM_REJECT_BAND_HIGH);
     cr_assert_eq(refusal(SIM_SELL, PX(50000), 10, ""), SIM_REJECT_BAND_LOW);
     cr_assert_eq(refusal(SIM_BUY, PX(60000), 10, "reduce"), SIM_REJECT_REDUCE_ONLY);
-    cr_assert_eq(refusal(SIM_BUY, PX(60000), 900000, "post"), SIM_REJECT_MARGIN, "54 million at 20 times of 1");
+    cr_assert_eq(refusal(SIM_BUY, PX(60000), 900000, "post"), SIM_REJECT_MARGIN,
+                 "54 million at 20 times of 1");
     sim_venue_market(bench->venue, 0)->halted = true;
     cr_assert_eq(refusal(SIM_BUY, PX(60000), 10, ""), SIM_REJECT_HALTED);
 }

@@ -1,5 +1,5 @@
-/* The Binance shell without a socket: requests go in by its handlers, what it sends is caught here in place of
- * sim_net, and time is an argument. */
+/* The Binance shell without a socket: requests go in by its handlers, what it sends is caught here in place
+ * of sim_net, and time is an argument. */
 #include "tools/sim/binance/bn_shell.h"
 #include "tools/sim/sim_setup.h"
 #include "tools/sim/sim_source.h"
@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define START INT64_C(1786522906000000000)
-#define MS    INT64_C(1000000)
+#define START    INT64_C(1786522906000000000)
+#define MS       INT64_C(1000000)
 #define SENT_MAX 2048
 
 /* --- a net that remembers ----------------------------------------------------------------------------- */
@@ -195,8 +195,10 @@ static const char *text_of(const json_t *json, const char *path)
     char copy[128], *save = NULL;
 
     snprintf(copy, sizeof copy, "%s", path);
-    for (char *part = strtok_r(copy, ".", &save); part != NULL && json != NULL; part = strtok_r(NULL, ".", &save)) {
-        json = part[0] >= '0' && part[0] <= '9' ? json_array_get(json, (size_t)atoi(part)) : json_object_get(json, part);
+    for (char *part = strtok_r(copy, ".", &save); part != NULL && json != NULL;
+         part = strtok_r(NULL, ".", &save)) {
+        json = part[0] >= '0' && part[0] <= '9' ? json_array_get(json, (size_t)atoi(part))
+                                                : json_object_get(json, part);
     }
     static char number[8][64];
     static int at;
@@ -227,8 +229,9 @@ static void hmac_hex(const char *text, char *hex)
 
 static void send_request(const char *verb, const char *path, const char *query, const char *key)
 {
-    struct sim_request request = { .conn = 60, .verb = verb, .path = path, .query = query, .host = "127.0.0.1",
-                                   .key = key, .body = "" };
+    struct sim_request request = {
+        .conn = 60, .verb = verb, .path = path, .query = query, .host = "127.0.0.1", .key = key, .body = ""
+    };
 
     if (strstr(path, "/fapi/") == path) {
         request.host = "fapi.binance.com";
@@ -263,11 +266,14 @@ static struct sent *rest(const char *verb, const char *path, const char *params)
     return NULL;
 }
 
-#define ORDER "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTX&quantity=0.010&price=59000.0&newClientOrderId="
+#define ORDER                                                                                                \
+    "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTX&quantity=0.010&price=59000.0&newClientOrderId="
 
 static uint64_t open_socket(uint64_t conn, const char *host, const char *path, const char *query)
 {
-    struct sim_request request = { .conn = conn, .verb = "GET", .path = path, .query = query, .host = host, .key = "" };
+    struct sim_request request = {
+        .conn = conn, .verb = "GET", .path = path, .query = query, .host = host, .key = ""
+    };
 
     net->session[conn] = bn_shell_open(shell, &request);
     cr_assert_not_null(net->session[conn]);
@@ -317,7 +323,8 @@ static uint64_t private_stream(void)
 {
     char query[128];
 
-    snprintf(query, sizeof query, "listenKey=%s", text_of(rest("POST", "/fapi/v1/listenKey", "")->json, "listenKey"));
+    snprintf(query, sizeof query, "listenKey=%s",
+             text_of(rest("POST", "/fapi/v1/listenKey", "")->json, "listenKey"));
     return open_socket(1, "fstream.binance.com", "/private/ws", query);
 }
 
@@ -348,7 +355,8 @@ Test(shell, refuses_by_the_book)
     /* a good signature, then one field altered after signing */
     snprintf(query, sizeof query, "symbol=BTCUSDT&timestamp=%lld", (long long)(now_ns / MS));
     hmac_hex(query, hex);
-    snprintf(query, sizeof query, "symbol=BTCUSDT&timestamp=%lld&signature=%s", (long long)(now_ns / MS), hex);
+    snprintf(query, sizeof query, "symbol=BTCUSDT&timestamp=%lld&signature=%s", (long long)(now_ns / MS),
+             hex);
     send_request("GET", "/fapi/v1/openOrders", query, "key");
     run(0);
     query[7] = 'X';
@@ -364,7 +372,8 @@ Test(shell, refuses_by_the_book)
     send_request("GET", "/fapi/v3/balance", query, "key");
     run(0);
     cr_assert_eq(code_of(&net->sent[6]), -1021);
-    cr_assert_str_eq(text_of(net->sent[6].json, "msg"), "Timestamp for this request is outside of the recvWindow.");
+    cr_assert_str_eq(text_of(net->sent[6].json, "msg"),
+                     "Timestamp for this request is outside of the recvWindow.");
 }
 
 Test(shell, a_request_that_becomes_stale_on_the_way_is_refused_at_arrival)
@@ -499,9 +508,9 @@ Test(shell, a_fill_is_three_messages)
 Test(shell, ioc_ends_with_an_expiry)
 {
     uint64_t conn = private_stream();
-    struct sent *sent =
-        rest("POST", "/fapi/v1/order",
-             "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=7.000&price=60000.1&newOrderRespType=RESULT");
+    struct sent *sent = rest("POST", "/fapi/v1/order",
+                             "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=IOC&quantity=7.000&price=60000."
+                             "1&newOrderRespType=RESULT");
 
     cr_assert_str_eq(text_of(sent->json, "status"), "EXPIRED");
     cr_assert_str_eq(text_of(sent->json, "executedQty"), "5.000");
@@ -522,7 +531,8 @@ Test(shell, modify_keeps_the_order_id)
     cr_assert_str_eq(text_of(sent->json, "status"), "NEW");
     cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 1), "o.x"), "AMENDMENT");
     cr_assert_str_eq(text_of(event(conn, "ORDER_TRADE_UPDATE", 1), "o.p"), "58990.00");
-    sent = rest("PUT", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&origClientOrderId=q&quantity=0.020&price=60000.1");
+    sent = rest("PUT", "/fapi/v1/order",
+                "!symbol=BTCUSDT&side=BUY&origClientOrderId=q&quantity=0.020&price=60000.1");
     cr_assert_str_eq(text_of(sent->json, "status"), "CANCELED", "a post-only that would take");
 }
 
@@ -562,10 +572,11 @@ Test(shell, the_dead_man_answers_a_string_and_cancels)
 
 Test(shell, a_batch_mixes_orders_and_errors_by_index)
 {
-    struct sent *sent = rest("POST", "/fapi/v1/batchOrders",
-                             "!batchOrders=%5B%7B%22symbol%22%3A%22BTCUSDT%22%2C%22side%22%3A%22BUY%22%2C%22type%22%3A"
-                             "%22MARKET%22%2C%22quantity%22%3A%220%22%7D%2C%7B%22symbol%22%3A%22BTCUSDT%22%2C%22side"
-                             "%22%3A%22BUY%22%2C%22type%22%3A%22MARKET%22%2C%22quantity%22%3A%220.010%22%7D%5D");
+    struct sent *sent =
+        rest("POST", "/fapi/v1/batchOrders",
+             "!batchOrders=%5B%7B%22symbol%22%3A%22BTCUSDT%22%2C%22side%22%3A%22BUY%22%2C%22type%22%3A"
+             "%22MARKET%22%2C%22quantity%22%3A%220%22%7D%2C%7B%22symbol%22%3A%22BTCUSDT%22%2C%22side"
+             "%22%3A%22BUY%22%2C%22type%22%3A%22MARKET%22%2C%22quantity%22%3A%220.010%22%7D%5D");
 
     cr_assert_eq(sent->status, 200);
     cr_assert_str_eq(text_of(sent->json, "0.code"), "-4003");
@@ -589,13 +600,15 @@ Test(shell, socket_orders_are_signed_over_sorted_params)
     uint64_t conn = open_socket(2, "ws-fapi.binance.com", "/ws-fapi/v1", "");
     char text[512], hex[65];
 
-    snprintf(text, sizeof text,
-             "apiKey=key&newClientOrderId=w1&price=59000.0&quantity=0.010&side=BUY&symbol=BTCUSDT&timeInForce=GTX&"
-             "timestamp=%lld&type=LIMIT",
-             (long long)(now_ns / MS));
+    snprintf(
+        text, sizeof text,
+        "apiKey=key&newClientOrderId=w1&price=59000.0&quantity=0.010&side=BUY&symbol=BTCUSDT&timeInForce=GTX&"
+        "timestamp=%lld&type=LIMIT",
+        (long long)(now_ns / MS));
     hmac_hex(text, hex);
     tell(conn,
-         "{\"id\":\"11\",\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"LIMIT\","
+         "{\"id\":\"11\",\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\","
+         "\"type\":\"LIMIT\","
          "\"timeInForce\":\"GTX\",\"quantity\":\"0.010\",\"price\":\"59000.0\",\"newClientOrderId\":\"w1\","
          "\"apiKey\":\"key\",\"timestamp\":%lld,\"signature\":\"%s\"}}",
          (long long)(now_ns / MS), hex);
@@ -606,7 +619,8 @@ Test(shell, socket_orders_are_signed_over_sorted_params)
     cr_assert_str_eq(text_of(reply->json, "rateLimits.1.rateLimitType"), "ORDERS");
 
     tell(conn,
-         "{\"id\":7,\"method\":\"order.cancel\",\"params\":{\"symbol\":\"BTCUSDT\",\"origClientOrderId\":\"w1\","
+         "{\"id\":7,\"method\":\"order.cancel\",\"params\":{\"symbol\":\"BTCUSDT\",\"origClientOrderId\":"
+         "\"w1\","
          "\"apiKey\":\"key\",\"timestamp\":%lld,\"signature\":\"%s\"}}",
          (long long)(now_ns / MS), hex);
     cr_assert_str_eq(text_of(last_of(conn)->json, "status"), "400");
@@ -641,24 +655,32 @@ Test(shell, session_logon_takes_ed25519_and_then_only_the_time)
 
     snprintf(text, sizeof text, "apiKey=edkey&timestamp=%lld", now_ms);
     ed_sign(text, signature);
-    tell(conn, "{\"id\":1,\"method\":\"session.logon\",\"params\":{\"apiKey\":\"edkey\",\"timestamp\":%lld,\"signature\":\"%s\"}}",
+    tell(conn,
+         "{\"id\":1,\"method\":\"session.logon\",\"params\":{\"apiKey\":\"edkey\",\"timestamp\":%lld,"
+         "\"signature\":\"%s\"}}",
          now_ms, signature);
     cr_assert_str_eq(text_of(last_of(conn)->json, "result.apiKey"), "edkey");
     tell(conn,
-         "{\"id\":2,\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"MARKET\","
+         "{\"id\":2,\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":"
+         "\"MARKET\","
          "\"quantity\":\"0.010\",\"timestamp\":%lld}}",
          now_ms);
     cr_assert_str_eq(text_of(last_of(conn)->json, "status"), "200");
     tell(conn,
-         "{\"id\":3,\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":\"MARKET\","
+         "{\"id\":3,\"method\":\"order.place\",\"params\":{\"symbol\":\"BTCUSDT\",\"side\":\"BUY\",\"type\":"
+         "\"MARKET\","
          "\"quantity\":\"0.010\",\"timestamp\":%lld}}",
          now_ms - 6000);
     cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-1021");
     tell(conn, "{\"id\":4,\"method\":\"session.logout\"}");
-    tell(conn, "{\"id\":5,\"method\":\"order.status\",\"params\":{\"symbol\":\"BTCUSDT\",\"orderId\":1,\"timestamp\":%lld}}",
+    tell(conn,
+         "{\"id\":5,\"method\":\"order.status\",\"params\":{\"symbol\":\"BTCUSDT\",\"orderId\":1,"
+         "\"timestamp\":%lld}}",
          now_ms);
     cr_assert_str_eq(text_of(last_of(conn)->json, "error.code"), "-2014");
-    tell(conn, "{\"id\":6,\"method\":\"session.logon\",\"params\":{\"apiKey\":\"key\",\"timestamp\":%lld,\"signature\":\"x\"}}",
+    tell(conn,
+         "{\"id\":6,\"method\":\"session.logon\",\"params\":{\"apiKey\":\"key\",\"timestamp\":%lld,"
+         "\"signature\":\"x\"}}",
          now_ms);
     cr_assert_str_eq(text_of(last_of(conn)->json, "status"), "401", "an HMAC key cannot log on");
 }
@@ -671,12 +693,14 @@ Test(shell, spot_reports_swap_ids_on_a_cancel)
     snprintf(text, sizeof text, "apiKey=key&timestamp=%lld", (long long)(now_ns / MS));
     hmac_hex(text, hex);
     tell(conn,
-         "{\"id\":1,\"method\":\"userDataStream.subscribe.signature\",\"params\":{\"apiKey\":\"key\",\"timestamp\":%lld,"
+         "{\"id\":1,\"method\":\"userDataStream.subscribe.signature\",\"params\":{\"apiKey\":\"key\","
+         "\"timestamp\":%lld,"
          "\"signature\":\"%s\"}}",
          (long long)(now_ns / MS), hex);
     cr_assert_str_eq(text_of(last_of(conn)->json, "result.subscriptionId"), "0");
-    struct sent *sent = rest("POST", "/api/v3/order",
-                             "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01000&price=59000.00&newClientOrderId=s1");
+    struct sent *sent =
+        rest("POST", "/api/v3/order",
+             "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01000&price=59000.00&newClientOrderId=s1");
     cr_assert_str_eq(text_of(sent->json, "orderListId"), "-1");
     cr_assert_str_eq(text_of(event(conn, "executionReport", 0), "C"), "");
     cr_assert_str_eq(text_of(event(conn, "outboundAccountPosition", 0), "B.1.l"), "590.00000000");
@@ -688,9 +712,10 @@ Test(shell, spot_reports_swap_ids_on_a_cancel)
     cr_assert_eq(code_of(rest("POST", "/api/v3/order",
                               "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=60000.01")),
                  -2010);
-    cr_assert_eq(code_of(rest("POST", "/api/v3/order",
-                              "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.00001&price=59000")),
-                 -1013);
+    cr_assert_eq(
+        code_of(rest("POST", "/api/v3/order",
+                     "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.00001&price=59000")),
+        -1013);
     sent = rest("POST", "/api/v3/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.01000");
     cr_assert_str_eq(text_of(sent->json, "status"), "FILLED");
     cr_assert_str_eq(text_of(sent->json, "fills.0.commissionAsset"), "BTC");
@@ -699,18 +724,20 @@ Test(shell, spot_reports_swap_ids_on_a_cancel)
 
 Test(shell, cancel_replace_can_half_fail)
 {
-    rest("POST", "/api/v3/order", "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000&newClientOrderId=r");
-    struct sent *sent =
-        rest("POST", "/api/v3/order/cancelReplace",
-             "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=60000.01&cancelOrigClientOrderId=r&"
-             "cancelReplaceMode=STOP_ON_FAILURE");
+    rest("POST", "/api/v3/order",
+         "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000&newClientOrderId=r");
+    struct sent *sent = rest(
+        "POST", "/api/v3/order/cancelReplace",
+        "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=60000.01&cancelOrigClientOrderId=r&"
+        "cancelReplaceMode=STOP_ON_FAILURE");
     cr_assert_eq(sent->status, 409);
     cr_assert_str_eq(text_of(sent->json, "code"), "-2021");
     cr_assert_str_eq(text_of(sent->json, "data.cancelResult"), "SUCCESS");
     cr_assert_str_eq(text_of(sent->json, "data.newOrderResponse.code"), "-2010");
-    sent = rest("POST", "/api/v3/order/cancelReplace",
-                "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000&cancelOrigClientOrderId=r&"
-                "cancelReplaceMode=STOP_ON_FAILURE");
+    sent =
+        rest("POST", "/api/v3/order/cancelReplace",
+             "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000&cancelOrigClientOrderId=r&"
+             "cancelReplaceMode=STOP_ON_FAILURE");
     cr_assert_eq(sent->status, 400);
     cr_assert_str_eq(text_of(sent->json, "data.newOrderResult"), "NOT_ATTEMPTED");
 }
@@ -723,7 +750,8 @@ Test(shell, the_wrong_route_is_acknowledged_and_silent)
     uint64_t right = open_socket(5, "fstream.binance.com", "/public/stream", "");
 
     tell(wrong, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\"],\"id\":1}");
-    tell(right, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\",\"btcusdt@aggTrade\"],\"id\":\"x\"}");
+    tell(right,
+         "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@bookTicker\",\"btcusdt@aggTrade\"],\"id\":\"x\"}");
     cr_assert(json_is_null(json_object_get(last_of(wrong)->json, "result")));
     cr_assert_str_eq(text_of(last_of(right)->json, "id"), "x");
     sim_source_touch(&source, 0, 5999990, 6000000, 100, 100, now_ns);
@@ -760,8 +788,8 @@ Test(shell, a_slower_depth_stream_merges_and_links)
         }
         json_t *bids = json_object_get(frame, "b");
         for (size_t k = 1; k < json_array_size(bids); k++) {
-            cr_assert_gt(atof(text_of(json_array_get(bids, k), "0")), atof(text_of(json_array_get(bids, k - 1), "0")),
-                         "futures bids ascend");
+            cr_assert_gt(atof(text_of(json_array_get(bids, k), "0")),
+                         atof(text_of(json_array_get(bids, k - 1), "0")), "futures bids ascend");
         }
         before = frame;
     }
@@ -790,7 +818,8 @@ Test(shell, spot_depth_is_dense_and_best_first)
         u = atoll(text_of(frame, "u"));
         json_t *bids = json_object_get(frame, "b");
         for (size_t k = 1; k < json_array_size(bids); k++) {
-            cr_assert_lt(atof(text_of(json_array_get(bids, k), "0")), atof(text_of(json_array_get(bids, k - 1), "0")));
+            cr_assert_lt(atof(text_of(json_array_get(bids, k), "0")),
+                         atof(text_of(json_array_get(bids, k - 1), "0")));
         }
         cr_assert_null(json_object_get(frame, "pu"));
     }
@@ -799,12 +828,15 @@ Test(shell, spot_depth_is_dense_and_best_first)
 
 Test(shell, our_orders_and_trades_are_public)
 {
-    uint64_t conn = open_socket(9, "dstream.binance.com", "/stream", "streams=btcusd_perp@depth@0ms/btcusd_perp@trade");
+    uint64_t conn =
+        open_socket(9, "dstream.binance.com", "/stream", "streams=btcusd_perp@depth@0ms/btcusd_perp@trade");
 
-    rest("POST", "/dapi/v1/order", "!symbol=BTCUSD_PERP&side=BUY&type=LIMIT&timeInForce=GTX&quantity=7&price=59999.5");
+    rest("POST", "/dapi/v1/order",
+         "!symbol=BTCUSD_PERP&side=BUY&type=LIMIT&timeInForce=GTX&quantity=7&price=59999.5");
     cr_assert_str_eq(text_of(event(conn, "depthUpdate", 0), "b.0.0"), "59999.5");
     cr_assert_str_eq(text_of(event(conn, "depthUpdate", 0), "b.0.1"), "5007", "5000 and ours");
-    struct sent *sent = rest("POST", "/dapi/v1/order", "!symbol=BTCUSD_PERP&side=SELL&type=MARKET&quantity=3");
+    struct sent *sent =
+        rest("POST", "/dapi/v1/order", "!symbol=BTCUSD_PERP&side=SELL&type=MARKET&quantity=3");
     cr_assert_str_eq(text_of(sent->json, "pair"), "BTCUSD");
     cr_assert_str_eq(text_of(event(conn, "trade", 0), "q"), "3");
     cr_assert_str_eq(text_of(event(conn, "trade", 0), "m"), "true");
@@ -815,7 +847,8 @@ Test(shell, our_orders_and_trades_are_public)
 
 Test(shell, the_four_latencies_are_separate)
 {
-    uint64_t conn = private_stream(), public = open_socket(5, "fstream.binance.com", "/public/ws/btcusdt@trade", "");
+    uint64_t conn = private_stream(),
+             public = open_socket(5, "fstream.binance.com", "/public/ws/btcusdt@trade", "");
     static const int ms[] = { 7, 2, 3, 1 }; /* feed, order, ack, private */
 
     for (int line = 0; line < SIM_LINE_COUNT; line++) {
@@ -846,11 +879,13 @@ Test(shell, unknown_outcomes_leave_the_order_live)
     fault("unknown_503:count=1,scope=place");
     struct sent *sent = rest("POST", "/fapi/v1/order", ORDER "u");
     cr_assert_eq(sent->status, 503);
-    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u")->json, "status"), "NEW");
+    cr_assert_str_eq(
+        text_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u")->json, "status"), "NEW");
     fault("no_reply:count=1,scope=cancel");
     cr_assert_null(rest("DELETE", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u"));
-    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u")->json, "status"),
-                     "CANCELED");
+    cr_assert_str_eq(
+        text_of(rest("GET", "/fapi/v1/order", "!symbol=BTCUSDT&origClientOrderId=u")->json, "status"),
+        "CANCELED");
 }
 
 Test(shell, refusals_on_request_do_nothing)
@@ -893,7 +928,8 @@ Test(shell, a_lost_frame_breaks_the_link)
     run(1);
     sim_source_touch(&source, 0, 5999970, 6000000, 100, 100, now_ns);
     run(1);
-    cr_assert_str_neq(text_of(event(conn, "depthUpdate", 1), "pu"), text_of(event(conn, "depthUpdate", 0), "u"));
+    cr_assert_str_neq(text_of(event(conn, "depthUpdate", 1), "pu"),
+                      text_of(event(conn, "depthUpdate", 0), "u"));
     cr_assert_null(event(conn, "depthUpdate", 2));
 }
 
@@ -962,7 +998,8 @@ Test(shell, maintenance_halts_and_says_so)
     fault("maintenance:for=5s,scope=usdm");
     run(1100);
     cr_assert_eq(code_of(rest("POST", "/fapi/v1/order", ORDER "a")), -4140);
-    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/exchangeInfo", "")->json, "symbols.0.status"), "PENDING_TRADING");
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/exchangeInfo", "")->json, "symbols.0.status"),
+                     "PENDING_TRADING");
     run(6000);
     cr_assert_eq(rest("POST", "/fapi/v1/order", ORDER "a")->status, 200);
 }
@@ -1007,7 +1044,8 @@ Test(shell, pings_come_at_the_venues_pace_and_silence_ends_the_connection)
 
 Test(shell, metadata_names_every_filter)
 {
-    struct sent *usdm = rest("GET", "/fapi/v1/exchangeInfo", ""), *coinm = rest("GET", "/dapi/v1/exchangeInfo", "");
+    struct sent *usdm = rest("GET", "/fapi/v1/exchangeInfo", ""),
+                *coinm = rest("GET", "/dapi/v1/exchangeInfo", "");
     struct sent *spot = rest("GET", "/api/v3/exchangeInfo", "");
 
     cr_assert_str_eq(text_of(usdm->json, "symbols.0.filters.0.tickSize"), "0.10");
@@ -1017,6 +1055,7 @@ Test(shell, metadata_names_every_filter)
     cr_assert_str_eq(text_of(coinm->json, "symbols.0.contractStatus"), "TRADING");
     cr_assert_str_eq(text_of(coinm->json, "symbols.0.status"), "");
     cr_assert_str_eq(text_of(spot->json, "symbols.0.filters.1.stepSize"), "0.00001000");
-    cr_assert_str_eq(text_of(rest("GET", "/dapi/v1/premiumIndex", "symbol=BTCUSD_PERP")->json, "0.lastFundingRate"),
-                     "0.00010000");
+    cr_assert_str_eq(
+        text_of(rest("GET", "/dapi/v1/premiumIndex", "symbol=BTCUSD_PERP")->json, "0.lastFundingRate"),
+        "0.00010000");
 }

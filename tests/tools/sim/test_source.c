@@ -59,7 +59,8 @@ static struct run *begin(enum sim_source_mode mode, uint64_t seed)
     static const char *const files[] = { "usdm_btcusdt.jsonl.gz", "coinm_btcusd_perp.jsonl.gz" };
 
     run->venue = sim_venue_new(seed, SIM_CANCEL_AHEAD_NONE, take, run);
-    run->source = (struct sim_source){ .mode = mode, .venue = run->venue, .speed_ppm = 1000000, .loop = true };
+    run->source =
+        (struct sim_source){ .mode = mode, .venue = run->venue, .speed_ppm = 1000000, .loop = true };
     run->source.loop_pause_ns = 500000000;
     sim_random_seed(&run->source.random, seed, 5);
     for (int i = 0; i < 2; i++) {
@@ -67,7 +68,8 @@ static struct run *begin(enum sim_source_mode mode, uint64_t seed)
         if (mode == SIM_SOURCE_TAPE) {
             char path[1024], error[512];
             snprintf(path, sizeof path, "%s/tests/data/tape/%s", POISE_SOURCE_DIR, files[i]);
-            cr_assert(sim_tape_load(&run->source.tape[i], path, &instrument, i, error, sizeof error), "%s", error);
+            cr_assert(sim_tape_load(&run->source.tape[i], path, &instrument, i, error, sizeof error), "%s",
+                      error);
             run->source.has_tape[i] = true;
         }
         sim_venue_add_instrument(run->venue, &instrument);
@@ -97,7 +99,9 @@ static void drive(struct run *run, int64_t seconds, bool quote)
         for (int side = 0; side < 2; side++) {
             struct sim_level best;
             struct sim_order *order;
-            struct sim_place place = { .instrument = 1, .side = (enum sim_side)side, .qty = 10, .post_only = true };
+            struct sim_place place = {
+                .instrument = 1, .side = (enum sim_side)side, .qty = 10, .post_only = true
+            };
             if (sim_venue_depth(run->venue, 1, side, &best, 1) == 1) {
                 place.price = best.price;
                 sim_venue_place(run->venue, &place, now, &order);
@@ -159,7 +163,8 @@ Test(source, the_same_recording_and_orders_give_the_same_events)
 
 Test(source, a_seed_is_a_market)
 {
-    struct run *a = begin(SIM_SOURCE_RANDOM, 1), *b = begin(SIM_SOURCE_RANDOM, 1), *c = begin(SIM_SOURCE_RANDOM, 2);
+    struct run *a = begin(SIM_SOURCE_RANDOM, 1), *b = begin(SIM_SOURCE_RANDOM, 1),
+               *c = begin(SIM_SOURCE_RANDOM, 2);
 
     drive(a, 60, true);
     drive(b, 60, true);

@@ -15,15 +15,16 @@ static void shared(char *path, size_t size, const char *name)
 {
     const char *folder = getenv("POISE_SHARED");
 
-    snprintf(path, size, "%s%s/data/l2/%s", folder != NULL ? folder : POISE_SOURCE_DIR, folder != NULL ? "" : "/../shared",
-             name);
+    snprintf(path, size, "%s%s/data/l2/%s", folder != NULL ? folder : POISE_SOURCE_DIR,
+             folder != NULL ? "" : "/../shared", name);
 }
 
 static bool same(int64_t units, int decimals, const json_t *text)
 {
     int64_t wanted;
 
-    return sim_decimal_parse(json_string_value(text), json_string_length(text), decimals, &wanted) == SIM_DECIMAL_OK &&
+    return sim_decimal_parse(json_string_value(text), json_string_length(text), decimals, &wanted) ==
+               SIM_DECIMAL_OK &&
            wanted == units;
 }
 
@@ -65,11 +66,15 @@ static void replay(enum sim_kind kind, const json_t *expected)
         }
     }
     cr_assert_eq(tape.gaps, 0);
-    cr_assert_eq((json_int_t)tape.dropped, json_integer_value(json_object_get(expected, "stale_depth_skipped")));
-    cr_assert_eq((json_int_t)(depths + tape.dropped), json_integer_value(json_object_get(expected, "depth_msgs")));
+    cr_assert_eq((json_int_t)tape.dropped,
+                 json_integer_value(json_object_get(expected, "stale_depth_skipped")));
+    cr_assert_eq((json_int_t)(depths + tape.dropped),
+                 json_integer_value(json_object_get(expected, "depth_msgs")));
     cr_assert_eq(book.u, json_integer_value(json_object_get(expected, "last_u")));
-    cr_assert_eq((json_int_t)book.side[0].count, json_integer_value(json_object_get(expected, "final_bid_levels")));
-    cr_assert_eq((json_int_t)book.side[1].count, json_integer_value(json_object_get(expected, "final_ask_levels")));
+    cr_assert_eq((json_int_t)book.side[0].count,
+                 json_integer_value(json_object_get(expected, "final_bid_levels")));
+    cr_assert_eq((json_int_t)book.side[1].count,
+                 json_integer_value(json_object_get(expected, "final_ask_levels")));
     for (int side = 0; side < 2; side++) {
         const json_t *top = json_object_get(expected, side == 0 ? "final_top5_bids" : "final_top5_asks");
         for (size_t k = 0; k < 5; k++) {
@@ -82,10 +87,12 @@ static void replay(enum sim_kind kind, const json_t *expected)
         cr_assert(same(touch[side].price, instrument.price_decimals, json_array_get(last, (size_t)side * 2)));
         cr_assert(same(touch[side].qty, instrument.qty_decimals, json_array_get(last, (size_t)side * 2 + 1)));
     }
-    /* The totals of the documentation include the few trades before the snapshot, which the tape leaves out. */
+    /* The totals of the documentation include the few trades before the snapshot, which the tape leaves out.
+     */
     int64_t all_bought, all_sold;
     const json_t *text = json_object_get(expected, "buy_qty");
-    sim_decimal_parse(json_string_value(text), json_string_length(text), instrument.qty_decimals, &all_bought);
+    sim_decimal_parse(json_string_value(text), json_string_length(text), instrument.qty_decimals,
+                      &all_bought);
     text = json_object_get(expected, "sell_qty");
     sim_decimal_parse(json_string_value(text), json_string_length(text), instrument.qty_decimals, &all_sold);
     cr_assert(bought <= all_bought && bought * 1000 > (__int128)all_bought * 995);
@@ -108,7 +115,8 @@ static const json_t *expected_of(json_t **root, const char *part)
     }
     *root = json_load_file(path, 0, NULL);
     cr_assert_not_null(*root);
-    json_array_foreach(*root, i, entry) {
+    json_array_foreach(*root, i, entry)
+    {
         if (strstr(json_string_value(json_object_get(entry, "file")), part) != NULL) {
             return entry;
         }
@@ -193,11 +201,17 @@ Test(tape, the_snapshot_comes_first_and_older_frames_are_dropped)
     struct sim_tape tape;
     char error[512];
     const char *text =
-        "1 {\"stream\":\"x\",\"data\":{\"e\":\"depthUpdate\",\"E\":1,\"T\":1,\"U\":90,\"u\":95,\"pu\":89,\"b\":[],\"a\":[]}}\n"
+        "1 "
+        "{\"stream\":\"x\",\"data\":{\"e\":\"depthUpdate\",\"E\":1,\"T\":1,\"U\":90,\"u\":95,\"pu\":89,\"b\":"
+        "[],\"a\":[]}}\n"
         "2 {\"stream\":\"x\",\"data\":{\"e\":\"depthUpdate\",\"E\":1,\"T\":1,\"U\":96,\"u\":102,\"pu\":95,"
         "\"b\":[[\"60000.00\",\"0.000\"]],\"a\":[]}}\n" SNAPSHOT
-        "11 {\"stream\":\"x\",\"data\":{\"e\":\"depthUpdate\",\"E\":1,\"T\":1,\"U\":104,\"u\":106,\"pu\":102,\"b\":[],\"a\":[]}}\n"
-        "12 {\"stream\":\"x\",\"data\":{\"e\":\"depthUpdate\",\"E\":1,\"T\":1,\"U\":109,\"u\":110,\"pu\":107,\"b\":[],\"a\":[]}}\n";
+        "11 "
+        "{\"stream\":\"x\",\"data\":{\"e\":\"depthUpdate\",\"E\":1,\"T\":1,\"U\":104,\"u\":106,\"pu\":102,"
+        "\"b\":[],\"a\":[]}}\n"
+        "12 "
+        "{\"stream\":\"x\",\"data\":{\"e\":\"depthUpdate\",\"E\":1,\"T\":1,\"U\":109,\"u\":110,\"pu\":107,"
+        "\"b\":[],\"a\":[]}}\n";
 
     cr_assert(load_text(text, &tape, error, sizeof error), "%s", error);
     cr_assert_eq(tape.count, 4);
@@ -213,10 +227,11 @@ Test(tape, a_file_without_snapshot_or_with_a_broken_line_is_refused_by_line)
     struct sim_tape tape;
     char error[512];
 
-    cr_assert_not(load_text("1 {\"e\":\"trade\",\"t\":1,\"T\":1,\"p\":\"1.00\",\"q\":\"1\",\"m\":true}\n", &tape, error,
-                            sizeof error));
+    cr_assert_not(load_text("1 {\"e\":\"trade\",\"t\":1,\"T\":1,\"p\":\"1.00\",\"q\":\"1\",\"m\":true}\n",
+                            &tape, error, sizeof error));
     cr_assert_not_null(strstr(error, "no depth snapshot"));
-    cr_assert_not(load_text(SNAPSHOT "11 {\"e\":\"trade\",\"p\":\"1.001\",\"q\":\"1\"}\n", &tape, error, sizeof error));
+    cr_assert_not(
+        load_text(SNAPSHOT "11 {\"e\":\"trade\",\"p\":\"1.001\",\"q\":\"1\"}\n", &tape, error, sizeof error));
     cr_assert_not_null(strstr(error, ":2:"), "%s", error);
     cr_assert_not(load_text(SNAPSHOT "{\"no\":\"time\"}\n", &tape, error, sizeof error));
     cr_assert_not(load_text("", &tape, error, sizeof error));

@@ -77,7 +77,8 @@ bool bn_auth_check(const struct bn_key *key, const char *text, size_t length, co
     unsigned int size = 0;
     char hex[2 * EVP_MAX_MD_SIZE + 1];
 
-    HMAC(EVP_sha256(), key->secret, (int)strlen(key->secret), (const unsigned char *)text, length, digest, &size);
+    HMAC(EVP_sha256(), key->secret, (int)strlen(key->secret), (const unsigned char *)text, length, digest,
+         &size);
     for (unsigned int i = 0; i < size; i++) {
         hex[2 * i] = "0123456789abcdef"[digest[i] >> 4];
         hex[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];

@@ -14,7 +14,8 @@
 #define I (1u << SIM_INVERSE)
 #define F (L | I)
 
-/* Everything the venue is known to answer here.  One row is one REST path, one WebSocket API method, or both. */
+/* Everything the venue is known to answer here.  One row is one REST path, one WebSocket API method, or both.
+ */
 /* clang-format off */
 static const struct bn_method methods[] = {
     { BN_PING,             F, "GET",    "v1/ping",                 NULL,                  BN_OPEN,   1,  "read" },
@@ -32,6 +33,8 @@ static const struct bn_method methods[] = {
     { BN_TICKER_PRICE,     S, "GET",    "v3/ticker/price",         "ticker.price",        BN_OPEN,   2,  "read" },
     { BN_TICKER_BOOK,      F, "GET",    "v1/ticker/bookTicker",    "ticker.book",         BN_OPEN,   2,  "read" },
     { BN_TICKER_BOOK,      S, "GET",    "v3/ticker/bookTicker",    "ticker.book",         BN_OPEN,   2,  "read" },
+    { BN_TICKER_DAY,       F, "GET",    "v1/ticker/24hr",          NULL,                  BN_OPEN,   1,  "read" },
+    { BN_TICKER_DAY,       S, "GET",    "v3/ticker/24hr",          "ticker.24hr",         BN_OPEN,   2,  "read" },
     { BN_PREMIUM_INDEX,    F, "GET",    "v1/premiumIndex",         NULL,                  BN_OPEN,   1,  "read" },
     { BN_FUNDING_INFO,     F, "GET",    "v1/fundingInfo",          NULL,                  BN_OPEN,   0,  "read" },
     { BN_FUNDING_RATE,     F, "GET",    "v1/fundingRate",          NULL,                  BN_OPEN,   0,  "read" },
@@ -180,8 +183,8 @@ int bn_call_error(struct sim_text *out, int status, int code, const char *format
 
 static int missing(struct sim_text *out, const char *name)
 {
-    return bn_call_error(out, 400, -1102, "Mandatory parameter '%s' was not sent, was empty/null, or malformed.",
-                         name);
+    return bn_call_error(out, 400, -1102,
+                         "Mandatory parameter '%s' was not sent, was empty/null, or malformed.", name);
 }
 
 /* --- what the model refuses, in the venue's words ------------------------------------------------------ */
@@ -225,9 +228,10 @@ static int refused(struct sim_text *out, enum sim_reject reject, const struct si
     case SIM_REJECT_NOTIONAL:
         sim_decimal_trim(digits, i->min_notional_e8, 8);
         return spot ? bn_call_error(out, 400, -1013, "Filter failure: NOTIONAL")
-                    : bn_call_error(out, 400, -4164,
-                                    "Order's notional must be no smaller than %s (unless you choose reduce only).",
-                                    digits);
+                    : bn_call_error(
+                          out, 400, -4164,
+                          "Order's notional must be no smaller than %s (unless you choose reduce only).",
+                          digits);
     case SIM_REJECT_DUPLICATE:
         return spot ? bn_call_error(out, 400, -2010, "Duplicate order sent.")
                     : bn_call_error(out, 400, -4116, "ClientOrderId is duplicated.");
@@ -239,13 +243,15 @@ static int refused(struct sim_text *out, enum sim_reject reject, const struct si
         return bn_call_error(out, 400, -2022, "ReduceOnly Order is rejected.");
     case SIM_REJECT_POST_ONLY:
         return spot ? bn_call_error(out, 400, -2010, "Order would immediately match and take.")
-                    : bn_call_error(out, 400, -5022,
-                                    "Due to the order could not be executed as maker, the Post Only order will be "
-                                    "rejected. The order will not be recorded in the order history");
+                    : bn_call_error(
+                          out, 400, -5022,
+                          "Due to the order could not be executed as maker, the Post Only order will be "
+                          "rejected. The order will not be recorded in the order history");
     case SIM_REJECT_FOK:
-        return bn_call_error(out, 400, -5021,
-                             "Due to the order could not be filled immediately, the FOK order has been rejected. "
-                             "The order will not be recorded in the order history");
+        return bn_call_error(
+            out, 400, -5021,
+            "Due to the order could not be filled immediately, the FOK order has been rejected. "
+            "The order will not be recorded in the order history");
     case SIM_REJECT_MAX_ORDERS:
         return spot ? bn_call_error(out, 400, -1013, "Filter failure: MAX_NUM_ORDERS")
                     : bn_call_error(out, 400, -2025, "Reach max open order limit.");
@@ -258,12 +264,14 @@ static int refused(struct sim_text *out, enum sim_reject reject, const struct si
         return spot ? bn_call_error(out, 400, -2038, "The order cannot be amended any more.")
                     : bn_call_error(out, 400, -5026, "Exceed maximum modify order limit.");
     case SIM_REJECT_AMEND_QTY:
-        return bn_call_error(out, 400, -2038,
-                             "The new quantity must be smaller than the current and larger than the executed one.");
+        return bn_call_error(
+            out, 400, -2038,
+            "The new quantity must be smaller than the current and larger than the executed one.");
     case SIM_REJECT_NO_BOOK:
         return spot ? bn_call_error(out, 400, -2010, "Market has no liquidity.")
-                    : bn_call_error(out, 400, -4131,
-                                    "The counterparty's best price does not meet the PERCENT_PRICE filter limit.");
+                    : bn_call_error(
+                          out, 400, -4131,
+                          "The counterparty's best price does not meet the PERCENT_PRICE filter limit.");
     case SIM_REJECT_NO_ORDER:
         return bn_call_error(out, 400, -2011, "Unknown order sent.");
     case SIM_ACCEPTED:
@@ -308,12 +316,14 @@ static bool amount(const struct bn_call *call, const char *name, int decimals, b
     case SIM_DECIMAL_OK:
         return true;
     case SIM_DECIMAL_TOO_FINE:
-        *status = spot ? bn_call_error(out, 400, -1111, "Parameter '%s' has too much precision.", name)
-                       : bn_call_error(out, 400, -1111, "Precision is over the maximum defined for this asset.");
+        *status =
+            spot ? bn_call_error(out, 400, -1111, "Parameter '%s' has too much precision.", name)
+                 : bn_call_error(out, 400, -1111, "Precision is over the maximum defined for this asset.");
         return false;
     default:
-        *status = bn_call_error(out, 400, -1100, "Illegal characters found in parameter '%s'; legal range is "
-                                                 "'^([0-9]{1,20})(\\.[0-9]{1,20})?$'.",
+        *status = bn_call_error(out, 400, -1100,
+                                "Illegal characters found in parameter '%s'; legal range is "
+                                "'^([0-9]{1,20})(\\.[0-9]{1,20})?$'.",
                                 name);
         return false;
     }
@@ -406,10 +416,11 @@ static int read_place(struct bn_shell *shell, const struct bn_call *call, struct
     if (!place->market && !place->post_only && strcmp(type, "LIMIT") != 0) {
         bool algo = strstr(type, "STOP") != NULL || strstr(type, "TAKE_PROFIT") != NULL ||
                     strstr(type, "TRAILING") != NULL;
-        return algo && !spot ? bn_call_error(out, 400, -4120,
-                                             "Order type not supported for this endpoint. Please use the Algo Order "
-                                             "API endpoints instead.")
-                             : bn_call_error(out, 400, -1116, "Invalid orderType.");
+        return algo && !spot
+                   ? bn_call_error(out, 400, -4120,
+                                   "Order type not supported for this endpoint. Please use the Algo Order "
+                                   "API endpoints instead.")
+                   : bn_call_error(out, 400, -1116, "Invalid orderType.");
     }
     if (!place->market && !place->post_only) {
         if (tif == NULL) {
@@ -420,7 +431,8 @@ static int read_place(struct bn_shell *shell, const struct bn_call *call, struct
                      : strcmp(tif, "FOK") == 0 ? SIM_FOK
                      : strcmp(tif, "GTD") == 0 ? SIM_GTD
                                                : SIM_GTC;
-        if (place->tif == SIM_GTC && !place->post_only && strcmp(tif, "GTC") != 0 && strcmp(tif, "RPI") != 0) {
+        if (place->tif == SIM_GTC && !place->post_only && strcmp(tif, "GTC") != 0 &&
+            strcmp(tif, "RPI") != 0) {
             return bn_call_error(out, 400, -1115, "Invalid timeInForce.");
         }
         if (place->tif == SIM_GTD) {
@@ -461,10 +473,11 @@ static int read_place(struct bn_shell *shell, const struct bn_call *call, struct
         }
     }
     if (id != NULL && !client_id_good(id, spot)) {
-        return spot ? bn_call_error(out, 400, -1100,
-                                    "Illegal characters found in parameter 'newClientOrderId'; legal range is "
-                                    "'^[a-zA-Z0-9-_]{1,36}$'.")
-                    : bn_call_error(out, 400, -4015, "Client order id is not valid.");
+        return spot
+                   ? bn_call_error(out, 400, -1100,
+                                   "Illegal characters found in parameter 'newClientOrderId'; legal range is "
+                                   "'^[a-zA-Z0-9-_]{1,36}$'.")
+                   : bn_call_error(out, 400, -4015, "Client order id is not valid.");
     }
     place->client_id = id;
     if (!spot) {
@@ -475,12 +488,12 @@ static int read_place(struct bn_shell *shell, const struct bn_call *call, struct
         }
         place->reduce_only = truth(call, "reduceOnly");
     }
-    place->stp = stp == NULL                           ? SIM_STP_EXPIRE_MAKER
-                 : strcmp(stp, "NONE") == 0            ? SIM_STP_NONE
-                 : strcmp(stp, "EXPIRE_TAKER") == 0    ? SIM_STP_EXPIRE_TAKER
-                 : strcmp(stp, "EXPIRE_MAKER") == 0    ? SIM_STP_EXPIRE_MAKER
-                 : strcmp(stp, "EXPIRE_BOTH") == 0     ? SIM_STP_EXPIRE_BOTH
-                                                       : SIM_STP_NONE;
+    place->stp = stp == NULL                        ? SIM_STP_EXPIRE_MAKER
+                 : strcmp(stp, "NONE") == 0         ? SIM_STP_NONE
+                 : strcmp(stp, "EXPIRE_TAKER") == 0 ? SIM_STP_EXPIRE_TAKER
+                 : strcmp(stp, "EXPIRE_MAKER") == 0 ? SIM_STP_EXPIRE_MAKER
+                 : strcmp(stp, "EXPIRE_BOTH") == 0  ? SIM_STP_EXPIRE_BOTH
+                                                    : SIM_STP_NONE;
     place->post_only_expires = !spot && shell->options.post_only_expires;
     return 0;
 }
@@ -492,9 +505,10 @@ static struct sim_order *find_order(struct bn_shell *shell, const struct bn_call
     const char *id = bn_call_get(call, "orderId"), *client = bn_call_get(call, client_name);
 
     if (id != NULL) {
-        struct sim_order *order = sim_venue_find_id(shell->venue, account_of(shell, call), instrument,
-                                                    strtoull(id, NULL, 10));
-        return order != NULL && client != NULL && call->kind == SIM_SPOT && strcmp(order->client_id, client) != 0
+        struct sim_order *order =
+            sim_venue_find_id(shell->venue, account_of(shell, call), instrument, strtoull(id, NULL, 10));
+        return order != NULL && client != NULL && call->kind == SIM_SPOT &&
+                       strcmp(order->client_id, client) != 0
                    ? NULL
                    : order;
     }
@@ -536,7 +550,10 @@ static int place_order(struct bn_shell *shell, struct bn_call *call, struct sim_
         return refused(out, reject, i);
     }
     if (call->kind == SIM_SPOT) {
-        bn_text_spot_reply(out, shell, order, detail != NULL ? detail : place.post_only ? "ACK" : "FULL",
+        bn_text_spot_reply(out, shell, order,
+                           detail != NULL    ? detail
+                           : place.post_only ? "ACK"
+                                             : "FULL",
                            first_fill);
     } else {
         bn_text_order(out, shell, order, false, detail == NULL || strcmp(detail, "RESULT") != 0);
@@ -600,8 +617,9 @@ static void make_cancel_id(struct bn_shell *shell, const struct bn_call *call, c
         return;
     }
     for (int i = 0; i < 22; i++) {
-        shell->cancel_id[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-            [sim_random_range(&shell->random, 0, 61)];
+        shell->cancel_id[i] =
+            "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"[sim_random_range(&shell->random,
+                                                                                              0, 61)];
     }
     shell->cancel_id[22] = '\0';
 }
@@ -695,7 +713,8 @@ static int batch(struct bn_shell *shell, struct bn_call *call, struct sim_text *
         const char *name;
         json_t *value;
 
-        json_object_foreach(json_array_get(list, i), name, value) {
+        json_object_foreach(json_array_get(list, i), name, value)
+        {
             char *printed = json_is_string(value) ? strdup(json_string_value(value))
                                                   : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
             bn_call_add(&one, name, strlen(name), printed, strlen(printed));
@@ -822,15 +841,20 @@ static int cancel_replace(struct bn_shell *shell, struct bn_call *call, struct s
     if (!cancel_good || !place_good) {
         bool partly = cancel_good || place_good;
         status = partly ? 409 : 400;
-        sim_text_add(out, "{\"code\":%d,\"msg\":\"Order cancel-replace %s.\",\"data\":", partly ? -2021 : -2022,
+        sim_text_add(out,
+                     "{\"code\":%d,\"msg\":\"Order cancel-replace %s.\",\"data\":", partly ? -2021 : -2022,
                      partly ? "partially failed" : "failed");
     } else {
         status = 200;
     }
-    sim_text_add(out,
-                 "{\"cancelResult\":\"%s\",\"newOrderResult\":\"%s\",\"cancelResponse\":%s,\"newOrderResponse\":%s}",
-                 cancel_good ? "SUCCESS" : "FAILURE", !tries ? "NOT_ATTEMPTED" : place_good ? "SUCCESS" : "FAILURE",
-                 cancelled.data, tries ? placed.data : "null");
+    sim_text_add(
+        out,
+        "{\"cancelResult\":\"%s\",\"newOrderResult\":\"%s\",\"cancelResponse\":%s,\"newOrderResponse\":%s}",
+        cancel_good ? "SUCCESS" : "FAILURE",
+        !tries       ? "NOT_ATTEMPTED"
+        : place_good ? "SUCCESS"
+                     : "FAILURE",
+        cancelled.data, tries ? placed.data : "null");
     if (status != 200) {
         sim_text_str(out, "}");
     }
@@ -869,8 +893,9 @@ static int amend_keep(struct bn_shell *shell, struct bn_call *call, struct sim_t
     if (reject != SIM_ACCEPTED) {
         return refused(out, reject, i);
     }
-    sim_text_add(out, "{\"transactTime\":%lld,\"executionId\":%lld,\"amendedOrder\":{\"symbol\":\"%s\","
-                      "\"orderId\":%llu,\"orderListId\":-1,\"origClientOrderId\":",
+    sim_text_add(out,
+                 "{\"transactTime\":%lld,\"executionId\":%lld,\"amendedOrder\":{\"symbol\":\"%s\","
+                 "\"orderId\":%llu,\"orderListId\":-1,\"origClientOrderId\":",
                  (long long)(shell->now_ns / 1000000), (long long)(shell->now_ns / 1000), i->symbol,
                  (unsigned long long)order->id);
     sim_text_quote(out, order->prior_client_id);
@@ -882,13 +907,15 @@ static int amend_keep(struct bn_shell *shell, struct bn_call *call, struct sim_t
     bn_text_qty(out, i, order->qty);
     sim_text_str(out, ",\"executedQty\":");
     bn_text_qty(out, i, order->filled);
-    sim_text_str(out, ",\"preventedQty\":\"0.00000000\",\"quoteOrderQty\":\"0.00000000\",\"cumulativeQuoteQty\":");
+    sim_text_str(out,
+                 ",\"preventedQty\":\"0.00000000\",\"quoteOrderQty\":\"0.00000000\",\"cumulativeQuoteQty\":");
     bn_text_cash(out, (int64_t)(order->filled_sum.basis_e16 / SIM_CASH_ONE));
-    sim_text_add(out,
-                 ",\"status\":\"%s\",\"timeInForce\":\"%s\",\"type\":\"%s\",\"side\":\"%s\",\"workingTime\":%lld,"
-                 "\"selfTradePreventionMode\":\"%s\"}}",
-                 bn_text_state(order->state), bn_text_tif(i, order), bn_text_type(i, order),
-                 bn_text_side(order->side), (long long)(order->created_ns / 1000000), bn_text_stp(order->stp));
+    sim_text_add(
+        out,
+        ",\"status\":\"%s\",\"timeInForce\":\"%s\",\"type\":\"%s\",\"side\":\"%s\",\"workingTime\":%lld,"
+        "\"selfTradePreventionMode\":\"%s\"}}",
+        bn_text_state(order->state), bn_text_tif(i, order), bn_text_type(i, order), bn_text_side(order->side),
+        (long long)(order->created_ns / 1000000), bn_text_stp(order->stp));
     return 200;
 }
 
@@ -999,8 +1026,9 @@ static int user_trades(struct bn_shell *shell, struct bn_call *call, struct sim_
         for (size_t k = 0; k < total; k++) {
             size_t index = pass == 0 ? total - 1 - k : k;
             const struct sim_fill *fill = sim_venue_fill(shell->venue, index);
-            if (fill->account != account_of(shell, call) || fill->instrument != at || fill->trade_id < from_id ||
-                (order_id != 0 && fill->order_id != order_id) || fill->time_ns < from_ns || fill->time_ns > to_ns) {
+            if (fill->account != account_of(shell, call) || fill->instrument != at ||
+                fill->trade_id < from_id || (order_id != 0 && fill->order_id != order_id) ||
+                fill->time_ns < from_ns || fill->time_ns > to_ns) {
                 continue;
             }
             if (pass == 0) {
@@ -1021,11 +1049,12 @@ static int user_trades(struct bn_shell *shell, struct bn_call *call, struct sim_
 static void income_row(struct sim_text *out, const char *symbol, const char *type, int64_t amount_e8,
                        const char *asset, int64_t time_ns, int64_t id, int64_t trade_id, bool *first)
 {
-    sim_text_add(out, "%s{\"symbol\":\"%s\",\"incomeType\":\"%s\",\"income\":", *first ? "" : ",", symbol, type);
+    sim_text_add(out, "%s{\"symbol\":\"%s\",\"incomeType\":\"%s\",\"income\":", *first ? "" : ",", symbol,
+                 type);
     *first = false;
     bn_text_cash(out, amount_e8);
-    sim_text_add(out, ",\"asset\":\"%s\",\"info\":\"%s\",\"time\":%lld,\"tranId\":%lld,\"tradeId\":\"", asset, type,
-                 (long long)(time_ns / 1000000), (long long)id);
+    sim_text_add(out, ",\"asset\":\"%s\",\"info\":\"%s\",\"time\":%lld,\"tranId\":%lld,\"tradeId\":\"", asset,
+                 type, (long long)(time_ns / 1000000), (long long)id);
     if (trade_id != 0) {
         sim_text_add(out, "%lld", (long long)trade_id);
     }
@@ -1055,7 +1084,8 @@ static int income(struct bn_shell *shell, struct bn_call *call, struct sim_text 
         int at = take_fill ? fill->instrument : payment->instrument;
         int64_t time_ns = take_fill ? fill->time_ns : payment->time_ns;
         const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
-        bool wanted = i->kind == call->kind && (only < 0 || only == at) && time_ns >= from_ns && time_ns <= to_ns &&
+        bool wanted = i->kind == call->kind && (only < 0 || only == at) && time_ns >= from_ns &&
+                      time_ns <= to_ns &&
                       (take_fill ? fill->account : payment->account) == account_of(shell, call);
 
         if (take_fill) {
@@ -1068,8 +1098,8 @@ static int income(struct bn_shell *shell, struct bn_call *call, struct sim_text 
         }
         if (!take_fill) {
             if (type == NULL || strcmp(type, "FUNDING_FEE") == 0) {
-                income_row(out, i->symbol, "FUNDING_FEE", payment->amount_e8, i->settle, time_ns, payment->id, 0,
-                           &first);
+                income_row(out, i->symbol, "FUNDING_FEE", payment->amount_e8, i->settle, time_ns, payment->id,
+                           0, &first);
                 limit--;
             }
             continue;
@@ -1164,6 +1194,22 @@ static int per_symbol(struct bn_shell *shell, struct bn_call *call, struct sim_t
     return 200;
 }
 
+static int recent_trades(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
+{
+    const char *limit = bn_call_get(call, "limit");
+    int count = limit == NULL ? 500 : atoi(limit), status;
+    int at = symbol_of(shell, call, true, out, &status);
+
+    if (status != 0) {
+        return status;
+    }
+    if (count < 1 || count > BN_PRINT_MAX) {
+        return bn_call_error(out, 400, -1130, "Data sent for parameter 'limit' is not valid.");
+    }
+    bn_day_trades(out, shell, at, count);
+    return 200;
+}
+
 static void write_premium(struct bn_shell *shell, int at, struct sim_text *out)
 {
     const struct sim_market *market = sim_venue_market(shell->venue, at);
@@ -1181,7 +1227,8 @@ static void write_premium(struct bn_shell *shell, int at, struct sim_text *out)
     sim_text_str(out, ",\"lastFundingRate\":");
     bn_text_cash(out, market->funding_rate_e8);
     sim_text_add(out, ",\"interestRate\":\"0.00010000\",\"nextFundingTime\":%lld,\"time\":%lld}",
-                 (long long)(market->next_funding_ns / 1000000), (long long)(bn_shell_server_ns(shell) / 1000000));
+                 (long long)(market->next_funding_ns / 1000000),
+                 (long long)(bn_shell_server_ns(shell) / 1000000));
 }
 
 static void write_price(struct bn_shell *shell, int at, struct sim_text *out)
@@ -1240,7 +1287,8 @@ static int funding_rates(struct bn_shell *shell, struct bn_call *call, struct si
             if (when < from_ns || when > to_ns) {
                 continue;
             }
-            sim_text_add(out, "%s{\"symbol\":\"%s\",\"fundingRate\":", first ? "" : ",", market->instrument.symbol);
+            sim_text_add(out, "%s{\"symbol\":\"%s\",\"fundingRate\":", first ? "" : ",",
+                         market->instrument.symbol);
             first = false;
             bn_text_cash(out, market->funding_rate_e8);
             sim_text_add(out, ",\"fundingTime\":%lld,\"markPrice\":", (long long)(when / 1000000));
@@ -1347,7 +1395,8 @@ static int set_dual(struct bn_shell *shell, struct bn_call *call, struct sim_tex
 
 static void write_config(struct bn_shell *shell, const struct bn_call *call, int at, struct sim_text *out)
 {
-    const struct sim_holding *holding = &sim_venue_account(shell->venue, account_of(shell, call))->holding[at];
+    const struct sim_holding *holding =
+        &sim_venue_account(shell->venue, account_of(shell, call))->holding[at];
 
     sim_text_add(out,
                  "{\"symbol\":\"%s\",\"marginType\":\"CROSSED\",\"isAutoAddMargin\":false,\"leverage\":%d,"
@@ -1359,15 +1408,16 @@ static void write_bracket(struct bn_shell *shell, const struct bn_call *call, in
 {
     const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
     bool inverse = i->kind == SIM_INVERSE;
+    bool by_pair = inverse && call->method->path[1] == '1';
     char rate[80];
 
-    (void)call;
     sim_decimal_trim(rate, i->maintenance_rate_e8, 8);
     sim_text_add(out,
-                 "{\"%s\":\"%s\",\"notionalCoef\":1.0,\"brackets\":[{\"bracket\":1,\"initialLeverage\":125,"
-                 "\"%s\":%s,\"%s\":0,\"maintMarginRatio\":%s,\"cum\":0.0}]}",
-                 "symbol", i->symbol, inverse ? "qtyCap" : "notionalCap",
-                 inverse ? "1000" : "40000000", inverse ? "qtyFloor" : "notionalFloor", rate);
+                 "{\"%s\":\"%s\",\"notionalCoef\":1.0,\"brackets\":[{\"bracket\":1,\"initialLeverage\":125,",
+                 by_pair ? "pair" : "symbol", by_pair ? i->pair : i->symbol);
+    sim_text_add(out, "\"%s\":%s,\"%s\":0,\"maintMarginRatio\":%s,\"cum\":0.0}]}",
+                 inverse ? "qtyCap" : "notionalCap", inverse ? "1000" : "40000000",
+                 inverse ? "qtyFloor" : "notionalFloor", rate);
 }
 
 static int listed(struct bn_shell *shell, struct bn_call *call, struct sim_text *out,
@@ -1416,10 +1466,11 @@ static int commission(struct bn_shell *shell, struct bn_call *call, struct sim_t
         bn_text_cash(out, i->maker_rate_e8);
         sim_text_str(out, ",\"taker\":");
         bn_text_cash(out, i->taker_rate_e8);
-        sim_text_str(out, ",\"buyer\":\"0.00000000\",\"seller\":\"0.00000000\"},\"taxCommission\":{"
-                          "\"maker\":\"0.00000000\",\"taker\":\"0.00000000\",\"buyer\":\"0.00000000\","
-                          "\"seller\":\"0.00000000\"},\"discount\":{\"enabledForAccount\":false,"
-                          "\"enabledForSymbol\":false,\"discountAsset\":\"BNB\",\"discount\":\"0.75000000\"}}");
+        sim_text_str(out,
+                     ",\"buyer\":\"0.00000000\",\"seller\":\"0.00000000\"},\"taxCommission\":{"
+                     "\"maker\":\"0.00000000\",\"taker\":\"0.00000000\",\"buyer\":\"0.00000000\","
+                     "\"seller\":\"0.00000000\"},\"discount\":{\"enabledForAccount\":false,"
+                     "\"enabledForSymbol\":false,\"discountAsset\":\"BNB\",\"discount\":\"0.75000000\"}}");
         return 200;
     }
     sim_text_add(out, "{\"symbol\":\"%s\",", i->symbol);
@@ -1481,7 +1532,8 @@ static int countdown(struct bn_shell *shell, struct bn_call *call, struct sim_te
     if (text == NULL || sim_decimal_parse(text, strlen(text), 0, &ms) != SIM_DECIMAL_OK || ms < 0) {
         return missing(out, "countdownTime");
     }
-    sim_venue_countdown(shell->venue, account_of(shell, call), at, ms == 0 ? 0 : shell->now_ns + ms * 1000000);
+    sim_venue_countdown(shell->venue, account_of(shell, call), at,
+                        ms == 0 ? 0 : shell->now_ns + ms * 1000000);
     sim_text_add(out, "{\"symbol\":\"%s\",\"countdownTime\":\"%lld\"}",
                  sim_venue_market(shell->venue, at)->instrument.symbol, (long long)ms);
     return 200;
@@ -1528,9 +1580,10 @@ static void session_text(struct sim_text *out, struct bn_shell *shell, const str
     } else {
         sim_text_str(out, "null,\"authorizedSince\":null");
     }
-    sim_text_add(out, ",\"connectedSince\":%lld,\"returnRateLimits\":%s,\"serverTime\":%lld,\"userDataStream\":%s}",
-                 (long long)(session->opened_ns / 1000000), session->show_limits ? "true" : "false",
-                 (long long)(bn_shell_server_ns(shell) / 1000000), session->user_account >= 0 ? "true" : "false");
+    sim_text_add(
+        out, ",\"connectedSince\":%lld,\"returnRateLimits\":%s,\"serverTime\":%lld,\"userDataStream\":%s}",
+        (long long)(session->opened_ns / 1000000), session->show_limits ? "true" : "false",
+        (long long)(bn_shell_server_ns(shell) / 1000000), session->user_account >= 0 ? "true" : "false");
 }
 
 static int subscribe(struct bn_shell *shell, struct bn_session *session, int account, struct sim_text *out)
@@ -1619,6 +1672,10 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
         return per_symbol(shell, call, out, write_price);
     case BN_TICKER_BOOK:
         return per_symbol(shell, call, out, write_book);
+    case BN_TICKER_DAY:
+        return per_symbol(shell, call, out, bn_day_ticker);
+    case BN_TRADES:
+        return recent_trades(shell, call, out);
     case BN_PREMIUM_INDEX:
         return per_symbol(shell, call, out, write_premium);
     case BN_FUNDING_INFO:
@@ -1679,10 +1736,11 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
     case BN_LEVERAGE_BRACKET:
         return listed(shell, call, out, write_bracket);
     case BN_ACCOUNT_CONFIG:
-        sim_text_add(out,
-                     "{\"feeTier\":0,\"canTrade\":true,\"canDeposit\":true,\"canWithdraw\":false,"
-                     "\"dualSidePosition\":%s,\"updateTime\":0,\"multiAssetsMargin\":false,\"tradeGroupId\":-1}",
-                     shell->hedge_mode[account] ? "true" : "false");
+        sim_text_add(
+            out,
+            "{\"feeTier\":0,\"canTrade\":true,\"canDeposit\":true,\"canWithdraw\":false,"
+            "\"dualSidePosition\":%s,\"updateTime\":0,\"multiAssetsMargin\":false,\"tradeGroupId\":-1}",
+            shell->hedge_mode[account] ? "true" : "false");
         return 200;
     case BN_COMMISSION_RATE:
         return commission(shell, call, out);
@@ -1706,8 +1764,6 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
         return cancel_replace(shell, call, out);
     case BN_AMEND_KEEP:
         return amend_keep(shell, call, out);
-    case BN_TRADES:
-    case BN_TICKER_DAY:
     case BN_EMPTY_LIST:
         sim_text_str(out, "[]");
         return 200;
@@ -1715,12 +1771,13 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
         sim_text_str(out, "{\"status\":0,\"msg\":\"normal\"}");
         return 200;
     case BN_API_RESTRICTIONS:
-        sim_text_add(out,
-                     "{\"ipRestrict\":false,\"createTime\":%lld,\"enableReading\":true,\"enableWithdrawals\":false,"
-                     "\"enableInternalTransfer\":false,\"enableMargin\":false,\"enableFutures\":true,"
-                     "\"permitsUniversalTransfer\":false,\"enableVanillaOptions\":false,"
-                     "\"enableSpotAndMarginTrading\":true}",
-                     (long long)(shell->now_ns / 1000000) - 86400000);
+        sim_text_add(
+            out,
+            "{\"ipRestrict\":false,\"createTime\":%lld,\"enableReading\":true,\"enableWithdrawals\":false,"
+            "\"enableInternalTransfer\":false,\"enableMargin\":false,\"enableFutures\":true,"
+            "\"permitsUniversalTransfer\":false,\"enableVanillaOptions\":false,"
+            "\"enableSpotAndMarginTrading\":true}",
+            (long long)(shell->now_ns / 1000000) - 86400000);
         return 200;
     default:
         return session_call(shell, call, out);

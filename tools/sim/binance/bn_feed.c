@@ -14,7 +14,8 @@ const int bn_paces_ms[BN_PACE_COUNT] = { 0, 100, 250, 500, 1000 };
 void bn_feed_send(struct bn_shell *shell, struct bn_session *session, const char *stream, const char *data,
                   size_t length)
 {
-    if (session->closing || sim_fault_open(shell->faults, SIM_FAULT_SILENCE, session->scope, shell->now_ns) != NULL) {
+    if (session->closing ||
+        sim_fault_open(shell->faults, SIM_FAULT_SILENCE, session->scope, shell->now_ns) != NULL) {
         return;
     }
     shell->streams_sent++;
@@ -40,11 +41,12 @@ static void fan(struct bn_shell *shell, enum bn_stream stream, int instrument, i
     for (struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
         for (int i = 0; i < session->sub_count; i++) {
             const struct bn_sub *sub = &session->sub[i];
-            if (!sub->deliver || sub->stream != stream || sub->instrument != instrument || sub->pace != pace ||
-                (sub->every_third && !third)) {
+            if (!sub->deliver || sub->stream != stream || sub->instrument != instrument ||
+                sub->pace != pace || (sub->every_third && !third)) {
                 continue;
             }
-            if (may_gap && sim_fault_hit(shell->faults, SIM_FAULT_GAP, session->scope, shell->now_ns) != NULL) {
+            if (may_gap &&
+                sim_fault_hit(shell->faults, SIM_FAULT_GAP, session->scope, shell->now_ns) != NULL) {
                 continue;
             }
             bn_feed_send(shell, session, sub->name, text->data, text->length);
@@ -91,18 +93,19 @@ static void merge_level(struct bn_merge *merge, int side, struct sim_level level
             abort();
         }
     }
-    memmove(&merge->level[side][low + 1], &merge->level[side][low], (merge->count[side] - low) * sizeof level);
+    memmove(&merge->level[side][low + 1], &merge->level[side][low],
+            (merge->count[side] - low) * sizeof level);
     merge->level[side][low] = level;
     merge->count[side]++;
 }
 
-static void send_depth(struct bn_shell *shell, int instrument, int pace, const struct sim_level *levels, size_t bids,
-                       size_t asks, int64_t first_u, int64_t u, int64_t pu, int64_t now_ns)
+static void send_depth(struct bn_shell *shell, int instrument, int pace, const struct sim_level *levels,
+                       size_t bids, size_t asks, int64_t first_u, int64_t u, int64_t pu, int64_t now_ns)
 {
     struct sim_text text = { 0 };
 
-    bn_text_depth_event(&text, &sim_venue_market(shell->venue, instrument)->instrument, levels, bids, asks, first_u,
-                        u, pu, now_ns / 1000000);
+    bn_text_depth_event(&text, &sim_venue_market(shell->venue, instrument)->instrument, levels, bids, asks,
+                        first_u, u, pu, now_ns / 1000000);
     fan(shell, BN_STREAM_DEPTH, instrument, pace, false, &text, true);
     sim_text_free(&text);
 }
@@ -150,8 +153,9 @@ static void flush_merge(struct bn_shell *shell, int instrument, int pace, int64_
     if (all == NULL) {
         abort();
     }
-    memcpy(all, merge->level[SIM_BUY], bids * sizeof *all);
-    memcpy(all + bids, merge->level[SIM_SELL], asks * sizeof *all);
+    for (size_t i = 0; i < bids + asks; i++) {
+        all[i] = i < bids ? merge->level[SIM_BUY][i] : merge->level[SIM_SELL][i - bids];
+    }
     send_depth(shell, instrument, pace, all, bids, asks, merge->first_u, merge->u, merge->sent_u, now_ns);
     free(all);
     shell->merges_sent++;
@@ -278,6 +282,14 @@ void bn_feed_deliver(struct bn_shell *shell, struct bn_item *item)
     case SIM_EVENT_MARK:
         bn_text_mark_event(&text, instrument, item);
         fan(shell, BN_STREAM_MARK, event->instrument, 0, event->u % 3 == 0, &text, false);
+        for (int mini = 0; mini < 2; mini++) { /* the statistics come once a second as well */
+            enum bn_stream stream = mini ? BN_STREAM_MINI_DAY : BN_STREAM_DAY;
+            if (wanted(shell, stream, event->instrument, -1)) {
+                sim_text_reset(&text);
+                bn_day_event(&text, shell, event->instrument, mini, event->now_ns);
+                fan(shell, stream, event->instrument, 0, false, &text, false);
+            }
+        }
         break;
     case SIM_EVENT_FEED_END:
         for (struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
@@ -352,7 +364,8 @@ void bn_feed_private(struct bn_shell *shell, struct bn_item *item)
         bn_shell_drop(item);
         return;
     }
-    if (held == NULL && sim_fault_hit(shell->faults, SIM_FAULT_REORDER_REPORTS, scope, shell->now_ns) != NULL) {
+    if (held == NULL &&
+        sim_fault_hit(shell->faults, SIM_FAULT_REORDER_REPORTS, scope, shell->now_ns) != NULL) {
         shell->held[item->account] = item; /* it leaves after the next one */
         return;
     }
@@ -377,7 +390,8 @@ static void spot_report(struct sim_text *out, struct bn_shell *shell, const stru
 {
     const struct sim_order *order = event->order;
     const struct sim_instrument *i = &sim_venue_market(shell->venue, order->instrument)->instrument;
-    static const char *const execs[] = { "NEW", "TRADE", "CANCELED", "EXPIRED", "REPLACED", "REPLACED", "TRADE" };
+    static const char *const execs[] = { "NEW",      "TRADE",    "CANCELED", "EXPIRED",
+                                         "REPLACED", "REPLACED", "TRADE" };
     bool trade = event->exec == SIM_EXEC_TRADE;
     bool cancel = event->exec == SIM_EXEC_CANCELED && shell->cancel_id[0] != '\0';
     long long now_ms = (long long)(event->now_ns / 1000000);
@@ -391,9 +405,9 @@ static void spot_report(struct sim_text *out, struct bn_shell *shell, const stru
     sim_text_str(out, ",\"p\":");
     bn_text_price(out, i, order->price);
     sim_text_str(out, ",\"P\":\"0.00000000\",\"F\":\"0.00000000\",\"g\":-1,\"C\":");
-    sim_text_quote(out, cancel                              ? order->client_id
+    sim_text_quote(out, cancel                             ? order->client_id
                         : event->exec == SIM_EXEC_REPLACED ? order->prior_client_id
-                                                            : "");
+                                                           : "");
     sim_text_add(out, ",\"x\":\"%s\",\"X\":\"%s\",\"r\":\"NONE\",\"i\":%llu,\"l\":", execs[event->exec],
                  bn_text_state(order->state), (unsigned long long)order->id);
     bn_text_qty(out, i, trade ? event->qty : 0);
@@ -408,15 +422,16 @@ static void spot_report(struct sim_text *out, struct bn_shell *shell, const stru
     } else {
         sim_text_str(out, ",\"n\":\"0\",\"N\":null");
     }
-    sim_text_add(out, ",\"T\":%lld,\"t\":%lld,\"I\":%lld,\"w\":%s,\"m\":%s,\"M\":%s,\"O\":%lld,\"Z\":", now_ms,
+    sim_text_add(out,
+                 ",\"T\":%lld,\"t\":%lld,\"I\":%lld,\"w\":%s,\"m\":%s,\"M\":%s,\"O\":%lld,\"Z\":", now_ms,
                  trade ? (long long)event->trade_id : -1LL, (long long)event->exec_id,
                  sim_venue_live(order) ? "true" : "false", event->maker ? "true" : "false",
                  trade ? "true" : "false", (long long)(order->created_ns / 1000000));
     bn_text_cash(out, (int64_t)(order->filled_sum.basis_e16 / SIM_CASH_ONE));
     sim_text_str(out, ",\"Y\":");
     bn_text_cash(out, last_value);
-    sim_text_add(out, ",\"Q\":\"0.00000000\",\"W\":%lld,\"V\":\"%s\"", (long long)(order->created_ns / 1000000),
-                 bn_text_stp(order->stp));
+    sim_text_add(out, ",\"Q\":\"0.00000000\",\"W\":%lld,\"V\":\"%s\"",
+                 (long long)(order->created_ns / 1000000), bn_text_stp(order->stp));
     if (event->exec == SIM_EXEC_EXPIRED && order->expiry == SIM_EXPIRY_IOC) {
         pair(out, "eR", "UNFILLED_IOC_QUANTITY_EXPIRED");
     } else if (event->exec == SIM_EXEC_EXPIRED && order->expiry == SIM_EXPIRY_FOK) {
@@ -448,9 +463,9 @@ static void spot_balances(struct sim_text *out, struct bn_shell *shell, int acco
 static int expiry_number(enum sim_expiry expiry)
 {
     static const int numbers[] = {
-        [SIM_EXPIRY_NONE] = 0,        [SIM_EXPIRY_STP] = 1, [SIM_EXPIRY_IOC] = 2,  [SIM_EXPIRY_REDUCE_ONLY] = 4,
-        [SIM_EXPIRY_LIQUIDATION] = 5, [SIM_EXPIRY_MARKET] = 9, [SIM_EXPIRY_FOK] = 10, [SIM_EXPIRY_POST_ONLY] = 11,
-        [SIM_EXPIRY_GTD] = 6,
+        [SIM_EXPIRY_NONE] = 0,        [SIM_EXPIRY_STP] = 1,         [SIM_EXPIRY_IOC] = 2,
+        [SIM_EXPIRY_REDUCE_ONLY] = 4, [SIM_EXPIRY_LIQUIDATION] = 5, [SIM_EXPIRY_MARKET] = 9,
+        [SIM_EXPIRY_FOK] = 10,        [SIM_EXPIRY_POST_ONLY] = 11,  [SIM_EXPIRY_GTD] = 6,
     };
     return numbers[expiry];
 }
@@ -509,7 +524,8 @@ static void trade_lite(struct sim_text *out, struct bn_shell *shell, const struc
     const struct sim_instrument *i = &sim_venue_market(shell->venue, order->instrument)->instrument;
     long long now_ms = (long long)(event->now_ns / 1000000);
 
-    sim_text_add(out, "{\"e\":\"TRADE_LITE\",\"E\":%lld,\"T\":%lld,\"s\":\"%s\",\"q\":", now_ms, now_ms, i->symbol);
+    sim_text_add(out, "{\"e\":\"TRADE_LITE\",\"E\":%lld,\"T\":%lld,\"s\":\"%s\",\"q\":", now_ms, now_ms,
+                 i->symbol);
     bn_text_qty(out, i, order->qty);
     sim_text_str(out, ",\"p\":");
     bn_text_price(out, i, order->price);
@@ -523,7 +539,8 @@ static void trade_lite(struct sim_text *out, struct bn_shell *shell, const struc
 }
 
 static void account_update(struct sim_text *out, struct bn_shell *shell, int account, enum sim_kind kind,
-                           int instrument, const char *asset, const char *reason, int64_t change_e8, int64_t now_ns)
+                           int instrument, const char *asset, const char *reason, int64_t change_e8,
+                           int64_t now_ns)
 {
     const struct sim_cash *cash = sim_venue_cash(shell->venue, account, kind, asset);
     long long now_ms = (long long)(now_ns / 1000000);
@@ -556,13 +573,14 @@ static void account_update(struct sim_text *out, struct bn_shell *shell, int acc
     sim_text_str(out, "]}}");
 }
 
-void bn_feed_account(struct bn_shell *shell, int account, enum sim_kind kind, int instrument, const char *asset,
-                     const char *reason, int64_t change_e8, int64_t now_ns)
+void bn_feed_account(struct bn_shell *shell, int account, enum sim_kind kind, int instrument,
+                     const char *asset, const char *reason, int64_t change_e8, int64_t now_ns)
 {
     struct sim_text text = { 0 };
 
     if (kind == SIM_SPOT) {
-        sim_text_add(&text, "{\"e\":\"balanceUpdate\",\"E\":%lld,\"a\":\"%s\",\"d\":", (long long)(now_ns / 1000000),
+        sim_text_add(&text,
+                     "{\"e\":\"balanceUpdate\",\"E\":%lld,\"a\":\"%s\",\"d\":", (long long)(now_ns / 1000000),
                      asset);
         bn_text_cash(&text, change_e8);
         sim_text_add(&text, ",\"T\":%lld}", (long long)(now_ns / 1000000));
@@ -595,7 +613,8 @@ void bn_feed_order(struct bn_shell *shell, const struct sim_event *event)
             trade_lite(&text, shell, event);
             queue_private(shell, event->account, i->kind, "TRADE_LITE", &text, event->now_ns);
         } else if (what == 'a' && (trade || forced)) {
-            bn_feed_account(shell, event->account, i->kind, event->instrument, i->settle, "ORDER", 0, event->now_ns);
+            bn_feed_account(shell, event->account, i->kind, event->instrument, i->settle, "ORDER", 0,
+                            event->now_ns);
         } else if (what == 'o') {
             futures_report(&text, shell, event);
             queue_private(shell, event->account, i->kind, "ORDER_TRADE_UPDATE", &text, event->now_ns);
@@ -691,6 +710,10 @@ static void understand(struct bn_shell *shell, enum sim_kind kind, struct bn_sub
     } else if (strcmp(part[1], "markPrice") == 0 && kind != SIM_SPOT) {
         sub->stream = BN_STREAM_MARK;
         sub->every_third = part[2] == NULL;
+    } else if (strcmp(part[1], "ticker") == 0) {
+        sub->stream = BN_STREAM_DAY;
+    } else if (strcmp(part[1], "miniTicker") == 0) {
+        sub->stream = BN_STREAM_MINI_DAY;
     }
 }
 
@@ -703,7 +726,8 @@ static bool on_route(enum bn_route route, enum bn_stream stream)
         return stream == BN_STREAM_DEPTH || stream == BN_STREAM_TOP_N || stream == BN_STREAM_BOOK ||
                stream == BN_STREAM_TRADE;
     case BN_ROUTE_MARKET:
-        return stream == BN_STREAM_AGG_TRADE || stream == BN_STREAM_MARK;
+        return stream == BN_STREAM_AGG_TRADE || stream == BN_STREAM_MARK || stream == BN_STREAM_DAY ||
+               stream == BN_STREAM_MINI_DAY;
     case BN_ROUTE_PRIVATE:
         return stream == BN_STREAM_USER;
     default:
@@ -749,7 +773,8 @@ static void answer(struct bn_shell *shell, struct bn_session *session, struct si
                   sim_delay_due(shell->delay, SIM_LINE_ACK, shell->now_ns, &session->last_ns[SIM_LINE_ACK]));
 }
 
-void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, const char *text, size_t length)
+void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, const char *text,
+                            size_t length)
 {
     json_t *root = json_loadb(text, length, 0, NULL);
     const char *method = json_string_value(json_object_get(root, "method"));
@@ -768,7 +793,8 @@ void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, 
         size_t i;
         json_t *name;
 
-        json_array_foreach(params, i, name) {
+        json_array_foreach(params, i, name)
+        {
             if (!json_is_string(name)) {
                 good = false;
             } else if (add) {
@@ -794,7 +820,8 @@ void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, 
         root = (json_decref(root), NULL);
     } else if (good && strcmp(method, "SET_PROPERTY") == 0) {
         const char *property = json_string_value(json_array_get(params, 0));
-        if (property != NULL && strcmp(property, "combined") == 0 && json_is_boolean(json_array_get(params, 1))) {
+        if (property != NULL && strcmp(property, "combined") == 0 &&
+            json_is_boolean(json_array_get(params, 1))) {
             session->combined = json_is_true(json_array_get(params, 1));
         } else {
             sim_text_add(&out, "{\"code\":0,\"msg\":\"Unknown property\",\"id\":%s}", id_text);
@@ -810,8 +837,9 @@ void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, 
         if (good) {
             sim_text_add(&out, "{\"result\":%s,\"id\":%s}", result, id_text);
         } else {
-            sim_text_add(&out,
-                         "{\"code\":2,\"msg\":\"Invalid request: unknown variant or missing field\",\"id\":%s}", id_text);
+            sim_text_add(
+                &out, "{\"code\":2,\"msg\":\"Invalid request: unknown variant or missing field\",\"id\":%s}",
+                id_text);
         }
         answer(shell, session, &out);
         json_decref(root);

@@ -62,11 +62,13 @@ static int too_many_orders(struct bn_shell *shell, const struct bn_call *call, s
         return 0;
     }
     if (counts->orders_10s >= (spot ? 100 : 300)) {
-        return bn_call_error(out, 429, -1015, "Too many new orders; current limit is %d orders per 10 SECOND.",
+        return bn_call_error(out, 429, -1015,
+                             "Too many new orders; current limit is %d orders per 10 SECOND.",
                              spot ? 100 : 300);
     }
     if (!spot && counts->orders_1m >= 1200) {
-        return bn_call_error(out, 429, -1015, "Too many new orders; current limit is 1200 orders per MINUTE.");
+        return bn_call_error(out, 429, -1015,
+                             "Too many new orders; current limit is 1200 orders per MINUTE.");
     }
     return 0;
 }
@@ -90,10 +92,11 @@ static bool overweight(const struct bn_shell *shell, enum sim_kind kind)
 
 static int too_heavy(enum sim_kind kind, struct sim_text *out)
 {
-    return bn_call_error(out, 429, -1003,
-                         "Too many requests; current limit is %d request weight per 1 MINUTE. Please use WebSocket "
-                         "Streams for live updates to avoid polling the API.",
-                         kind == SIM_SPOT ? 6000 : 2400);
+    return bn_call_error(
+        out, 429, -1003,
+        "Too many requests; current limit is %d request weight per 1 MINUTE. Please use WebSocket "
+        "Streams for live updates to avoid polling the API.",
+        kind == SIM_SPOT ? 6000 : 2400);
 }
 
 static int64_t retry_after_ms(const struct bn_shell *shell)
@@ -109,14 +112,16 @@ static void scope_of(const struct bn_call *call, char *scope, size_t size)
              call->method->scope);
 }
 
-static void envelope(struct bn_shell *shell, const struct bn_call *call, int status, const struct sim_text *body,
-                     struct sim_text *out)
+static void envelope(struct bn_shell *shell, const struct bn_call *call, int status,
+                     const struct sim_text *body, struct sim_text *out)
 {
-    sim_text_add(out, "{\"id\":%s,\"status\":%d,\"%s\":", call->id, status, status == 200 ? "result" : "error");
+    sim_text_add(out, "{\"id\":%s,\"status\":%d,\"%s\":", call->id, status,
+                 status == 200 ? "result" : "error");
     sim_text_put(out, body->data, body->length);
     if (call->show_limits) {
         sim_text_str(out, ",\"rateLimits\":");
-        bn_text_rate_limits(out, call->kind, shell, call->key >= 0 ? shell->key[call->key].account : -1, true);
+        bn_text_rate_limits(out, call->kind, shell, call->key >= 0 ? shell->key[call->key].account : -1,
+                            true);
     }
     sim_text_str(out, "}");
 }
@@ -169,11 +174,13 @@ static void finish(struct bn_shell *shell, struct bn_call *call, int status, str
     int64_t extra_ms = 0;
 
     if ((fault = sim_fault_hit(shell->faults, SIM_FAULT_UNKNOWN_503, scope, shell->now_ns)) != NULL) {
-        status = bn_call_error(body, 503, -1000, "Unknown error, please check your request or try again later.");
+        status =
+            bn_call_error(body, 503, -1000, "Unknown error, please check your request or try again later.");
     } else if ((fault = sim_fault_hit(shell->faults, SIM_FAULT_TIMEOUT_1007, scope, shell->now_ns)) != NULL) {
-        status = bn_call_error(body, 408, -1007,
-                               "Timeout waiting for response from backend server. Send status unknown; execution "
-                               "status unknown.");
+        status =
+            bn_call_error(body, 408, -1007,
+                          "Timeout waiting for response from backend server. Send status unknown; execution "
+                          "status unknown.");
         extra_ms = fault->ms;
     } else if ((fault = sim_fault_hit(shell->faults, SIM_FAULT_SLOW_ACK, scope, shell->now_ns)) != NULL) {
         extra_ms = fault->ms;
@@ -206,21 +213,22 @@ static int key_of(struct bn_shell *shell, struct bn_call *call, const char *id, 
         }
     }
     call->key = key_index(shell, id);
-    return call->key < 0 ? bn_call_error(out, 401, -2015, "Invalid API-key, IP, or permissions for action.") : 0;
+    return call->key < 0 ? bn_call_error(out, 401, -2015, "Invalid API-key, IP, or permissions for action.")
+                         : 0;
 }
 
 static int missing(struct sim_text *out, const char *name)
 {
-    return bn_call_error(out, 400, -1102, "Mandatory parameter '%s' was not sent, was empty/null, or malformed.",
-                         name);
+    return bn_call_error(out, 400, -1102,
+                         "Mandatory parameter '%s' was not sent, was empty/null, or malformed.", name);
 }
 
 static int check_time(struct bn_shell *shell, const struct bn_call *call, struct sim_text *out)
 {
     bool ahead = false;
 
-    switch (bn_auth_time(bn_call_get(call, "timestamp"), bn_call_get(call, "recvWindow"), bn_shell_server_ns(shell),
-                         &ahead)) {
+    switch (bn_auth_time(bn_call_get(call, "timestamp"), bn_call_get(call, "recvWindow"),
+                         bn_shell_server_ns(shell), &ahead)) {
     case 0:
         return 0;
     case -1102:
@@ -336,7 +344,8 @@ static void read_pairs(struct bn_call *call, const char *text, size_t length)
     }
 }
 
-static void plain_reply(struct bn_shell *shell, const struct sim_request *request, int status, const char *text)
+static void plain_reply(struct bn_shell *shell, const struct sim_request *request, int status,
+                        const char *text)
 {
     struct bn_item *item = bn_shell_item(BN_ITEM_REPLY);
 
@@ -385,8 +394,8 @@ void bn_shell_request(void *user, const struct sim_request *request)
         snprintf(what, sizeof what, "%s %s%s", request->verb, request->host, request->path);
         bn_gate_unknown(shell, what);
         if (known_root && kind != SIM_SPOT) {
-            sim_text_add(&text, "{\"code\":-5000,\"msg\":\"Path %.100s, Method %.8s is invalid\"}", request->path,
-                         request->verb);
+            sim_text_add(&text, "{\"code\":-5000,\"msg\":\"Path %.100s, Method %.8s is invalid\"}",
+                         request->path, request->verb);
         } else {
             sim_text_str(&text, "{\"status\":404,\"error\":\"Not Found\"}");
         }
@@ -449,7 +458,8 @@ static void read_params(struct bn_call *call, const json_t *params, const char *
     const char *name;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)params, name, value) {
+    json_object_foreach((json_t *)(uintptr_t)params, name, value)
+    {
         char *printed = json_is_string(value) ? strdup(json_string_value(value))
                         : json_is_real(value) ? raw_number(text, length, name)
                                               : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -491,7 +501,8 @@ static int check_socket(struct bn_shell *shell, struct bn_session *session, stru
     return status;
 }
 
-void bn_gate_socket_message(struct bn_shell *shell, struct bn_session *session, const char *text, size_t length)
+void bn_gate_socket_message(struct bn_shell *shell, struct bn_session *session, const char *text,
+                            size_t length)
 {
     json_t *root = json_loadb(text, length, 0, NULL);
     const char *name = json_string_value(json_object_get(root, "method"));

@@ -37,7 +37,8 @@ void bn_shell_drop(struct bn_item *item)
     free(item);
 }
 
-struct bn_shell *bn_shell_new(const struct bn_options *options, struct sim_faults *faults, struct sim_delay *delay)
+struct bn_shell *bn_shell_new(const struct bn_options *options, struct sim_faults *faults,
+                              struct sim_delay *delay)
 {
     struct bn_shell *shell = calloc(1, sizeof *shell);
 
@@ -190,8 +191,9 @@ static void queue_public(struct bn_shell *shell, const struct sim_event *event)
         item->event.u = shell->mark_count / sim_venue_instrument_count(shell->venue);
         shell->mark_count++;
     }
-    bn_shell_push(shell, item,
-                  sim_delay_due(shell->delay, SIM_LINE_FEED, event->now_ns, &shell->feed_last_ns[event->instrument]));
+    bn_shell_push(
+        shell, item,
+        sim_delay_due(shell->delay, SIM_LINE_FEED, event->now_ns, &shell->feed_last_ns[event->instrument]));
 }
 
 void bn_shell_emit(void *user, const struct sim_event *event)
@@ -199,9 +201,12 @@ void bn_shell_emit(void *user, const struct sim_event *event)
     struct bn_shell *shell = user;
 
     switch (event->kind) {
+    case SIM_EVENT_TRADE:
+        bn_day_trade(shell, event);
+        queue_public(shell, event);
+        break;
     case SIM_EVENT_DEPTH:
     case SIM_EVENT_TOP:
-    case SIM_EVENT_TRADE:
     case SIM_EVENT_MARK:
     case SIM_EVENT_FEED_END:
         queue_public(shell, event);
@@ -225,8 +230,8 @@ void bn_shell_emit(void *user, const struct sim_event *event)
     case SIM_EVENT_FUNDING: {
         const struct sim_instrument *i = &sim_venue_market(shell->venue, event->instrument)->instrument;
         /* On a cross position the balance alone is listed; the change counts as neither profit nor fee. */
-        bn_feed_account(shell, event->account, i->kind, -1, i->settle, "FUNDING_FEE", event->payment->amount_e8,
-                        event->now_ns);
+        bn_feed_account(shell, event->account, i->kind, -1, i->settle, "FUNDING_FEE",
+                        event->payment->amount_e8, event->now_ns);
         break;
     }
     case SIM_EVENT_BALANCE:
@@ -239,17 +244,20 @@ void bn_shell_emit(void *user, const struct sim_event *event)
 /* --- sockets ------------------------------------------------------------------------------------------- */
 
 /* place_session decides what a WebSocket is for by host and path; false refuses it. */
-static bool place_session(struct bn_shell *shell, struct bn_session *session, const struct sim_request *request,
-                          const char **rest)
+static bool place_session(struct bn_shell *shell, struct bn_session *session,
+                          const struct sim_request *request, const char **rest)
 {
     static const struct {
         const char *host, *path; /* either tells */
         enum bn_host kind;
         enum sim_kind product;
     } places[] = {
-        { "ws-fapi", "/ws-fapi/", BN_HOST_WSAPI, SIM_LINEAR }, { "ws-dapi", "/ws-dapi/", BN_HOST_WSAPI, SIM_INVERSE },
-        { "ws-api", "/ws-api/", BN_HOST_WSAPI, SIM_SPOT },     { "fstream", "/fstream", BN_HOST_STREAM, SIM_LINEAR },
-        { "dstream", "/dstream", BN_HOST_STREAM, SIM_INVERSE }, { "stream", "/sstream", BN_HOST_STREAM, SIM_SPOT },
+        { "ws-fapi", "/ws-fapi/", BN_HOST_WSAPI, SIM_LINEAR },
+        { "ws-dapi", "/ws-dapi/", BN_HOST_WSAPI, SIM_INVERSE },
+        { "ws-api", "/ws-api/", BN_HOST_WSAPI, SIM_SPOT },
+        { "fstream", "/fstream", BN_HOST_STREAM, SIM_LINEAR },
+        { "dstream", "/dstream", BN_HOST_STREAM, SIM_INVERSE },
+        { "stream", "/sstream", BN_HOST_STREAM, SIM_SPOT },
     };
     const char *path = request->path;
     bool venue_host = strstr(request->host, "binance") != NULL;
@@ -420,8 +428,8 @@ static void every_second(struct bn_shell *shell, int64_t now_ns)
     bool halted[SIM_KIND_COUNT];
 
     for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
-        halted[kind] = sim_fault_open(shell->faults, SIM_FAULT_MAINTENANCE, bn_shell_product((enum sim_kind)kind),
-                                      now_ns) != NULL;
+        halted[kind] = sim_fault_open(shell->faults, SIM_FAULT_MAINTENANCE,
+                                      bn_shell_product((enum sim_kind)kind), now_ns) != NULL;
     }
     for (int i = 0; i < sim_venue_instrument_count(shell->venue); i++) {
         struct sim_market *market = sim_venue_market(shell->venue, i);
@@ -436,7 +444,8 @@ static void every_second(struct bn_shell *shell, int64_t now_ns)
         if (session->closing) {
             continue;
         }
-        if (now_ns - session->opened_ns > LIFE_NS || (session->pong_by_ns != 0 && now_ns > session->pong_by_ns)) {
+        if (now_ns - session->opened_ns > LIFE_NS ||
+            (session->pong_by_ns != 0 && now_ns > session->pong_by_ns)) {
             session->closing = true;
             sim_net_close(shell->net, session->conn, session->pong_by_ns != 0 ? 1008 : 1000, "");
         } else if (now_ns >= session->next_ping_ns) {
@@ -444,8 +453,8 @@ static void every_second(struct bn_shell *shell, int64_t now_ns)
             int length = snprintf(payload, sizeof payload, "%lld", (long long)(now_ns / 1000000));
 
             session->next_ping_ns = now_ns + (spot ? SPOT_PING_NS : FUTURES_PING_NS);
-            session->pong_by_ns =
-                session->pong_by_ns != 0 ? session->pong_by_ns : now_ns + (spot ? SPOT_PONG_NS : FUTURES_PONG_NS);
+            session->pong_by_ns = session->pong_by_ns != 0 ? session->pong_by_ns
+                                                           : now_ns + (spot ? SPOT_PONG_NS : FUTURES_PONG_NS);
             sim_net_ping(shell->net, session->conn, payload, (size_t)length);
         }
     }
@@ -463,8 +472,8 @@ static void announce(struct bn_shell *shell, struct bn_session *session, int64_t
     char text[96];
     bool socket = session->host == BN_HOST_WSAPI;
 
-    int length = snprintf(text, sizeof text, "%s{\"e\":\"serverShutdown\",\"E\":%lld}%s", socket ? "{\"event\":" : "",
-                          (long long)(now_ns / 1000000), socket ? "}" : "");
+    int length = snprintf(text, sizeof text, "%s{\"e\":\"serverShutdown\",\"E\":%lld}%s",
+                          socket ? "{\"event\":" : "", (long long)(now_ns / 1000000), socket ? "}" : "");
     if (socket) {
         sim_net_text(shell->net, session->conn, text, (size_t)length);
     } else {
@@ -480,12 +489,13 @@ static void expire_keys(struct bn_shell *shell, const struct sim_fault *fault, i
         struct bn_listen *listen = &shell->listen[i];
         struct sim_text text = { 0 };
 
-        if (listen->expires_ns <= now_ns || (fault->account[0] != '\0' && listen->account != account_in(shell, fault)) ||
+        if (listen->expires_ns <= now_ns ||
+            (fault->account[0] != '\0' && listen->account != account_in(shell, fault)) ||
             (fault->scope[0] != '\0' && strstr(bn_shell_product(listen->kind), fault->scope) == NULL)) {
             continue;
         }
-        sim_text_add(&text, "{\"e\":\"listenKeyExpired\",\"E\":%lld,\"listenKey\":\"%s\"}", (long long)(now_ns / 1000000),
-                     listen->key);
+        sim_text_add(&text, "{\"e\":\"listenKeyExpired\",\"E\":%lld,\"listenKey\":\"%s\"}",
+                     (long long)(now_ns / 1000000), listen->key);
         for (struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
             for (int k = 0; k < session->sub_count; k++) {
                 if (session->sub[k].stream == BN_STREAM_USER && session->sub[k].listen == i) {
@@ -576,9 +586,9 @@ static void happen(struct bn_shell *shell, struct bn_item *item)
         bn_gate_arrive(shell, item);
         break;
     case BN_ITEM_REPLY:
-        sim_net_reply(shell->net, item->conn, item->status, item->headers.data != NULL ? item->headers.data : "",
-                      "application/json;charset=UTF-8", item->text.data != NULL ? item->text.data : "",
-                      item->text.length);
+        sim_net_reply(shell->net, item->conn, item->status,
+                      item->headers.data != NULL ? item->headers.data : "", "application/json;charset=UTF-8",
+                      item->text.data != NULL ? item->text.data : "", item->text.length);
         break;
     case BN_ITEM_TEXT: {
         struct bn_session *session = sim_net_session(shell->net, item->conn);

@@ -14,10 +14,10 @@ struct bn_shell;
 
 struct bn_options {
     uint64_t seed;
-    bool limits;           /* enforce request weight, order counts and inbound messages */
-    bool retired;          /* serve what the venue switched off: fstream without a route, spot listen keys */
+    bool limits;            /* enforce request weight, order counts and inbound messages */
+    bool retired;           /* serve what the venue switched off: fstream without a route, spot listen keys */
     bool post_only_expires; /* a crossing post-only is accepted then expired, instead of -5022 */
-    char fill_order[3];    /* order of l (TRADE_LITE), a (ACCOUNT_UPDATE), o (ORDER_TRADE_UPDATE) */
+    char fill_order[3];     /* order of l (TRADE_LITE), a (ACCOUNT_UPDATE), o (ORDER_TRADE_UPDATE) */
 };
 
 /* bn_shell_new makes the shell; the venue is attached afterwards, because the venue's emit callback is
@@ -27,7 +27,7 @@ struct bn_shell *bn_shell_new(const struct bn_options *options, struct sim_fault
 void bn_shell_attach(struct bn_shell *shell, struct sim_venue *venue, struct sim_net *net);
 void bn_shell_free(struct bn_shell *shell);
 
-/* bn_shell_add_key gives an account a key: HMAC with its secret, or Ed25519 with the public key in hex.  False
+/* bn_shell_add_key gives an account a key: HMAC with its secret, or Ed25519 with the public key in hex. False
  * when the key material is malformed. */
 bool bn_shell_add_key(struct bn_shell *shell, int account, const char *id, const char *secret, bool ed25519);
 

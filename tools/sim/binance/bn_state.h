@@ -16,31 +16,87 @@
 
 enum bn_host { BN_HOST_REST, BN_HOST_STREAM, BN_HOST_WSAPI };
 enum bn_route { BN_ROUTE_ANY, BN_ROUTE_PUBLIC, BN_ROUTE_MARKET, BN_ROUTE_PRIVATE, BN_ROUTE_NONE };
-enum bn_stream { BN_STREAM_SILENT, BN_STREAM_DEPTH, BN_STREAM_TOP_N, BN_STREAM_BOOK, BN_STREAM_TRADE,
-                 BN_STREAM_AGG_TRADE, BN_STREAM_MARK, BN_STREAM_USER };
+enum bn_stream {
+    BN_STREAM_SILENT,
+    BN_STREAM_DEPTH,
+    BN_STREAM_TOP_N,
+    BN_STREAM_BOOK,
+    BN_STREAM_TRADE,
+    BN_STREAM_AGG_TRADE,
+    BN_STREAM_MARK,
+    BN_STREAM_DAY,
+    BN_STREAM_MINI_DAY,
+    BN_STREAM_USER
+};
 enum bn_security { BN_OPEN, BN_KEYED, BN_SIGNED };
 
 enum bn_do {
-    BN_PING, BN_TIME, BN_EXCHANGE_INFO, BN_DEPTH, BN_TRADES, BN_TICKER_PRICE, BN_TICKER_BOOK, BN_TICKER_DAY,
-    BN_PREMIUM_INDEX, BN_FUNDING_INFO, BN_FUNDING_RATE, BN_PLACE, BN_PLACE_TEST, BN_MODIFY, BN_CANCEL,
-    BN_QUERY, BN_BATCH_PLACE, BN_BATCH_MODIFY, BN_BATCH_CANCEL, BN_CANCEL_ALL, BN_OPEN_ORDERS,
-    BN_OPEN_ORDER, BN_ALL_ORDERS, BN_USER_TRADES, BN_POSITION_RISK, BN_ACCOUNT, BN_BALANCE, BN_LISTEN_START,
-    BN_LISTEN_PING, BN_LISTEN_STOP, BN_DUAL_GET, BN_DUAL_SET, BN_MULTI_GET, BN_MULTI_SET, BN_SYMBOL_CONFIG,
-    BN_ACCOUNT_CONFIG, BN_LEVERAGE_BRACKET, BN_COMMISSION_RATE, BN_LEVERAGE_SET, BN_MARGIN_TYPE_SET,
-    BN_COUNTDOWN, BN_INCOME, BN_RATE_LIMIT_ORDER, BN_CANCEL_REPLACE, BN_AMEND_KEEP, BN_EMPTY_LIST,
-    BN_API_RESTRICTIONS, BN_SYSTEM_STATUS, BN_LOGON, BN_STATUS, BN_LOGOUT, BN_SUBSCRIBE,
-    BN_SUBSCRIBE_SIGNED, BN_UNSUBSCRIBE, BN_SUBSCRIPTIONS,
+    BN_PING,
+    BN_TIME,
+    BN_EXCHANGE_INFO,
+    BN_DEPTH,
+    BN_TRADES,
+    BN_TICKER_PRICE,
+    BN_TICKER_BOOK,
+    BN_TICKER_DAY,
+    BN_PREMIUM_INDEX,
+    BN_FUNDING_INFO,
+    BN_FUNDING_RATE,
+    BN_PLACE,
+    BN_PLACE_TEST,
+    BN_MODIFY,
+    BN_CANCEL,
+    BN_QUERY,
+    BN_BATCH_PLACE,
+    BN_BATCH_MODIFY,
+    BN_BATCH_CANCEL,
+    BN_CANCEL_ALL,
+    BN_OPEN_ORDERS,
+    BN_OPEN_ORDER,
+    BN_ALL_ORDERS,
+    BN_USER_TRADES,
+    BN_POSITION_RISK,
+    BN_ACCOUNT,
+    BN_BALANCE,
+    BN_LISTEN_START,
+    BN_LISTEN_PING,
+    BN_LISTEN_STOP,
+    BN_DUAL_GET,
+    BN_DUAL_SET,
+    BN_MULTI_GET,
+    BN_MULTI_SET,
+    BN_SYMBOL_CONFIG,
+    BN_ACCOUNT_CONFIG,
+    BN_LEVERAGE_BRACKET,
+    BN_COMMISSION_RATE,
+    BN_LEVERAGE_SET,
+    BN_MARGIN_TYPE_SET,
+    BN_COUNTDOWN,
+    BN_INCOME,
+    BN_RATE_LIMIT_ORDER,
+    BN_CANCEL_REPLACE,
+    BN_AMEND_KEEP,
+    BN_EMPTY_LIST,
+    BN_API_RESTRICTIONS,
+    BN_SYSTEM_STATUS,
+    BN_LOGON,
+    BN_STATUS,
+    BN_LOGOUT,
+    BN_SUBSCRIBE,
+    BN_SUBSCRIBE_SIGNED,
+    BN_UNSUBSCRIBE,
+    BN_SUBSCRIPTIONS,
 };
 
 struct bn_method {
     enum bn_do what;
-    unsigned kinds;       /* bit per sim_kind */
-    const char *verb;     /* NULL: WebSocket API only */
-    const char *path;     /* after /fapi/, /dapi/, /api/ or /sapi/ */
-    const char *name;     /* WebSocket API method, NULL: REST only */
+    unsigned kinds;   /* bit per sim_kind */
+    const char *verb; /* NULL: WebSocket API only */
+    const char *path; /* after /fapi/, /dapi/, /api/ or /sapi/ */
+    const char *name; /* WebSocket API method, NULL: REST only */
     enum bn_security security;
     int weight;
-    const char *scope;    /* for faults */
+    const char *scope; /* for faults */
 };
 
 struct bn_key {
@@ -67,9 +123,9 @@ struct bn_sub {
     enum bn_stream stream;
     int instrument;
     int levels;
-    int pace; /* index into bn_paces_ms */
+    int pace;         /* index into bn_paces_ms */
     bool every_third; /* markPrice without @1s */
-    int account; /* USER */
+    int account;      /* USER */
     int listen;
     bool deliver; /* false: acknowledged and silent (unknown, or the wrong route) */
 };
@@ -100,7 +156,14 @@ struct bn_session {
     struct bn_session *next;
 };
 
-enum bn_item_kind { BN_ITEM_CALL, BN_ITEM_REPLY, BN_ITEM_TEXT, BN_ITEM_EVENT, BN_ITEM_PRIVATE, BN_ITEM_CLOSE };
+enum bn_item_kind {
+    BN_ITEM_CALL,
+    BN_ITEM_REPLY,
+    BN_ITEM_TEXT,
+    BN_ITEM_EVENT,
+    BN_ITEM_PRIVATE,
+    BN_ITEM_CLOSE
+};
 
 struct bn_call {
     uint64_t conn;
@@ -110,23 +173,23 @@ struct bn_call {
     int key; /* index, -1 for open methods */
     struct bn_param param[BN_PARAM_MAX];
     int param_count;
-    char *id;  /* JSON text of the request's id */
+    char *id; /* JSON text of the request's id */
     bool show_limits;
 };
 
 struct bn_item {
     enum bn_item_kind kind;
     uint64_t conn;
-    int status;            /* REPLY */
-    struct sim_text text;  /* REPLY, TEXT, PRIVATE */
+    int status;           /* REPLY */
+    struct sim_text text; /* REPLY, TEXT, PRIVATE */
     struct sim_text headers;
-    struct bn_call *call;  /* CALL */
+    struct bn_call *call;   /* CALL */
     struct sim_event event; /* EVENT, its levels owned by the item */
     struct sim_level *levels;
     int64_t mark_e8, index_e8, rate_e8, next_funding_ns;
-    int account;           /* PRIVATE */
+    int account; /* PRIVATE */
     enum sim_kind market;
-    const char *type;      /* PRIVATE: event name */
+    const char *type; /* PRIVATE: event name */
 };
 
 struct bn_merge { /* depth events waiting for a slower pace */
@@ -137,6 +200,27 @@ struct bn_merge { /* depth events waiting for a slower pace */
     int64_t u;
     int64_t sent_u; /* u of the last event at this pace */
     bool any;
+};
+
+struct bn_print { /* a public trade */
+    int64_t id;
+    int64_t now_ns;
+    int64_t price;
+    int64_t qty;
+    bool buyer_is_maker;
+};
+
+#define BN_PRINT_MAX 1000
+
+struct bn_day { /* one instrument's trades: the last ones, and the statistics the venue calls 24hr */
+    int64_t since_ns, last_ns;
+    int64_t open, high, low, last, last_qty;
+    int64_t first_id, last_id;
+    uint64_t count;
+    __int128 volume;
+    __int128 value_e16; /* quote, or coin of an inverse contract */
+    struct bn_print print[BN_PRINT_MAX];
+    uint64_t printed;
 };
 
 struct bn_counts { /* fixed windows of one account and kind */
@@ -163,6 +247,7 @@ struct bn_shell {
     struct bn_listen listen[BN_LISTEN_MAX];
     struct bn_session *sessions;
     struct bn_merge merge[SIM_INSTRUMENT_MAX][BN_PACE_COUNT];
+    struct bn_day day[SIM_INSTRUMENT_MAX];
     int64_t next_pace_ns[BN_PACE_COUNT];
     int64_t feed_last_ns[SIM_INSTRUMENT_MAX];
     int64_t private_last_ns[SIM_ACCOUNT_MAX];
@@ -211,8 +296,8 @@ int bn_text_qty_show(const struct sim_instrument *instrument);
 void bn_text_price(struct sim_text *out, const struct sim_instrument *instrument, int64_t price);
 void bn_text_qty(struct sim_text *out, const struct sim_instrument *instrument, int64_t qty);
 void bn_text_cash(struct sim_text *out, int64_t cash_e8);
-void bn_text_levels(struct sim_text *out, const struct sim_instrument *instrument, const struct sim_level *level,
-                    size_t count, bool descending);
+void bn_text_levels(struct sim_text *out, const struct sim_instrument *instrument,
+                    const struct sim_level *level, size_t count, bool descending);
 
 /* bn_text_order appends a futures order object; query adds what only queries carry. */
 void bn_text_order(struct sim_text *out, struct bn_shell *shell, const struct sim_order *order, bool query,
@@ -229,7 +314,8 @@ void bn_text_balances(struct sim_text *out, struct bn_shell *shell, int account,
 void bn_text_account(struct sim_text *out, struct bn_shell *shell, int account, enum sim_kind kind, bool v3,
                      bool omit_zero);
 void bn_text_fill(struct sim_text *out, struct bn_shell *shell, const struct sim_fill *fill);
-void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind, const char *symbol);
+void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind,
+                           const char *symbol);
 void bn_text_rate_limits(struct sim_text *out, enum sim_kind kind, const struct bn_shell *shell, int account,
                          bool counts);
 
@@ -243,6 +329,17 @@ void bn_text_trade_event(struct sim_text *out, const struct sim_instrument *inst
                          const struct sim_event *event, bool aggregate);
 void bn_text_mark_event(struct sim_text *out, const struct sim_instrument *instrument,
                         const struct bn_item *item);
+
+/* --- bn_day: public trades, and statistics over a day ------------------------------------------------- */
+
+/* bn_day_trade takes note of a trade; the day is counted from the first one, at most 24 h back. */
+void bn_day_trade(struct bn_shell *shell, const struct sim_event *event);
+
+/* bn_day_event appends a stream's 24hrTicker or 24hrMiniTicker, bn_day_ticker the REST object, bn_day_trades
+ * the last trades, oldest first. */
+void bn_day_event(struct sim_text *out, struct bn_shell *shell, int instrument, bool mini, int64_t now_ns);
+void bn_day_ticker(struct bn_shell *shell, int instrument, struct sim_text *out);
+void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int instrument, int limit);
 
 /* --- bn_call: methods ---------------------------------------------------------------------------------- */
 
@@ -266,7 +363,8 @@ int bn_call_error(struct sim_text *out, int status, int code, const char *format
 
 /* --- bn_gate: REST and WebSocket API ------------------------------------------------------------------- */
 
-void bn_gate_socket_message(struct bn_shell *shell, struct bn_session *session, const char *text, size_t length);
+void bn_gate_socket_message(struct bn_shell *shell, struct bn_session *session, const char *text,
+                            size_t length);
 void bn_gate_arrive(struct bn_shell *shell, struct bn_item *item);
 void bn_gate_unknown(struct bn_shell *shell, const char *what);
 void bn_gate_count_order(struct bn_shell *shell, enum sim_kind kind, int account, int orders);
@@ -277,13 +375,14 @@ void bn_feed_deliver(struct bn_shell *shell, struct bn_item *item);
 void bn_feed_private(struct bn_shell *shell, struct bn_item *item);
 void bn_feed_paces(struct bn_shell *shell, int64_t now_ns);
 int64_t bn_feed_next_ns(const struct bn_shell *shell);
-void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, const char *text, size_t length);
+void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, const char *text,
+                            size_t length);
 bool bn_feed_subscribe(struct bn_shell *shell, struct bn_session *session, const char *name);
 void bn_feed_send(struct bn_shell *shell, struct bn_session *session, const char *stream, const char *data,
                   size_t length);
 void bn_feed_order(struct bn_shell *shell, const struct sim_event *event);
-void bn_feed_account(struct bn_shell *shell, int account, enum sim_kind kind, int instrument, const char *asset,
-                     const char *reason, int64_t change_e8, int64_t now_ns);
+void bn_feed_account(struct bn_shell *shell, int account, enum sim_kind kind, int instrument,
+                     const char *asset, const char *reason, int64_t change_e8, int64_t now_ns);
 int bn_feed_listen_key(struct bn_shell *shell, int account, enum sim_kind kind);
 
 /* --- bn_shell ------------------------------------------------------------------------------------------- */

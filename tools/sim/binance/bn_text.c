@@ -57,7 +57,8 @@ static void price_field(struct sim_text *out, const char *name, const struct sim
     bn_text_price(out, instrument, price);
 }
 
-static void qty_field(struct sim_text *out, const char *name, const struct sim_instrument *instrument, int64_t qty)
+static void qty_field(struct sim_text *out, const char *name, const struct sim_instrument *instrument,
+                      int64_t qty)
 {
     field(out, name);
     bn_text_qty(out, instrument, qty);
@@ -104,8 +105,8 @@ const char *bn_text_type(const struct sim_instrument *instrument, const struct s
     return order->post_only && instrument->kind == SIM_SPOT ? "LIMIT_MAKER" : "LIMIT";
 }
 
-void bn_text_levels(struct sim_text *out, const struct sim_instrument *instrument, const struct sim_level *level,
-                    size_t count, bool descending)
+void bn_text_levels(struct sim_text *out, const struct sim_instrument *instrument,
+                    const struct sim_level *level, size_t count, bool descending)
 {
     sim_text_put(out, "[", 1);
     for (size_t i = 0; i < count; i++) {
@@ -116,7 +117,8 @@ void bn_text_levels(struct sim_text *out, const struct sim_instrument *instrumen
         digits[n++] = i > 0 ? ',' : ' ';
         digits[n++] = '[';
         digits[n++] = '"';
-        n += sim_decimal_print(digits + n, one->price, instrument->price_decimals, bn_text_price_show(instrument));
+        n += sim_decimal_print(digits + n, one->price, instrument->price_decimals,
+                               bn_text_price_show(instrument));
         memcpy(digits + n, "\",\"", 3);
         n += 3;
         n += sim_decimal_print(digits + n, one->qty, instrument->qty_decimals, bn_text_qty_show(instrument));
@@ -171,13 +173,14 @@ void bn_text_order(struct sim_text *out, struct bn_shell *shell, const struct si
     } else {
         qty_field(out, "cumQty", i, filled);
     }
-    sim_text_add(out,
-                 ",\"timeInForce\":\"%s\",\"type\":\"%s\",\"reduceOnly\":%s,\"closePosition\":false,\"side\":\"%s\","
-                 "\"positionSide\":\"BOTH\",\"stopPrice\":\"0\",\"workingType\":\"CONTRACT_PRICE\","
-                 "\"priceProtect\":false,\"origType\":\"%s\",\"priceMatch\":\"NONE\","
-                 "\"selfTradePreventionMode\":\"%s\",\"goodTillDate\":%lld",
-                 bn_text_tif(i, order), bn_text_type(i, order), flag(order->reduce_only), bn_text_side(order->side),
-                 bn_text_type(i, order), bn_text_stp(order->stp), (long long)(order->good_till_ns / 1000000));
+    sim_text_add(
+        out,
+        ",\"timeInForce\":\"%s\",\"type\":\"%s\",\"reduceOnly\":%s,\"closePosition\":false,\"side\":\"%s\","
+        "\"positionSide\":\"BOTH\",\"stopPrice\":\"0\",\"workingType\":\"CONTRACT_PRICE\","
+        "\"priceProtect\":false,\"origType\":\"%s\",\"priceMatch\":\"NONE\","
+        "\"selfTradePreventionMode\":\"%s\",\"goodTillDate\":%lld",
+        bn_text_tif(i, order), bn_text_type(i, order), flag(order->reduce_only), bn_text_side(order->side),
+        bn_text_type(i, order), bn_text_stp(order->stp), (long long)(order->good_till_ns / 1000000));
     if (query) {
         sim_text_add(out, ",\"time\":%lld", (long long)(order->created_ns / 1000000));
     }
@@ -204,11 +207,12 @@ void bn_text_spot_order(struct sim_text *out, struct bn_shell *shell, const stru
                  (unsigned long long)order->id);
     sim_text_quote(out, order->client_id);
     spot_common(out, i, order);
-    sim_text_add(out,
-                 ",\"stopPrice\":\"0.00000000\",\"icebergQty\":\"0.00000000\",\"time\":%lld,\"updateTime\":%lld,"
-                 "\"isWorking\":%s,\"workingTime\":%lld,\"selfTradePreventionMode\":\"%s\"}",
-                 (long long)(order->created_ns / 1000000), (long long)(order->updated_ns / 1000000),
-                 flag(sim_venue_live(order)), (long long)(order->created_ns / 1000000), bn_text_stp(order->stp));
+    sim_text_add(
+        out,
+        ",\"stopPrice\":\"0.00000000\",\"icebergQty\":\"0.00000000\",\"time\":%lld,\"updateTime\":%lld,"
+        "\"isWorking\":%s,\"workingTime\":%lld,\"selfTradePreventionMode\":\"%s\"}",
+        (long long)(order->created_ns / 1000000), (long long)(order->updated_ns / 1000000),
+        flag(sim_venue_live(order)), (long long)(order->created_ns / 1000000), bn_text_stp(order->stp));
 }
 
 void bn_text_spot_reply(struct sim_text *out, struct bn_shell *shell, const struct sim_order *order,
@@ -255,7 +259,8 @@ void bn_text_spot_cancel(struct sim_text *out, struct bn_shell *shell, const str
 
     sim_text_add(out, "{\"symbol\":\"%s\",\"origClientOrderId\":", i->symbol);
     sim_text_quote(out, order->client_id);
-    sim_text_add(out, ",\"orderId\":%llu,\"orderListId\":-1,\"clientOrderId\":", (unsigned long long)order->id);
+    sim_text_add(out,
+                 ",\"orderId\":%llu,\"orderListId\":-1,\"clientOrderId\":", (unsigned long long)order->id);
     sim_text_quote(out, cancel_id);
     sim_text_add(out, ",\"transactTime\":%lld", (long long)(order->updated_ns / 1000000));
     spot_common(out, i, order);
@@ -288,9 +293,11 @@ void bn_text_fill(struct sim_text *out, struct bn_shell *shell, const struct sim
     sim_text_add(out, ",\"commissionAsset\":\"%s\",\"time\":%lld", fill->fee_asset,
                  (long long)(fill->time_ns / 1000000));
     if (i->kind == SIM_SPOT) {
-        sim_text_add(out, ",\"isBuyer\":%s,\"isMaker\":%s,\"isBestMatch\":true}", flag(buys), flag(fill->maker));
+        sim_text_add(out, ",\"isBuyer\":%s,\"isMaker\":%s,\"isBestMatch\":true}", flag(buys),
+                     flag(fill->maker));
     } else {
-        sim_text_add(out, ",\"positionSide\":\"BOTH\",\"buyer\":%s,\"maker\":%s}", flag(buys), flag(fill->maker));
+        sim_text_add(out, ",\"positionSide\":\"BOTH\",\"buyer\":%s,\"maker\":%s}", flag(buys),
+                     flag(fill->maker));
     }
 }
 
@@ -383,9 +390,10 @@ void bn_text_position(struct sim_text *out, struct bn_shell *shell, int account,
         cash_field(out, "bidNotional", bid);
         cash_field(out, "askNotional", ask);
     } else {
-        sim_text_add(out, ",\"leverage\":\"%d\",\"%s\":\"%s\",\"marginType\":\"cross\",\"isAutoAddMargin\":\"false\"",
-                     holding->leverage, i->kind == SIM_INVERSE ? "maxQty" : "maxNotionalValue",
-                     i->kind == SIM_INVERSE ? "1000" : "40000000");
+        sim_text_add(
+            out, ",\"leverage\":\"%d\",\"%s\":\"%s\",\"marginType\":\"cross\",\"isAutoAddMargin\":\"false\"",
+            holding->leverage, i->kind == SIM_INVERSE ? "maxQty" : "maxNotionalValue",
+            i->kind == SIM_INVERSE ? "1000" : "40000000");
         if (i->kind == SIM_LINEAR) {
             sim_text_str(out, ",\"isolatedWallet\":\"0\"");
         }
@@ -446,13 +454,14 @@ static void spot_account(struct sim_text *out, struct bn_shell *shell, int accou
     struct sim_wallet *wallet = &sim_venue_account(shell->venue, account)->wallet[SIM_SPOT];
     bool first = true;
 
-    sim_text_add(out,
-                 "{\"makerCommission\":10,\"takerCommission\":10,\"buyerCommission\":0,\"sellerCommission\":0,"
-                 "\"commissionRates\":{\"maker\":\"0.00100000\",\"taker\":\"0.00100000\",\"buyer\":\"0.00000000\","
-                 "\"seller\":\"0.00000000\"},\"canTrade\":true,\"canWithdraw\":false,\"canDeposit\":true,"
-                 "\"brokered\":false,\"requireSelfTradePrevention\":false,\"preventSor\":false,\"updateTime\":%lld,"
-                 "\"accountType\":\"SPOT\",\"balances\":[",
-                 (long long)(wallet->updated_ns / 1000000));
+    sim_text_add(
+        out,
+        "{\"makerCommission\":10,\"takerCommission\":10,\"buyerCommission\":0,\"sellerCommission\":0,"
+        "\"commissionRates\":{\"maker\":\"0.00100000\",\"taker\":\"0.00100000\",\"buyer\":\"0.00000000\","
+        "\"seller\":\"0.00000000\"},\"canTrade\":true,\"canWithdraw\":false,\"canDeposit\":true,"
+        "\"brokered\":false,\"requireSelfTradePrevention\":false,\"preventSor\":false,\"updateTime\":%lld,"
+        "\"accountType\":\"SPOT\",\"balances\":[",
+        (long long)(wallet->updated_ns / 1000000));
     for (int k = 0; k < wallet->count; k++) {
         const struct sim_cash *cash = &wallet->cash[k];
         if (omit_zero && cash->free_e8 == 0 && cash->locked_e8 == 0) {
@@ -471,7 +480,8 @@ void bn_text_account(struct sim_text *out, struct bn_shell *shell, int account, 
                      bool omit_zero)
 {
     struct sim_wallet *wallet = &sim_venue_account(shell->venue, account)->wallet[kind];
-    int64_t total_wallet = 0, total_unrealised = 0, total_position = 0, total_orders = 0, total_maintenance = 0;
+    int64_t total_wallet = 0, total_unrealised = 0, total_position = 0, total_orders = 0,
+            total_maintenance = 0;
     bool first = true;
 
     if (kind == SIM_SPOT) {
@@ -589,7 +599,9 @@ void bn_text_rate_limits(struct sim_text *out, enum sim_kind kind, const struct 
         { "REQUEST_WEIGHT", "MINUTE", 1, spot ? 6000 : 2400, shell->weight[!spot] },
         { "ORDERS", "SECOND", 10, spot ? 100 : 300, seen == NULL ? 0 : seen->orders_10s },
         { "ORDERS", spot ? "DAY" : "MINUTE", 1, spot ? 200000 : 1200,
-          seen == NULL ? 0 : spot ? seen->orders_1d : seen->orders_1m },
+          seen == NULL ? 0
+          : spot       ? seen->orders_1d
+                       : seen->orders_1m },
         { "RAW_REQUESTS", "MINUTE", 5, 300000, 0 },
     };
     int count = counts ? (account < 0 ? 1 : 3) : spot ? 4 : 3;
@@ -664,33 +676,36 @@ static void symbol_info(struct sim_text *out, const struct sim_market *market)
     const struct sim_instrument *i = &market->instrument;
 
     if (i->kind == SIM_SPOT) {
-        sim_text_add(out,
-                     "{\"symbol\":\"%s\",\"status\":\"%s\",\"baseAsset\":\"%s\",\"baseAssetPrecision\":8,"
-                     "\"quoteAsset\":\"%s\",\"quotePrecision\":8,\"quoteAssetPrecision\":8,"
-                     "\"baseCommissionPrecision\":8,\"quoteCommissionPrecision\":8,"
-                     "\"orderTypes\":[\"LIMIT\",\"LIMIT_MAKER\",\"MARKET\"],\"icebergAllowed\":false,"
-                     "\"ocoAllowed\":false,\"otoAllowed\":false,\"opoAllowed\":false,"
-                     "\"quoteOrderQtyMarketAllowed\":true,\"allowTrailingStop\":false,\"cancelReplaceAllowed\":true,"
-                     "\"amendAllowed\":true,\"pegInstructionsAllowed\":false,\"isSpotTradingAllowed\":true,"
-                     "\"isMarginTradingAllowed\":false",
-                     i->symbol, market->halted ? "BREAK" : "TRADING", i->base, i->quote);
+        sim_text_add(
+            out,
+            "{\"symbol\":\"%s\",\"status\":\"%s\",\"baseAsset\":\"%s\",\"baseAssetPrecision\":8,"
+            "\"quoteAsset\":\"%s\",\"quotePrecision\":8,\"quoteAssetPrecision\":8,"
+            "\"baseCommissionPrecision\":8,\"quoteCommissionPrecision\":8,"
+            "\"orderTypes\":[\"LIMIT\",\"LIMIT_MAKER\",\"MARKET\"],\"icebergAllowed\":false,"
+            "\"ocoAllowed\":false,\"otoAllowed\":false,\"opoAllowed\":false,"
+            "\"quoteOrderQtyMarketAllowed\":true,\"allowTrailingStop\":false,\"cancelReplaceAllowed\":true,"
+            "\"amendAllowed\":true,\"pegInstructionsAllowed\":false,\"isSpotTradingAllowed\":true,"
+            "\"isMarginTradingAllowed\":false",
+            i->symbol, market->halted ? "BREAK" : "TRADING", i->base, i->quote);
         filters(out, i);
-        sim_text_str(out, ",\"permissions\":[],\"permissionSets\":[[\"SPOT\"]],"
-                          "\"defaultSelfTradePreventionMode\":\"EXPIRE_MAKER\",\"allowedSelfTradePreventionModes\":"
-                          "[\"NONE\",\"EXPIRE_TAKER\",\"EXPIRE_MAKER\",\"EXPIRE_BOTH\"]}");
+        sim_text_str(
+            out, ",\"permissions\":[],\"permissionSets\":[[\"SPOT\"]],"
+                 "\"defaultSelfTradePreventionMode\":\"EXPIRE_MAKER\",\"allowedSelfTradePreventionModes\":"
+                 "[\"NONE\",\"EXPIRE_TAKER\",\"EXPIRE_MAKER\",\"EXPIRE_BOTH\"]}");
         return;
     }
-    sim_text_add(out,
-                 "{\"symbol\":\"%s\",\"pair\":\"%s\",\"contractType\":\"PERPETUAL\","
-                 "\"deliveryDate\":4133404800000,\"onboardDate\":1569398400000,\"%s\":\"%s\","
-                 "\"maintMarginPercent\":\"2.5000\",\"requiredMarginPercent\":\"5.0000\",\"baseAsset\":\"%s\","
-                 "\"quoteAsset\":\"%s\",\"marginAsset\":\"%s\",\"pricePrecision\":%d,\"quantityPrecision\":%d,"
-                 "\"baseAssetPrecision\":8,\"quotePrecision\":8,\"underlyingType\":\"COIN\","
-                 "\"underlyingSubType\":[\"PoW\"],\"triggerProtect\":\"0.0500\",\"liquidationFee\":\"0.012500\","
-                 "\"marketTakeBound\":\"0.05\",\"maxMoveOrderLimit\":%d",
-                 i->symbol, i->pair, i->kind == SIM_INVERSE ? "contractStatus" : "status",
-                 market->halted ? "PENDING_TRADING" : "TRADING", i->base, i->quote, i->settle, i->price_decimals,
-                 i->qty_decimals, i->max_amends);
+    sim_text_add(
+        out,
+        "{\"symbol\":\"%s\",\"pair\":\"%s\",\"contractType\":\"PERPETUAL\","
+        "\"deliveryDate\":4133404800000,\"onboardDate\":1569398400000,\"%s\":\"%s\","
+        "\"maintMarginPercent\":\"2.5000\",\"requiredMarginPercent\":\"5.0000\",\"baseAsset\":\"%s\","
+        "\"quoteAsset\":\"%s\",\"marginAsset\":\"%s\",\"pricePrecision\":%d,\"quantityPrecision\":%d,"
+        "\"baseAssetPrecision\":8,\"quotePrecision\":8,\"underlyingType\":\"COIN\","
+        "\"underlyingSubType\":[\"PoW\"],\"triggerProtect\":\"0.0500\",\"liquidationFee\":\"0.012500\","
+        "\"marketTakeBound\":\"0.05\",\"maxMoveOrderLimit\":%d",
+        i->symbol, i->pair, i->kind == SIM_INVERSE ? "contractStatus" : "status",
+        market->halted ? "PENDING_TRADING" : "TRADING", i->base, i->quote, i->settle, i->price_decimals,
+        i->qty_decimals, i->max_amends);
     if (i->kind == SIM_INVERSE) {
         sim_text_add(out, ",\"contractSize\":%lld,\"equalQtyPrecision\":4", (long long)i->contract_size);
     }
@@ -699,11 +714,13 @@ static void symbol_info(struct sim_text *out, const struct sim_market *market)
                       "\"timeInForce\":[\"GTC\",\"IOC\",\"FOK\",\"GTX\",\"GTD\"]}");
 }
 
-void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind, const char *symbol)
+void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind,
+                           const char *symbol)
 {
     bool first = true;
 
-    sim_text_add(out, "{\"timezone\":\"UTC\",\"serverTime\":%lld,", (long long)(bn_shell_server_ns(shell) / 1000000));
+    sim_text_add(out, "{\"timezone\":\"UTC\",\"serverTime\":%lld,",
+                 (long long)(bn_shell_server_ns(shell) / 1000000));
     if (kind == SIM_LINEAR) {
         sim_text_str(out, "\"futuresType\":\"U_MARGINED\",");
     }
@@ -717,7 +734,8 @@ void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum si
     sim_text_str(out, ",\"symbols\":[");
     for (int k = 0; k < sim_venue_instrument_count(shell->venue); k++) {
         const struct sim_market *market = sim_venue_market(shell->venue, k);
-        if (market->instrument.kind != kind || (symbol != NULL && strcmp(symbol, market->instrument.symbol) != 0)) {
+        if (market->instrument.kind != kind ||
+            (symbol != NULL && strcmp(symbol, market->instrument.symbol) != 0)) {
             continue;
         }
         sim_text_str(out, first ? "" : ",");
@@ -822,5 +840,6 @@ void bn_text_mark_event(struct sim_text *out, const struct sim_instrument *i, co
     cash_field(out, "i", item->index_e8);
     cash_field(out, "P", item->index_e8);
     cash_field(out, "r", item->rate_e8);
-    sim_text_add(out, ",\"T\":%lld,\"st\":%d}", (long long)(item->next_funding_ns / 1000000), product_number(i));
+    sim_text_add(out, ",\"T\":%lld,\"st\":%d}", (long long)(item->next_funding_ns / 1000000),
+                 product_number(i));
 }

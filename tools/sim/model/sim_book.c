@@ -213,8 +213,8 @@ void sim_book_eat(struct sim_book *book, int side, int64_t price, int64_t qty)
     struct sim_eaten *entry = eaten_find(book, side, price);
 
     if (entry == NULL) {
-        book->eaten[side] = grow(book->eaten[side], &book->eaten_capacity[side],
-                                 book->eaten_count[side] + 1, sizeof *book->eaten[side]);
+        book->eaten[side] = grow(book->eaten[side], &book->eaten_capacity[side], book->eaten_count[side] + 1,
+                                 sizeof *book->eaten[side]);
         entry = &book->eaten[side][book->eaten_count[side]++];
         entry->price = price;
         entry->qty = 0;

@@ -45,8 +45,9 @@ struct sim_booking sim_ledger_fill(const struct sim_instrument *instrument, stru
 
     if (closed > 0) {
         __int128 exit = sim_ledger_value(instrument, closed, price);
-        __int128 entry = closed == held ? position->basis_e16 : position->basis_e16 / held * closed +
-                                                                    position->basis_e16 % held * closed / held;
+        __int128 entry =
+            closed == held ? position->basis_e16
+                           : position->basis_e16 / held * closed + position->basis_e16 % held * closed / held;
         bool was_long = position->qty > 0;
         /* A long linear position gains when the exit notional is larger; the coin notional of an inverse
          * one falls as the price rises, so the sign turns. */
@@ -58,7 +59,8 @@ struct sim_booking sim_ledger_fill(const struct sim_instrument *instrument, stru
     }
     position->qty += signed_qty;
 
-    __int128 fee_e16 = notional / SIM_CASH_ONE * fee_rate_e8 + notional % SIM_CASH_ONE * fee_rate_e8 / SIM_CASH_ONE;
+    __int128 fee_e16 =
+        notional / SIM_CASH_ONE * fee_rate_e8 + notional % SIM_CASH_ONE * fee_rate_e8 / SIM_CASH_ONE;
     booking.fee_e8 = (int64_t)(fee_e16 / SIM_CASH_ONE);
     booking.pnl_e8 = (int64_t)sim_decimal_floor(profit, SIM_CASH_ONE);
     booking.value_e8 = (int64_t)(notional / SIM_CASH_ONE);

@@ -16,10 +16,10 @@ struct sim_position {
 };
 
 struct sim_booking {
-    int64_t fee_e8;          /* paid, in the settlement asset */
-    int64_t pnl_e8;          /* realised, signed */
-    int64_t value_e8;        /* notional of the fill, rounded down */
-    __int128 rounding_e16;   /* exact minus booked, of profit and fee together, in favour of the account */
+    int64_t fee_e8;        /* paid, in the settlement asset */
+    int64_t pnl_e8;        /* realised, signed */
+    int64_t value_e8;      /* notional of the fill, rounded down */
+    __int128 rounding_e16; /* exact minus booked, of profit and fee together, in favour of the account */
 };
 
 /* sim_ledger_value answers the notional of qty (positive) at price, at 10^-16, rounded down. */

@@ -21,7 +21,8 @@ void sim_match_rest(struct sim_venue *venue, struct sim_order *order)
     order->resting = true;
 
     size_t capacity = floor->resting_capacity[side];
-    floor->resting[side] = sim_state_grow(floor->resting[side], &capacity, at + 1, sizeof(struct sim_order *));
+    floor->resting[side] =
+        sim_state_grow(floor->resting[side], &capacity, at + 1, sizeof(struct sim_order *));
     floor->resting_capacity[side] = capacity;
     while (at > 0 && sim_book_better(side, order->price, floor->resting[side][at - 1]->price)) {
         floor->resting[side][at] = floor->resting[side][at - 1];
@@ -378,7 +379,7 @@ static void take_level(struct sim_venue *venue, struct sim_order *order, int64_t
             i++;
         }
         struct sim_order *maker = i < floor->resting_count[other] ? floor->resting[other][i] : NULL;
-        int64_t before = maker == NULL          ? recorded - consumed
+        int64_t before = maker == NULL             ? recorded - consumed
                          : maker->ahead < recorded ? maker->ahead - consumed
                                                    : recorded - consumed;
         int64_t want = sim_state_fillable(venue, order);
@@ -444,7 +445,8 @@ static bool best_other(struct sim_venue *venue, const struct sim_order *order, b
     }
     for (size_t i = 0; i < floor->resting_count[other]; i++) {
         int64_t ours = floor->resting[other][i]->price;
-        if ((!tried || sim_book_better(other, last, ours)) && (!found || sim_book_better(other, ours, *price))) {
+        if ((!tried || sim_book_better(other, last, ours)) &&
+            (!found || sim_book_better(other, ours, *price))) {
             *price = ours;
             found = true;
         }

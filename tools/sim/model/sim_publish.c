@@ -69,15 +69,18 @@ void sim_publish_depth(struct sim_venue *venue, int instrument, const struct sim
     for (int side = 0; side < 2; side++) {
         struct sim_prices *prices = &floor->dirty[side];
         uint32_t framed = frame == NULL ? 0 : side == SIM_BUY ? frame->bid_count : frame->ask_count;
-        const struct sim_level *level = frame == NULL    ? NULL
+        const struct sim_level *level = frame == NULL     ? NULL
                                         : side == SIM_BUY ? frame->levels
                                                           : frame->levels + frame->bid_count;
 
         for (uint32_t i = 0; i < framed; i++) {
             sim_publish_dirty(floor, side, level[i].price);
         }
-        qsort(prices->price, prices->count, sizeof(int64_t), ascending);
-        floor->out = sim_state_grow(floor->out, &floor->out_capacity, count + prices->count, sizeof *floor->out);
+        if (prices->count > 1) {
+            qsort(prices->price, prices->count, sizeof(int64_t), ascending);
+        }
+        floor->out =
+            sim_state_grow(floor->out, &floor->out_capacity, count + prices->count, sizeof *floor->out);
         size_t first = count;
         for (size_t i = 0; i < prices->count; i++) {
             if (i > 0 && prices->price[i] == prices->price[i - 1]) {

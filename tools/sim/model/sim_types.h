@@ -30,13 +30,13 @@ struct sim_instrument {
     int64_t max_market_qty;
     int64_t min_price;
     int64_t max_price;
-    int64_t min_notional_e8;  /* 0: none */
-    int64_t contract_size;    /* inverse: quote units per contract */
-    int64_t band_ppm;         /* limit prices stay within mark * (1 +/- band) */
-    int64_t maker_rate_e8;    /* 0.02 % is 20000 */
+    int64_t min_notional_e8; /* 0: none */
+    int64_t contract_size;   /* inverse: quote units per contract */
+    int64_t band_ppm;        /* limit prices stay within mark * (1 +/- band) */
+    int64_t maker_rate_e8;   /* 0.02 % is 20000 */
     int64_t taker_rate_e8;
     int64_t maintenance_rate_e8;
-    int64_t funding_rate_e8;  /* per interval; longs pay when positive */
+    int64_t funding_rate_e8; /* per interval; longs pay when positive */
     int64_t funding_interval_ns;
     int max_orders;
     int max_amends;

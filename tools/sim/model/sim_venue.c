@@ -29,7 +29,8 @@ void *sim_state_grow(void *memory, size_t *capacity, size_t need, size_t size)
     return memory;
 }
 
-struct sim_venue *sim_venue_new(uint64_t seed, enum sim_cancel_ahead cancel_ahead, sim_emit_fn *emit, void *user)
+struct sim_venue *sim_venue_new(uint64_t seed, enum sim_cancel_ahead cancel_ahead, sim_emit_fn *emit,
+                                void *user)
 {
     struct sim_venue *venue = calloc(1, sizeof *venue);
 
@@ -205,7 +206,8 @@ void sim_venue_partials(struct sim_venue *venue, int64_t parts_per_million)
     venue->partial_ppm = parts_per_million;
 }
 
-size_t sim_venue_depth(const struct sim_venue *venue, int instrument, int side, struct sim_level *out, size_t max)
+size_t sim_venue_depth(const struct sim_venue *venue, int instrument, int side, struct sim_level *out,
+                       size_t max)
 {
     const struct sim_floor *floor = venue->floor[instrument];
     struct sim_walk walk = sim_book_walk(&floor->market.book, side);
@@ -399,8 +401,7 @@ void sim_state_fill(struct sim_venue *venue, struct sim_order *order, int64_t qt
             holding->fees_e8 += booking.fee_e8;
         }
     } else {
-        struct sim_cash *cash =
-            sim_venue_cash(venue, order->account, instrument->kind, instrument->settle);
+        struct sim_cash *cash = sim_venue_cash(venue, order->account, instrument->kind, instrument->settle);
         cash->free_e8 += booking.pnl_e8 - booking.fee_e8;
         holding->fees_e8 += booking.fee_e8;
         holding->rounding_e16 += booking.rounding_e16;
@@ -413,7 +414,8 @@ void sim_state_fill(struct sim_venue *venue, struct sim_order *order, int64_t qt
     account->wallet[instrument->kind].updated_ns = now_ns;
 
     enum sim_exec exec = forced ? SIM_EXEC_CALCULATED : SIM_EXEC_TRADE;
-    venue->fill = sim_state_grow(venue->fill, &venue->fill_capacity, venue->fill_count + 1, sizeof *venue->fill);
+    venue->fill =
+        sim_state_grow(venue->fill, &venue->fill_capacity, venue->fill_count + 1, sizeof *venue->fill);
     struct sim_fill *fill = &venue->fill[venue->fill_count++];
     *fill = (struct sim_fill){ .trade_id = trade_id,
                                .order_id = order->id,
@@ -486,7 +488,8 @@ static int64_t mark_or_middle(const struct sim_floor *floor)
 }
 
 /* worst answers the largest position an account can reach here if one side of its orders all fill. */
-static int64_t worst(struct sim_venue *venue, int account, int instrument, int64_t extra_buy, int64_t extra_sell)
+static int64_t worst(struct sim_venue *venue, int account, int instrument, int64_t extra_buy,
+                     int64_t extra_sell)
 {
     struct sim_floor *floor = venue->floor[instrument];
     int64_t held = venue->account[account]->holding[instrument].position.qty;
@@ -508,7 +511,8 @@ static int64_t worst(struct sim_venue *venue, int account, int instrument, int64
 
 static int64_t margin_of(const struct sim_floor *floor, int64_t qty, int leverage)
 {
-    __int128 value = sim_ledger_value_at(&floor->market.instrument, qty, mark_or_middle(floor)) / SIM_CASH_ONE;
+    __int128 value =
+        sim_ledger_value_at(&floor->market.instrument, qty, mark_or_middle(floor)) / SIM_CASH_ONE;
 
     return (int64_t)((value + leverage - 1) / leverage);
 }
@@ -557,7 +561,8 @@ static int64_t equity_e8(struct sim_venue *venue, int account, enum sim_kind kin
 }
 
 /* margin_allows is true when the account can carry the order, or when the order adds to no worst case. */
-static bool margin_allows(struct sim_venue *venue, int account, int instrument, enum sim_side side, int64_t qty)
+static bool margin_allows(struct sim_venue *venue, int account, int instrument, enum sim_side side,
+                          int64_t qty)
 {
     struct sim_floor *floor = venue->floor[instrument];
     const struct sim_instrument *contract = &floor->market.instrument;
@@ -565,7 +570,8 @@ static bool margin_allows(struct sim_venue *venue, int account, int instrument, 
     int64_t position, orders;
     int64_t before = margin_of(floor, worst(venue, account, instrument, 0, 0), leverage);
     int64_t after = margin_of(
-        floor, worst(venue, account, instrument, side == SIM_BUY ? qty : 0, side == SIM_SELL ? qty : 0), leverage);
+        floor, worst(venue, account, instrument, side == SIM_BUY ? qty : 0, side == SIM_SELL ? qty : 0),
+        leverage);
 
     if (after <= before) {
         return true;
@@ -618,7 +624,8 @@ static enum sim_reject check_qty(const struct sim_instrument *instrument, int64_
     return qty % instrument->step != 0 ? SIM_REJECT_QTY_STEP : SIM_ACCEPTED;
 }
 
-static enum sim_reject check_notional(const struct sim_floor *floor, int64_t qty, int64_t price, bool reduce_only)
+static enum sim_reject check_notional(const struct sim_floor *floor, int64_t qty, int64_t price,
+                                      bool reduce_only)
 {
     const struct sim_instrument *instrument = &floor->market.instrument;
 
@@ -690,7 +697,7 @@ static enum sim_reject check_funds(struct sim_venue *venue, const struct sim_pla
         return reduces ? SIM_ACCEPTED : SIM_REJECT_REDUCE_ONLY;
     }
     return margin_allows(venue, place->account, place->instrument, place->side, qty) ? SIM_ACCEPTED
-                                                                                      : SIM_REJECT_MARGIN;
+                                                                                     : SIM_REJECT_MARGIN;
 }
 
 static int open_orders(const struct sim_floor *floor, int account)
@@ -731,8 +738,7 @@ static enum sim_reject check_place(struct sim_venue *venue, const struct sim_pla
         SIM_ACCEPTED) {
         return reject;
     }
-    if (place->market &&
-        sim_match_available(venue, place->instrument, place->side, true, 0, qty) == 0) {
+    if (place->market && sim_match_available(venue, place->instrument, place->side, true, 0, qty) == 0) {
         return SIM_REJECT_NO_BOOK;
     }
     if ((reject = check_funds(venue, place, qty)) != SIM_ACCEPTED) {
@@ -741,8 +747,7 @@ static enum sim_reject check_place(struct sim_venue *venue, const struct sim_pla
     if (!place->market && open_orders(floor, place->account) >= market->instrument.max_orders) {
         return SIM_REJECT_MAX_ORDERS;
     }
-    bool takes = !place->market &&
-                 sim_match_would_take(venue, place->instrument, place->side, place->price);
+    bool takes = !place->market && sim_match_would_take(venue, place->instrument, place->side, place->price);
     if (place->post_only && takes && !place->post_only_expires) {
         return SIM_REJECT_POST_ONLY;
     }

@@ -75,14 +75,14 @@ enum sim_reject {
     SIM_REJECT_QTY_MAX,
     SIM_REJECT_PRICE_ZERO,
     SIM_REJECT_PRICE_TICK,
-    SIM_REJECT_PRICE_LOW,  /* below the instrument's smallest price */
-    SIM_REJECT_PRICE_BIG,  /* above its largest */
-    SIM_REJECT_BAND_HIGH,  /* above mark * (1 + band) */
+    SIM_REJECT_PRICE_LOW, /* below the instrument's smallest price */
+    SIM_REJECT_PRICE_BIG, /* above its largest */
+    SIM_REJECT_BAND_HIGH, /* above mark * (1 + band) */
     SIM_REJECT_BAND_LOW,
     SIM_REJECT_NOTIONAL,
-    SIM_REJECT_DUPLICATE,  /* client id of a live order */
-    SIM_REJECT_BALANCE,    /* spot */
-    SIM_REJECT_MARGIN,     /* contracts */
+    SIM_REJECT_DUPLICATE, /* client id of a live order */
+    SIM_REJECT_BALANCE,   /* spot */
+    SIM_REJECT_MARGIN,    /* contracts */
     SIM_REJECT_REDUCE_ONLY,
     SIM_REJECT_POST_ONLY,
     SIM_REJECT_FOK,
@@ -91,8 +91,8 @@ enum sim_reject {
     SIM_REJECT_NO_ORDER,
     SIM_REJECT_NO_CHANGE,
     SIM_REJECT_MAX_AMENDS,
-    SIM_REJECT_AMEND_QTY,  /* keep-priority amend: not between filled and current quantity */
-    SIM_REJECT_NO_BOOK,    /* market order, nothing on the other side */
+    SIM_REJECT_AMEND_QTY, /* keep-priority amend: not between filled and current quantity */
+    SIM_REJECT_NO_BOOK,   /* market order, nothing on the other side */
 };
 
 struct sim_order {
@@ -116,12 +116,12 @@ struct sim_order {
     int64_t created_ns;
     int64_t updated_ns;
     int64_t good_till_ns; /* 0: none */
-    int64_t locked_e8; /* spot: cash set aside while it rests */
+    int64_t locked_e8;    /* spot: cash set aside while it rests */
     int amends;
     /* the place in the queue, while resting */
     bool resting;
-    int64_t ahead;           /* recorded size still before this order */
-    int64_t credit;          /* of which already given back for a decrease seen in depth first */
+    int64_t ahead;  /* recorded size still before this order */
+    int64_t credit; /* of which already given back for a decrease seen in depth first */
     int64_t credit_stamp_ms;
     int64_t placed_u;
     int64_t placed_stamp_ms; /* ladder time at placement: trades not newer were in view already */
@@ -169,14 +169,14 @@ struct sim_wallet {
     int64_t updated_ns;
 };
 
-struct sim_holding { /* one account in one instrument */
+struct sim_holding {              /* one account in one instrument */
     struct sim_position position; /* on spot: bought minus sold since start */
     int leverage;
     int64_t realised_e8;
     int64_t fees_e8;      /* in the settlement asset */
     int64_t base_fees_e8; /* spot buys pay in the base asset */
     int64_t funding_e8;
-    int64_t jump_e8;      /* profit made by the tape starting again, in the settlement asset */
+    int64_t jump_e8; /* profit made by the tape starting again, in the settlement asset */
     __int128 rounding_e16;
     int64_t bought;
     int64_t sold;
@@ -283,7 +283,8 @@ void sim_venue_deposit(struct sim_venue *venue, int account, enum sim_kind kind,
 
 /* sim_venue_tape takes one recorded event.  While primed is set (the part of a recording before the start)
  * only the book moves: nothing is matched, nothing published. */
-void sim_venue_tape(struct sim_venue *venue, const struct sim_tape_event *event, bool priming, int64_t now_ns);
+void sim_venue_tape(struct sim_venue *venue, const struct sim_tape_event *event, bool priming,
+                    int64_t now_ns);
 
 /* sim_venue_start ends priming: publishes FEED_START and settles the jump of a tape that began again. */
 void sim_venue_start(struct sim_venue *venue, int instrument, int64_t now_ns);
