@@ -20,7 +20,7 @@
  *
  * The venue's word is a third opinion: ledger_differences lists where its balances and positions differ.
  *
- * Prices: the mid of the last RECORD_TOP or full book of an instrument, else its mark, else its last fill.
+ * Prices: the mid of the last RECORD_TOP of an instrument, else its mark, else its last fill.
  * Unknown is a state: nothing is valued with a guess, and ledger_value says what is missing.
  *
  * Cold thread or tools; integers only. */
@@ -52,12 +52,14 @@ struct ledger_entry {
 struct ledger_value {
     bool known;          /* else: equity and parts are not there yet, and the next two say what is missing */
     uint16_t instrument; /* without a price, or NO_INSTRUMENT */
-    uint16_t currency;   /* without a rate, or CURRENCY_NONE */
+    uint16_t currency;   /* without a rate, or CURRENCY_NONE.  While known: one of the unassigned row that has
+                            no source of a rate and is left out */
     int64_t start_e8;    /* equity when everything was known first, report currency */
     int64_t equity_e8;   /* now */
     int64_t transfer_e8; /* of the change, what came from outside */
     int64_t part_e8[PNL_PART_COUNT]; /* sum = equity - start - transfer */
-    int64_t delta_e8; /* coin, with the coin's own cash; 0 for all instances together unless one coin */
+    int64_t delta_e8; /* coin, with the coin's own cash; of all together it means something when they share
+                         one coin, and leaves the unassigned row out */
 };
 
 enum ledger_what { LEDGER_BALANCE_DIFFERS = 1, LEDGER_POSITION_DIFFERS };
@@ -73,9 +75,8 @@ struct ledger_difference {
 
 struct ledger_counts {
     uint64_t fills, duplicates, foreign, without_fee, without_price, bookings;
-    uint64_t full; /* a table had no room: the books are not complete, alarm */
-    uint64_t
-        venue_realised_differs; /* fills whose realised profit the venue says otherwise by more than 1e-8 */
+    uint64_t full;             /* a table had no room: the books are not complete, alarm */
+    uint64_t realised_differs; /* fills whose realised profit the venue says otherwise by more than 1e-8 */
 };
 
 struct ledger;
