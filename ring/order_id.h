@@ -15,10 +15,10 @@
 #define ORDER_ENGINE_MAX    1023
 #define ORDER_INSTANCE_MAX  1023
 
-static inline uint64_t order_id_make(uint32_t engine, uint32_t instance, uint32_t leg_role, uint64_t counter)
+static inline uint64_t order_id_make(uint32_t engine, uint32_t instance, uint32_t leg_role, uint64_t count)
 {
     return ((uint64_t)(engine & 0x3ff) << 54) | ((uint64_t)(instance & 0x3ff) << 44) |
-           ((uint64_t)(leg_role & 0xf) << 40) | (counter & ORDER_COUNTER_MAX);
+           ((uint64_t)(leg_role & 0xf) << 40) | (count & ORDER_COUNTER_MAX);
 }
 
 static inline uint32_t order_id_engine(uint64_t order)
