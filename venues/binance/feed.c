@@ -1,4 +1,5 @@
 #include "venues/binance/feed.h"
+#include "venues/binance/fast.h"
 #include "venues/binance/product.h"
 #include "venues/binance/sbe.h"
 #include "venues/binance/text.h"
@@ -538,7 +539,10 @@ int64_t binance_feed_parse_tolerant(struct feed_parser *parser, const char *byte
 static int64_t parse(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
                      void *context)
 {
-    return binance_feed_parse_tolerant(parser, bytes, count, sink, context);
+    int64_t consumed = binance_fast_parse(parser, bytes, count, sink, context);
+    return consumed != BINANCE_FAST_NOT_MINE
+               ? consumed
+               : binance_feed_parse_tolerant(parser, bytes, count, sink, context);
 }
 
 /* ------------------------------------------------------------------ what to subscribe to */
