@@ -9,7 +9,19 @@
 #include <string_view>
 #include <vector>
 
-#define TOML_EXCEPTIONS 0
+/* toml++ asserts where a slip of the finger leads ("[.x]" is one), and with NDEBUG assumes instead: either
+ * would end us, or worse.  Its promises are kept by throwing, and the file is refused like any other. */
+namespace
+{
+struct broken_promise {
+};
+[[noreturn]] void break_promise()
+{
+    throw broken_promise();
+}
+} // namespace
+#undef NDEBUG
+#define TOML_ASSERT(promise) ((promise) ? (void)0 : break_promise())
 #include <toml++/toml.h>
 
 namespace
@@ -71,6 +83,23 @@ std::string number_as_written(const reader &reader, const toml::node &node)
     std::string digits(reader.text.substr(from, to > from ? to - from : 0));
     digits.erase(std::remove(digits.begin(), digits.end(), '_'), digits.end());
     return digits;
+}
+
+/* A broken promise does not say where: the first line that makes one, tried from the top. */
+int first_broken_line(std::string_view text)
+{
+    int line = 1;
+    for (size_t end = text.find('\n'); end != std::string_view::npos;
+         end = text.find('\n', end + 1), line++) {
+        try {
+            (void)toml::parse(text.substr(0, end + 1));
+        } catch (const toml::parse_error &) {
+            continue; /* a text over several lines is not closed yet */
+        } catch (const broken_promise &) {
+            break;
+        }
+    }
+    return line;
 }
 
 void walk(reader &reader, toml::table &table, const std::string &section, int element);
@@ -135,12 +164,17 @@ bool toml_read(const char *text, size_t bytes, struct toml_list *list)
 {
     *list = toml_list{};
 
-    toml::parse_result result = toml::parse(std::string_view(text, bytes), std::string_view());
-    if (!result) {
-        const toml::parse_error &error = result.error();
+    toml::table table;
+    try {
+        table = toml::parse(std::string_view(text, bytes));
+    } catch (const toml::parse_error &error) {
         list->error_line = std::max(1, static_cast<int>(error.source().begin.line));
         std::string_view why = error.description();
         std::snprintf(list->error, sizeof list->error, "%.*s", static_cast<int>(why.size()), why.data());
+        return false;
+    } catch (const broken_promise &) {
+        list->error_line = first_broken_line(std::string_view(text, bytes));
+        std::snprintf(list->error, sizeof list->error, "the line cannot be understood");
         return false;
     }
 
@@ -152,7 +186,7 @@ bool toml_read(const char *text, size_t bytes, struct toml_list *list)
             reader.line_start.push_back(i + 1);
         }
     }
-    walk(reader, result.table(), "", -1);
+    walk(reader, table, "", -1);
 
     /* toml++ keeps keys in alphabetical order; people read files from the top. */
     std::stable_sort(reader.entries.begin(), reader.entries.end(),

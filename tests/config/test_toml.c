@@ -81,6 +81,21 @@ Test(toml, a_broken_file_says_where)
     toml_free(&list);
 }
 
+Test(toml, a_slip_that_the_parser_asserts_on_is_refused_with_its_line)
+{
+    static const char *const texts[] = { "[a]\nb = 1\n\n[.c]\nd = 2\n",
+                                         "[a]\nb = \"\"\"\nx\"\"\"\n[=c]\nd = 2\n",
+                                         "[a]\nb = 1\n[[a]]\n[.c]" };
+
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct toml_list list;
+        cr_expect_not(toml_read(texts[i], strlen(texts[i]), &list));
+        cr_expect_geq(list.error_line, 3, "%d: %s", list.error_line, list.error);
+        cr_expect_leq(list.error_line, 4, "%d: %s", list.error_line, list.error);
+        toml_free(&list);
+    }
+}
+
 Test(toml, any_prefix_of_a_file_is_read_or_refused)
 {
     const char *text = "[a]\nb = 0.5\n[[c]]\nd = \"x\\n\"\ne = [1, 2]\n[c.f]\ng = { h = 1 }\n";
