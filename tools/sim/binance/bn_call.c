@@ -33,6 +33,8 @@ static const struct bn_method methods[] = {
     { BN_TICKER_PRICE,     S, "GET",    "v3/ticker/price",         "ticker.price",        BN_OPEN,   2,  "read" },
     { BN_TICKER_BOOK,      F, "GET",    "v1/ticker/bookTicker",    "ticker.book",         BN_OPEN,   2,  "read" },
     { BN_TICKER_BOOK,      S, "GET",    "v3/ticker/bookTicker",    "ticker.book",         BN_OPEN,   2,  "read" },
+    { BN_AGG_TRADES,       F, "GET",    "v1/aggTrades",            NULL,                  BN_OPEN,   20, "read" },
+    { BN_AGG_TRADES,       S, "GET",    "v3/aggTrades",            "trades.aggregate",    BN_OPEN,   4,  "read" },
     { BN_TICKER_DAY,       F, "GET",    "v1/ticker/24hr",          NULL,                  BN_OPEN,   1,  "read" },
     { BN_TICKER_DAY,       S, "GET",    "v3/ticker/24hr",          "ticker.24hr",         BN_OPEN,   2,  "read" },
     { BN_PREMIUM_INDEX,    F, "GET",    "v1/premiumIndex",         NULL,                  BN_OPEN,   1,  "read" },
@@ -1206,7 +1208,7 @@ static int recent_trades(struct bn_shell *shell, struct bn_call *call, struct si
     if (count < 1 || count > BN_PRINT_MAX) {
         return bn_call_error(out, 400, -1130, "Data sent for parameter 'limit' is not valid.");
     }
-    bn_day_trades(out, shell, at, count);
+    bn_day_trades(out, shell, at, count, call->method->what == BN_AGG_TRADES);
     return 200;
 }
 
@@ -1675,6 +1677,7 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
     case BN_TICKER_DAY:
         return per_symbol(shell, call, out, bn_day_ticker);
     case BN_TRADES:
+    case BN_AGG_TRADES:
         return recent_trades(shell, call, out);
     case BN_PREMIUM_INDEX:
         return per_symbol(shell, call, out, write_premium);

@@ -180,25 +180,42 @@ void bn_day_ticker(struct bn_shell *shell, int at, struct sim_text *out)
                  (long long)day->last_id, (unsigned long long)day->count);
 }
 
-void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int at, int limit)
+static void aggregate_text(struct sim_text *out, const struct sim_instrument *i, const struct bn_print *print)
+{
+    sim_text_add(out, "{\"a\":%lld", (long long)print->id);
+    price_pair(out, "p", i, print->price);
+    qty_pair(out, "q", i, print->qty);
+    if (i->kind != SIM_SPOT) {
+        qty_pair(out, "nq", i, print->qty);
+    }
+    sim_text_add(out, ",\"f\":%lld,\"l\":%lld,\"T\":%lld,\"m\":%s%s}", (long long)print->id,
+                 (long long)print->id, (long long)(print->now_ns / 1000000),
+                 print->buyer_is_maker ? "true" : "false", i->kind == SIM_SPOT ? ",\"M\":true" : "");
+}
+
+static void print_text(struct sim_text *out, const struct sim_instrument *i, const struct bn_print *print)
+{
+    sim_text_add(out, "{\"id\":%lld", (long long)print->id);
+    price_pair(out, "price", i, print->price);
+    qty_pair(out, "qty", i, print->qty);
+    cash_pair(out, i->kind == SIM_INVERSE ? "baseQty" : "quoteQty",
+              sim_ledger_value(i, print->qty, print->price));
+    sim_text_add(out, ",\"time\":%lld,\"isBuyerMaker\":%s%s}", (long long)(print->now_ns / 1000000),
+                 print->buyer_is_maker ? "true" : "false",
+                 i->kind == SIM_SPOT ? ",\"isBestMatch\":true" : "");
+}
+
+void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int at, int limit, bool aggregate)
 {
     const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
     const struct bn_day *day = &shell->day[at];
     uint64_t kept = day->printed < BN_PRINT_MAX ? day->printed : BN_PRINT_MAX;
-    uint64_t count = (uint64_t)limit < kept ? (uint64_t)limit : kept;
+    uint64_t first = day->printed - ((uint64_t)limit < kept ? (uint64_t)limit : kept);
 
     sim_text_str(out, "[");
-    for (uint64_t k = day->printed - count; k < day->printed; k++) {
-        const struct bn_print *print = &day->print[k % BN_PRINT_MAX];
-
-        sim_text_add(out, "%s{\"id\":%lld", k > day->printed - count ? "," : "", (long long)print->id);
-        price_pair(out, "price", i, print->price);
-        qty_pair(out, "qty", i, print->qty);
-        cash_pair(out, i->kind == SIM_INVERSE ? "baseQty" : "quoteQty",
-                  sim_ledger_value(i, print->qty, print->price));
-        sim_text_add(out, ",\"time\":%lld,\"isBuyerMaker\":%s%s}", (long long)(print->now_ns / 1000000),
-                     print->buyer_is_maker ? "true" : "false",
-                     i->kind == SIM_SPOT ? ",\"isBestMatch\":true" : "");
+    for (uint64_t k = first; k < day->printed; k++) {
+        sim_text_str(out, k > first ? "," : "");
+        (aggregate ? aggregate_text : print_text)(out, i, &day->print[k % BN_PRINT_MAX]);
     }
     sim_text_str(out, "]");
 }

@@ -36,6 +36,7 @@ enum bn_do {
     BN_EXCHANGE_INFO,
     BN_DEPTH,
     BN_TRADES,
+    BN_AGG_TRADES,
     BN_TICKER_PRICE,
     BN_TICKER_BOOK,
     BN_TICKER_DAY,
@@ -336,10 +337,10 @@ void bn_text_mark_event(struct sim_text *out, const struct sim_instrument *instr
 void bn_day_trade(struct bn_shell *shell, const struct sim_event *event);
 
 /* bn_day_event appends a stream's 24hrTicker or 24hrMiniTicker, bn_day_ticker the REST object, bn_day_trades
- * the last trades, oldest first. */
+ * the last trades, oldest first, as single trades or as aggregates of one. */
 void bn_day_event(struct sim_text *out, struct bn_shell *shell, int instrument, bool mini, int64_t now_ns);
 void bn_day_ticker(struct bn_shell *shell, int instrument, struct sim_text *out);
-void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int instrument, int limit);
+void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int instrument, int limit, bool aggregate);
 
 /* --- bn_call: methods ---------------------------------------------------------------------------------- */
 
