@@ -94,9 +94,10 @@ struct order {
     int64_t qty;                  /* whole size, likewise */
     int64_t want_price, want_qty; /* AMENDING: what was asked; else the same */
     int64_t filled;
-    int64_t open_qty;        /* of filled: proved by a cumulative quantity only */
-    int64_t open_named;      /* of open_qty: its execution id is known, its price is not */
-    int64_t open_price;      /* price that open_qty was counted at */
+    int64_t open_qty;   /* of filled: proved by a cumulative quantity only */
+    int64_t open_named; /* of open_qty: its execution id is known, its price is not */
+    int64_t open_price; /* price that open_qty was counted at */
+    uint64_t open_since_ns;
     int64_t reference_price; /* decision price */
     uint64_t sent_ns;
     uint64_t changed_ns;  /* the newest new, amend or cancel */

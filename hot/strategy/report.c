@@ -56,9 +56,11 @@ static struct owner owner_of_order(struct strategy *s, const struct order *order
     return owner;
 }
 
-static void open_qty_changed(struct strategy *s, int64_t before, int64_t after)
+static void open_qty_changed(struct strategy *s, struct order *order, int64_t before, int64_t after)
 {
     if (before == 0 && after != 0) {
+        order->open_since_ns = s->now_ns;
+        order->price_told = 0;
         s->open_count++;
         state_due(s, s->now_ns + PRICE_OPEN_NS);
     } else if (before != 0 && after == 0) {
@@ -213,7 +215,7 @@ static void seen_again(struct strategy *s, const struct owner *owner, struct ord
         if (order != NULL) {
             int64_t take = base_min(entry->qty, order->open_named);
             reprice(s, owner, report, take, order->open_price);
-            open_qty_changed(s, order->open_qty, order->open_qty - take);
+            open_qty_changed(s, order, order->open_qty, order->open_qty - take);
             order->open_named -= take;
             order->open_qty -= take;
         }
@@ -299,7 +301,7 @@ static void take_execution(struct strategy *s, const struct owner *owner, struct
         }
         book_fee(s, owner, entry, report, report->last_qty, report->price);
     }
-    open_qty_changed(s, open_before, order->open_qty);
+    open_qty_changed(s, order, open_before, order->open_qty);
 }
 
 /* A cumulative quantity ahead of the executions: what is missing counts at once, at the order's price until
@@ -319,14 +321,13 @@ static void take_cumulative(struct strategy *s, const struct owner *owner, struc
         bool told = (report->flags & REPORT_HAS_LAST) && report->price > 0 &&
                     report->price <= s->exposure.bound[order->instrument].price;
         order->open_price = told ? report->price : order->price;
-        order->price_told = 0;
     }
     order->filled += missing;
     if (!count(s, owner, order, report, missing, order->open_price)) {
         order->filled -= missing;
         return;
     }
-    open_qty_changed(s, order->open_qty, order->open_qty + missing);
+    open_qty_changed(s, order, order->open_qty, order->open_qty + missing);
     order->open_qty += missing;
 }
 
@@ -874,13 +875,13 @@ void report_open_prices(struct strategy *s)
         state_due(s, s->open_ns);
         return;
     }
-    s->open_ns = s->now_ns + PRICE_OPEN_NS;
+    s->open_ns = s->now_ns + PRICE_OPEN_NS / 8;
     state_due(s, s->open_ns);
     uint32_t told = 0;
     for (uint32_t i = 0; i < ORDER_MAX && told < 16; i++) {
         struct order *order = &s->orders.row[i];
         if (order->state == ORDER_FREE || order->open_qty == 0 || order->price_told ||
-            s->now_ns - order->changed_ns < PRICE_OPEN_NS) {
+            s->now_ns - order->open_since_ns < PRICE_OPEN_NS) {
             continue;
         }
         order->price_told = 1;

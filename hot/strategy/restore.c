@@ -305,6 +305,7 @@ static bool take_order(struct strategy *s, const struct record_report *record)
         order_step(&s->orders, order, ORDER_EVENT_STATE_FINAL);
     }
     if (open_qty != 0) {
+        order->open_since_ns = s->now_ns;
         s->open_count++;
     }
     return true;

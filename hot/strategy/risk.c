@@ -81,12 +81,12 @@ int64_t risk_band(const struct strategy *s, uint16_t instrument, enum side side)
     return limit;
 }
 
-struct order *risk_crosses(struct strategy *s, uint16_t instrument, enum side side, int64_t price,
+struct order *risk_crosses(struct strategy *s, uint16_t instrument, enum side side, int64_t price, bool takes,
                            const struct order *except)
 {
     for (struct order *other = order_first(&s->orders, 1, instrument); other != NULL;
          other = order_after(&s->orders, 1, other)) {
-        if (other == except || other->side == side) {
+        if (other == except || other->side == side || (takes && other->tif != TIF_GTC)) {
             continue;
         }
         /* While an amend flies either price may be the one that rests. */
@@ -208,7 +208,8 @@ enum risk_refusal risk_check(struct strategy *s, const struct risk_ask *ask)
     if (refusal == RISK_OK && !ask->reduces) {
         refusal = check_risk(s, ask);
     }
-    if (refusal == RISK_OK && risk_crosses(s, ask->instrument, ask->side, ask->price, ask->amends) != NULL) {
+    if (refusal == RISK_OK &&
+        risk_crosses(s, ask->instrument, ask->side, ask->price, ask->reduces, ask->amends) != NULL) {
         refusal = RISK_SELF_CROSS;
     }
     if (refusal == RISK_OK && ask->amends == NULL) {

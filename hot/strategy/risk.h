@@ -47,8 +47,9 @@ void risk_refuse(struct strategy *s, uint16_t slot, enum risk_refusal refusal, i
  * reference at all. */
 int64_t risk_band(const struct strategy *s, uint16_t instrument, enum side side);
 
-/* risk_crosses answers a live order of ours on the other side that this price would meet, or NULL. */
-struct order *risk_crosses(struct strategy *s, uint16_t instrument, enum side side, int64_t price,
+/* risk_crosses answers a live order of ours on the other side that this price would meet, or NULL.  Two
+ * orders that never rest cannot meet: takes says that this one is IOC. */
+struct order *risk_crosses(struct strategy *s, uint16_t instrument, enum side side, int64_t price, bool takes,
                            const struct order *except);
 
 /* risk_delta_e8 is the sum of the instances' deltas in a coin. */

@@ -69,8 +69,9 @@ static void check_stopped(struct strategy *s)
 
 void state_settle(struct strategy *s, struct instance *instance)
 {
-    hedge_update(s, instance);
+    hedge_measure(s, instance);
     ladder_update(s, instance);
+    hedge_update(s, instance);
     flatten_orphan(s, instance);
     quote_update(s, instance);
     if (instance->state == INSTANCE_FLATTENING || instance->state == INSTANCE_FLAT) {

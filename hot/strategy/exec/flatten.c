@@ -122,7 +122,7 @@ void flatten_update(struct strategy *s, struct instance *instance)
         }
         instance->flatten_tail = 1;
         instance->hedge.open = false;
-        hedge_update(s, instance); /* closes the naked episode: hedging is off from here */
+        hedge_measure(s, instance); /* closes the naked episode: hedging is off from here */
     }
     bool busy = unwind(s, instance, LEG_HEDGE);
     busy = unwind(s, instance, LEG_SECOND) || busy;

@@ -279,8 +279,8 @@ static int64_t clear_path(struct strategy *s, uint16_t instrument, enum side sid
 {
     int64_t tick = s->instrument[instrument].tick;
     struct order *other;
-    for (uint32_t tries = 0; tries < 16 && (other = risk_crosses(s, instrument, side, price, NULL)) != NULL;
-         tries++) {
+    for (uint32_t tries = 0;
+         tries < 16 && (other = risk_crosses(s, instrument, side, price, true, NULL)) != NULL; tries++) {
         if (other->role == ORDER_ROLE_QUOTE && order_is_live(other) && other->state != ORDER_CANCELLING &&
             !order_in_doubt(other) && s->now_ns >= other->retry_ns) {
             request_cancel(s, other);
@@ -364,14 +364,18 @@ static void send_need(struct strategy *s, struct instance *instance, int128 need
     hedge->open = qty >= smallest;
 }
 
+void hedge_measure(struct strategy *s, struct instance *instance)
+{
+    measure_smallest(s, instance);
+    if (!instance->hedge.ready && s->restored && leg_open(s, instance, LEG_HEDGE, false)) {
+        instance->hedge.ready = true;
+    }
+    measure_naked(s, instance);
+}
+
 void hedge_update(struct strategy *s, struct instance *instance)
 {
     struct hedge_state *hedge = &instance->hedge;
-    measure_smallest(s, instance);
-    if (!hedge->ready && s->restored && leg_open(s, instance, LEG_HEDGE, false)) {
-        hedge->ready = true;
-    }
-    measure_naked(s, instance);
     hedge->open = false;
     if (!s->restored || !instance_hedges(instance) || hedge->smallest_e12 == 0 || !verify(s, instance)) {
         return;

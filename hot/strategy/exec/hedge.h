@@ -25,7 +25,10 @@
 
 #define HEDGE_BURST 8 /* orders in one step */
 
-/* hedge_update measures what is naked and sends what is due. */
+/* hedge_measure looks at what is naked and since when; the ladder, then hedge_update, go by it. */
+void hedge_measure(struct strategy *s, struct instance *instance);
+
+/* hedge_update sends what is due. */
 void hedge_update(struct strategy *s, struct instance *instance);
 
 /* hedge_at_work_e12 is what the instance's unfinished hedges may still add to delta; only those in doubt

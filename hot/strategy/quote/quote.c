@@ -293,7 +293,7 @@ static enum risk_refusal gate(struct strategy *s, struct instance *instance, enu
                             .amends = amends };
 
     /* Our own other side in the way moves first; that is waiting, not a refusal. */
-    struct order *other = risk_crosses(s, ask.instrument, side, ask.price, amends);
+    struct order *other = risk_crosses(s, ask.instrument, side, ask.price, false, amends);
     if (other != NULL && other->slot == instance->slot) {
         instance->quote.dirty = true;
         return RISK_SELF_CROSS;
