@@ -1,7 +1,7 @@
 /* A session's life, told by what it asks to be done. */
 #include "ring/clock.h"
 #include "ring/order_id.h"
-#include "tests/venues/support.h"
+#include "tests/venues/desk.h"
 #include "venues/binance/session.h"
 
 #include <criterion/criterion.h>
@@ -10,127 +10,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WALL_NS 1700000000000000000LL
-
-struct desk {
-    struct instrument_table table;
-    struct account account;
-    struct sign_key key;
-    struct venue_session *session;
-    struct venue_out out;
-    char body[2048];
-    uint64_t now_ns;
-    struct slot records[32][3];
-    uint32_t record_count;
-    struct venue_sink sink;
-};
-
-static void on_record(void *context, const struct slot *record)
-{
-    struct desk *desk = context;
-    cr_assert_lt(desk->record_count, 32);
-    record_copy(desk->records[desk->record_count++], record);
-}
-
-static const struct record_report *report(const struct desk *desk, uint32_t i)
-{
-    cr_assert_lt(i, desk->record_count);
-    return (const struct record_report *)desk->records[i];
-}
-
-static struct desk *desk_make(uint8_t product, const char *symbol, uint8_t key_type, int64_t dead_man_ms)
-{
-    struct desk *desk = calloc(1, sizeof *desk);
-    static const unsigned char seed[32] = { 7 };
-    table_one(&desk->table, product, symbol, product == PRODUCT_INVERSE ? 1 : 2,
-              product == PRODUCT_INVERSE ? 0 : 3);
-    currency_find(&desk->table, "USDT", 4, true);
-    currency_find(&desk->table, "BTC", 3, true);
-    currency_find(&desk->table, "BNB", 3, true);
-    desk->account = (struct account){ .index = 3, .venue = VENUE_BINANCE, .product = product };
-    desk->account.dead_man_ms = dead_man_ms;
-    if (key_type == SIGN_ED25519) {
-        cr_assert(sign_key_ed25519(&desk->key, "the-key", seed));
-    } else {
-        cr_assert(sign_key_hmac(&desk->key, "the-key", "the-secret", 10));
-    }
-    desk->session = aligned_alloc(64, (venue_binance.order->session_bytes + 63) / 64 * 64);
-    uint16_t wanted = 0;
-    venue_binance.order->init(desk->session, &venue_binance, &desk->table, &desk->account, &desk->key,
-                              &wanted, 1);
-    desk->out.body = desk->body;
-    desk->out.body_capacity = sizeof desk->body;
-    desk->now_ns = 1000 * NS_PER_S;
-    desk->sink = (struct venue_sink){ on_record, desk };
-    return desk;
-}
-
-static bool step(struct desk *desk)
-{
-    memset(desk->body, 0, sizeof desk->body);
-    bool did = venue_binance.order->step(desk->session, desk->now_ns, WALL_NS, true, &desk->out);
-    if (desk->out.act == ACT_REQUEST) {
-        desk->out.path[desk->out.path_bytes] = '\0';
-    }
-    return did;
-}
-
-static void event(struct desk *desk, enum session_slot slot, enum session_event what)
-{
-    venue_binance.order->event(desk->session, slot, what, desk->now_ns);
-}
-
-static void expect_open(struct desk *desk, enum session_slot slot, const char *host, const char *path)
-{
-    cr_assert(step(desk));
-    cr_assert_eq(desk->out.act, ACT_OPEN, "act %d", desk->out.act);
-    cr_assert_eq(desk->out.slot, slot);
-    cr_assert_str_eq(desk->out.endpoint.host, host);
-    cr_assert_str_eq(desk->out.endpoint.path, path);
-}
-
-static void expect_request(struct desk *desk, const char *method, const char *path_begins)
-{
-    cr_assert(step(desk), "nothing to do, %s expected", path_begins);
-    cr_assert_eq(desk->out.act, ACT_REQUEST, "act %d", desk->out.act);
-    cr_assert_str_eq(desk->out.method, method);
-    cr_assert_eq(strncmp(desk->out.path, path_begins, strlen(path_begins)), 0, "%s", desk->out.path);
-}
-
-static void answer(struct desk *desk, int status, const char *body)
-{
-    int64_t consumed = venue_binance.order->response(desk->session, desk->out.tie, status, body, strlen(body),
-                                                     desk->now_ns, WALL_NS, &desk->sink);
-    cr_assert_geq(consumed, 0);
-}
-
-static int64_t hear(struct desk *desk, enum session_slot slot, const char *message)
-{
-    return venue_binance.order->message(desk->session, slot, message, strlen(message), desk->now_ns, WALL_NS,
-                                        &desk->sink, &desk->out);
-}
-
 /* Brings a futures session with an HMAC key up. */
 static struct desk *futures_up(int64_t dead_man_ms)
 {
     struct desk *desk = desk_make(PRODUCT_LINEAR, "BTCUSDT", SIGN_HMAC_SHA256, dead_man_ms);
-    expect_open(desk, SESSION_SLOT_ORDER, "ws-fapi.binance.com", "/ws-fapi/v1");
-    expect_open(desk, SESSION_SLOT_REST, "fapi.binance.com", "");
-    cr_assert_not(step(desk));
-    event(desk, SESSION_SLOT_REST, SESSION_UP);
-    event(desk, SESSION_SLOT_ORDER, SESSION_UP);
+    desk_expect_open(desk, SESSION_SLOT_ORDER, "ws-fapi.binance.com", "/ws-fapi/v1");
+    desk_expect_open(desk, SESSION_SLOT_REST, "fapi.binance.com", "");
+    cr_assert_not(desk_step(desk));
+    desk_event(desk, SESSION_SLOT_REST, SESSION_UP);
+    desk_event(desk, SESSION_SLOT_ORDER, SESSION_UP);
     cr_assert(desk->session->orders_ready);
     cr_assert_eq(desk->session->state, GATEWAY_DEGRADED);
     if (dead_man_ms > 0) {
-        expect_request(desk, "POST", "/fapi/v1/countdownCancelAll?symbol=BTCUSDT&countdownTime=");
-        answer(desk, 200, "{\"symbol\":\"BTCUSDT\",\"countdownTime\":\"60000\"}");
+        desk_expect_request(desk, "POST", "/fapi/v1/countdownCancelAll?symbol=BTCUSDT&countdownTime=");
+        desk_answer(desk, 200, "{\"symbol\":\"BTCUSDT\",\"countdownTime\":\"60000\"}");
     }
-    expect_request(desk, "POST", "/fapi/v1/listenKey");
+    desk_expect_request(desk, "POST", "/fapi/v1/listenKey");
     cr_assert_eq(strncmp(desk->out.header, "X-MBX-APIKEY: the-key\r\n", desk->out.header_bytes), 0);
-    answer(desk, 200, "{\"listenKey\":\"abc123\"}");
-    expect_open(desk, SESSION_SLOT_PRIVATE, "fstream.binance.com", "/private/ws?listenKey=abc123");
-    event(desk, SESSION_SLOT_PRIVATE, SESSION_UP);
-    cr_assert_not(step(desk));
+    desk_answer(desk, 200, "{\"listenKey\":\"abc123\"}");
+    desk_expect_open(desk, SESSION_SLOT_PRIVATE, "fstream.binance.com", "/private/ws?listenKey=abc123");
+    desk_event(desk, SESSION_SLOT_PRIVATE, SESSION_UP);
+    cr_assert_not(desk_step(desk));
     cr_assert(desk->session->private_ready);
     cr_assert_eq(desk->session->state, GATEWAY_READY, "%s", desk->session->why);
     return desk;
@@ -145,12 +45,13 @@ Test(binance_session, the_dead_man_is_armed_before_ready_and_refreshed_every_qua
 {
     struct desk *desk = futures_up(60000);
     desk->now_ns += 14 * NS_PER_S;
-    cr_assert_not(step(desk));
+    cr_assert_not(desk_step(desk));
     desk->now_ns += 1 * NS_PER_S;
     cr_assert_not(venue_binance.order->step(desk->session, desk->now_ns, WALL_NS, false, &desk->out),
                   "a dead strategy's timer must run out");
-    expect_request(desk, "POST", "/fapi/v1/countdownCancelAll?symbol=BTCUSDT&countdownTime=60000&timestamp=");
-    answer(desk, 200, "{\"symbol\":\"BTCUSDT\",\"countdownTime\":\"60000\"}");
+    desk_expect_request(desk, "POST",
+                        "/fapi/v1/countdownCancelAll?symbol=BTCUSDT&countdownTime=60000&timestamp=");
+    desk_answer(desk, 200, "{\"symbol\":\"BTCUSDT\",\"countdownTime\":\"60000\"}");
     desk->now_ns += 61 * NS_PER_S;
     venue_binance.order->step(desk->session, desk->now_ns, WALL_NS, false, &desk->out);
     cr_assert_eq(desk->session->state, GATEWAY_DEGRADED, "not refreshed: not armed");
@@ -161,79 +62,80 @@ Test(binance_session, the_listen_key_is_extended_every_half_hour_and_renewed_whe
 {
     struct desk *desk = futures_up(0);
     desk->now_ns += 1800 * NS_PER_S;
-    expect_request(desk, "PUT", "/fapi/v1/listenKey");
-    answer(desk, 200, "{}");
-    cr_assert_not(step(desk));
+    desk_expect_request(desk, "PUT", "/fapi/v1/listenKey");
+    desk_answer(desk, 200, "{}");
+    cr_assert_not(desk_step(desk));
     desk->now_ns += 1800 * NS_PER_S;
-    expect_request(desk, "PUT", "/fapi/v1/listenKey");
-    answer(desk, 400, "{\"code\":-1125,\"msg\":\"This listenKey does not exist.\"}");
+    desk_expect_request(desk, "PUT", "/fapi/v1/listenKey");
+    desk_answer(desk, 400, "{\"code\":-1125,\"msg\":\"This listenKey does not exist.\"}");
     cr_assert_not(desk->session->private_ready, "the stream is silent now");
-    expect_request(desk, "POST", "/fapi/v1/listenKey");
-    answer(desk, 200, "{\"listenKey\":\"def456\"}");
-    cr_assert(step(desk));
+    desk_expect_request(desk, "POST", "/fapi/v1/listenKey");
+    desk_answer(desk, 200, "{\"listenKey\":\"def456\"}");
+    cr_assert(desk_step(desk));
     cr_assert_eq(desk->out.act, ACT_CLOSE);
     cr_assert_eq(desk->out.slot, SESSION_SLOT_PRIVATE);
-    event(desk, SESSION_SLOT_PRIVATE, SESSION_LOST);
-    expect_open(desk, SESSION_SLOT_PRIVATE, "fstream.binance.com", "/private/ws?listenKey=def456");
+    desk_event(desk, SESSION_SLOT_PRIVATE, SESSION_LOST);
+    desk_expect_open(desk, SESSION_SLOT_PRIVATE, "fstream.binance.com", "/private/ws?listenKey=def456");
 }
 
 Test(binance_session, an_expired_listen_key_reopens_the_stream_even_with_the_same_key)
 {
     struct desk *desk = futures_up(0);
-    cr_assert_gt(
-        hear(desk, SESSION_SLOT_PRIVATE, "{\"e\":\"listenKeyExpired\",\"E\":1,\"listenKey\":\"abc123\"}"), 0);
+    cr_assert_gt(desk_hear(desk, SESSION_SLOT_PRIVATE,
+                           "{\"e\":\"listenKeyExpired\",\"E\":1,\"listenKey\":\"abc123\"}"),
+                 0);
     cr_assert_not(desk->session->private_ready);
-    expect_request(desk, "POST", "/fapi/v1/listenKey");
-    answer(desk, 200, "{\"listenKey\":\"abc123\"}");
-    cr_assert(step(desk));
+    desk_expect_request(desk, "POST", "/fapi/v1/listenKey");
+    desk_answer(desk, 200, "{\"listenKey\":\"abc123\"}");
+    cr_assert(desk_step(desk));
     cr_assert_eq(desk->out.act, ACT_CLOSE);
-    event(desk, SESSION_SLOT_PRIVATE, SESSION_LOST);
-    expect_open(desk, SESSION_SLOT_PRIVATE, "fstream.binance.com", "/private/ws?listenKey=abc123");
+    desk_event(desk, SESSION_SLOT_PRIVATE, SESSION_LOST);
+    desk_expect_open(desk, SESSION_SLOT_PRIVATE, "fstream.binance.com", "/private/ws?listenKey=abc123");
 }
 
 Test(binance_session, a_lost_user_stream_is_ready_only_after_its_key_was_named_again)
 {
     struct desk *desk = futures_up(0);
-    event(desk, SESSION_SLOT_PRIVATE, SESSION_LOST);
+    desk_event(desk, SESSION_SLOT_PRIVATE, SESSION_LOST);
     cr_assert_not(desk->session->private_ready);
-    event(desk, SESSION_SLOT_PRIVATE, SESSION_UP);
+    desk_event(desk, SESSION_SLOT_PRIVATE, SESSION_UP);
     cr_assert_not(desk->session->private_ready, "it may be connected with a key the venue forgot");
-    expect_request(desk, "POST", "/fapi/v1/listenKey");
-    answer(desk, 200, "{\"listenKey\":\"abc123\"}");
+    desk_expect_request(desk, "POST", "/fapi/v1/listenKey");
+    desk_answer(desk, 200, "{\"listenKey\":\"abc123\"}");
     cr_assert(desk->session->private_ready);
-    cr_assert_not(step(desk));
+    cr_assert_not(desk_step(desk));
 }
 
 Test(binance_session, a_rest_answer_that_never_comes_does_not_stop_the_dead_man)
 {
     struct desk *desk = futures_up(60000);
     desk->now_ns += 15 * NS_PER_S;
-    expect_request(desk, "POST", "/fapi/v1/countdownCancelAll");
+    desk_expect_request(desk, "POST", "/fapi/v1/countdownCancelAll");
     desk->now_ns += 9 * NS_PER_S;
-    cr_assert_not(step(desk));
+    cr_assert_not(desk_step(desk));
     desk->now_ns += 6 * NS_PER_S;
-    expect_request(desk, "POST", "/fapi/v1/countdownCancelAll");
+    desk_expect_request(desk, "POST", "/fapi/v1/countdownCancelAll");
 }
 
 Test(binance_session, coin_margined_streams_have_no_route)
 {
     struct desk *desk = desk_make(PRODUCT_INVERSE, "BTCUSD_PERP", SIGN_HMAC_SHA256, 0);
-    expect_open(desk, SESSION_SLOT_ORDER, "ws-dapi.binance.com", "/ws-dapi/v1");
-    expect_open(desk, SESSION_SLOT_REST, "dapi.binance.com", "");
-    event(desk, SESSION_SLOT_REST, SESSION_UP);
-    expect_request(desk, "POST", "/dapi/v1/listenKey");
-    answer(desk, 200, "{\"listenKey\":\"k\"}");
-    expect_open(desk, SESSION_SLOT_PRIVATE, "dstream.binance.com", "/ws/k");
+    desk_expect_open(desk, SESSION_SLOT_ORDER, "ws-dapi.binance.com", "/ws-dapi/v1");
+    desk_expect_open(desk, SESSION_SLOT_REST, "dapi.binance.com", "");
+    desk_event(desk, SESSION_SLOT_REST, SESSION_UP);
+    desk_expect_request(desk, "POST", "/dapi/v1/listenKey");
+    desk_answer(desk, 200, "{\"listenKey\":\"k\"}");
+    desk_expect_open(desk, SESSION_SLOT_PRIVATE, "dstream.binance.com", "/ws/k");
 }
 
 Test(binance_session, an_ed25519_key_logs_on_and_then_signs_nothing)
 {
     struct desk *desk = desk_make(PRODUCT_SPOT, "BTCUSDT", SIGN_ED25519, 60000);
-    expect_open(desk, SESSION_SLOT_ORDER, "ws-api.binance.com", "/ws-api/v3");
-    expect_open(desk, SESSION_SLOT_REST, "api.binance.com", "");
-    event(desk, SESSION_SLOT_ORDER, SESSION_UP);
+    desk_expect_open(desk, SESSION_SLOT_ORDER, "ws-api.binance.com", "/ws-api/v3");
+    desk_expect_open(desk, SESSION_SLOT_REST, "api.binance.com", "");
+    desk_event(desk, SESSION_SLOT_ORDER, SESSION_UP);
     cr_assert_not(desk->session->orders_ready);
-    cr_assert(step(desk));
+    cr_assert(desk_step(desk));
     cr_assert_eq(desk->out.act, ACT_SEND);
     cr_assert_not_null(strstr(desk->body, "\"method\":\"session.logon\",\"params\":{\"apiKey\":\"the-key\","
                                           "\"timestamp\":1700000000000,\"signature\":\""));
@@ -241,16 +143,16 @@ Test(binance_session, an_ed25519_key_logs_on_and_then_signs_nothing)
     snprintf(reply, sizeof reply,
              "{\"id\":\"s%016lx\",\"status\":200,\"result\":{\"apiKey\":\"the-key\",\"authorizedSince\":1}}",
              desk->out.tie);
-    hear(desk, SESSION_SLOT_ORDER, reply);
+    desk_hear(desk, SESSION_SLOT_ORDER, reply);
     cr_assert(desk->session->orders_ready);
-    cr_assert(step(desk));
+    cr_assert(desk_step(desk));
     cr_assert_not_null(strstr(desk->body, "\"method\":\"userDataStream.subscribe\",\"params\":{}}"));
     snprintf(reply, sizeof reply, "{\"id\":\"s%016lx\",\"status\":200,\"result\":{\"subscriptionId\":0}}",
              desk->out.tie);
-    hear(desk, SESSION_SLOT_ORDER, reply);
+    desk_hear(desk, SESSION_SLOT_ORDER, reply);
     cr_assert(desk->session->private_ready);
-    event(desk, SESSION_SLOT_REST, SESSION_UP);
-    cr_assert_not(step(desk), "spot has no dead-man and no listen key");
+    desk_event(desk, SESSION_SLOT_REST, SESSION_UP);
+    cr_assert_not(desk_step(desk), "spot has no dead-man and no listen key");
     cr_assert_eq(desk->session->state, GATEWAY_READY);
 
     struct slot record[2] = { 0 };
@@ -263,42 +165,42 @@ Test(binance_session, an_ed25519_key_logs_on_and_then_signs_nothing)
     cr_assert_not_null(strstr(desk->body, "\"timestamp\":1700000000000}"));
 
     /* the stream ends: subscribe again, on the same connection */
-    hear(desk, SESSION_SLOT_ORDER,
-         "{\"subscriptionId\":0,\"event\":{\"e\":\"eventStreamTerminated\",\"E\":1}}");
+    desk_hear(desk, SESSION_SLOT_ORDER,
+              "{\"subscriptionId\":0,\"event\":{\"e\":\"eventStreamTerminated\",\"E\":1}}");
     cr_assert_not(desk->session->private_ready);
-    cr_assert(step(desk));
+    cr_assert(desk_step(desk));
     cr_assert_not_null(strstr(desk->body, "userDataStream.subscribe"));
 }
 
 Test(binance_session, a_refused_log_on_waits_before_it_tries_again)
 {
     struct desk *desk = desk_make(PRODUCT_SPOT, "BTCUSDT", SIGN_ED25519, 0);
-    step(desk), step(desk);
-    event(desk, SESSION_SLOT_ORDER, SESSION_UP);
-    cr_assert(step(desk));
+    desk_step(desk), desk_step(desk);
+    desk_event(desk, SESSION_SLOT_ORDER, SESSION_UP);
+    cr_assert(desk_step(desk));
     char reply[512];
     snprintf(reply, sizeof reply,
              "{\"id\":\"s%016lx\",\"status\":400,\"error\":{\"code\":-1022,\"msg\":\"Signature for this "
              "request is not valid.\"}}",
              desk->out.tie);
-    hear(desk, SESSION_SLOT_ORDER, reply);
+    desk_hear(desk, SESSION_SLOT_ORDER, reply);
     cr_assert_eq(desk->session->state, GATEWAY_DOWN);
     cr_assert_eq(desk->session->last_code, -1022);
-    cr_assert_not(step(desk));
+    cr_assert_not(desk_step(desk));
     desk->now_ns += 5 * NS_PER_S;
-    cr_assert(step(desk));
+    cr_assert(desk_step(desk));
     cr_assert_not_null(strstr(desk->body, "session.logon"));
 }
 
 Test(binance_session, a_shutdown_notice_closes_and_opens_again)
 {
     struct desk *desk = futures_up(0);
-    hear(desk, SESSION_SLOT_ORDER, "{\"event\":{\"e\":\"serverShutdown\",\"E\":1770123456789}}");
+    desk_hear(desk, SESSION_SLOT_ORDER, "{\"event\":{\"e\":\"serverShutdown\",\"E\":1770123456789}}");
     cr_assert_eq(desk->out.act, ACT_CLOSE);
     cr_assert_eq(desk->out.slot, SESSION_SLOT_ORDER);
     cr_assert_not(desk->session->orders_ready);
-    event(desk, SESSION_SLOT_ORDER, SESSION_LOST);
-    expect_open(desk, SESSION_SLOT_ORDER, "ws-fapi.binance.com", "/ws-fapi/v1");
+    desk_event(desk, SESSION_SLOT_ORDER, SESSION_LOST);
+    desk_expect_open(desk, SESSION_SLOT_ORDER, "ws-fapi.binance.com", "/ws-fapi/v1");
 }
 
 Test(binance_session, cancel_all_of_the_account_asks_for_each_instrument_until_it_is_done)
@@ -315,15 +217,15 @@ Test(binance_session, cancel_all_of_the_account_asks_for_each_instrument_until_i
     cr_assert_eq(venue_binance.order->slot_for(desk->session, RECORD_CANCEL_ALL), SESSION_SLOT_REST);
     cr_assert(venue_binance.order->encode(desk->session, order, WALL_NS, &desk->out));
     cr_assert_eq(strncmp(desk->out.path, "/fapi/v1/allOpenOrders?symbol=BTCUSDT&timestamp=", 48), 0);
-    answer(desk, 200, "{\"code\":200,\"msg\":\"The operation of cancel all open order is done.\"}");
-    cr_assert_eq(report(desk, 0)->head.type, RECORD_CANCEL_ACK);
-    cr_assert_eq(report(desk, 0)->tie, 99);
-    expect_request(desk, "DELETE", "/fapi/v1/allOpenOrders?symbol=ETHUSDT&timestamp=");
-    answer(desk, 503, "<html>");
+    desk_answer(desk, 200, "{\"code\":200,\"msg\":\"The operation of cancel all open order is done.\"}");
+    cr_assert_eq(desk_report(desk, 0)->head.type, RECORD_CANCEL_ACK);
+    cr_assert_eq(desk_report(desk, 0)->tie, 99);
+    desk_expect_request(desk, "DELETE", "/fapi/v1/allOpenOrders?symbol=ETHUSDT&timestamp=");
+    desk_answer(desk, 503, "<html>");
     desk->now_ns += 300 * NS_PER_MS;
-    expect_request(desk, "DELETE", "/fapi/v1/allOpenOrders?symbol=ETHUSDT&timestamp=");
-    answer(desk, 200, "{\"code\":200,\"msg\":\"The operation of cancel all open order is done.\"}");
-    cr_assert_not(step(desk));
+    desk_expect_request(desk, "DELETE", "/fapi/v1/allOpenOrders?symbol=ETHUSDT&timestamp=");
+    desk_answer(desk, 200, "{\"code\":200,\"msg\":\"The operation of cancel all open order is done.\"}");
+    cr_assert_not(desk_step(desk));
 }
 
 /* Every cell of the table: a cell that is empty moves nothing. */

@@ -1,0 +1,250 @@
+/* The tolerant scanner: what it accepts is JSON, what it reads is there, and nothing outside is touched. */
+#include "tests/venues/support.h"
+#include "venues/scan.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t take(const char *text, size_t bytes)
+{
+    struct scan scan;
+    struct scan_value value;
+    scan_open(&scan, text, bytes);
+    scan_take(&scan, &value);
+    return scan_finish(&scan);
+}
+
+static int64_t take_text(const char *text)
+{
+    return take(text, strlen(text));
+}
+
+Test(scan, sound_texts_are_consumed_with_the_white_space_behind)
+{
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "[1,2]",
+        " { \"a\" : [ ] , \"b\":{\"c\":null}} \r\n\t",
+        "[true,false,null,-0,0.5,1e5,1E-5,-1.25e+3]",
+        "[\"\\u00e9\\n\\\"\\\\\\/\"]",
+        "{\"a\":{\"a\":{\"a\":[[[[]]]]}}}",
+        "\"text\"",
+    };
+    for (size_t i = 0; i < POISE_COUNT_OF(texts); i++) {
+        cr_assert_eq(take_text(texts[i]), (int64_t)strlen(texts[i]), "%s", texts[i]);
+    }
+}
+
+Test(scan, unsound_texts_are_broken)
+{
+    static const char *const texts[] = {
+        "{,}",
+        "[,]",
+        "[1,]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "[01]",
+        "[1.]x",
+        "[.5]",
+        "[+1]",
+        "[-]",
+        "[1e]",
+        "[tru]",
+        "[nul ]",
+        "]",
+        "}",
+        "[1}",
+        "{\"a\":1]",
+        "[\"\n\"]",
+        "[\"\\x\"]",
+        "[\"\\u12g4\"]",
+        "[1 2]",
+        "{\"a\" 1}",
+        "x",
+        "[1,,2]",
+        "{\"a\":1 \"b\":2}",
+        "[NaN]",
+        "[Infinity]",
+        "[1.5.5]",
+    };
+    for (size_t i = 0; i < POISE_COUNT_OF(texts); i++) {
+        cr_assert_eq(take_text(texts[i]), -1, "%s", texts[i]);
+    }
+}
+
+Test(scan, nesting_is_bounded)
+{
+    char deep[3 * SCAN_DEPTH_MAX];
+    memset(deep, '[', sizeof deep);
+    cr_assert_eq(take(deep, sizeof deep), -1);
+    for (int depth = 1; depth <= SCAN_DEPTH_MAX; depth++) {
+        char text[2 * SCAN_DEPTH_MAX];
+        memset(text, '[', (size_t)depth);
+        memset(text + depth, ']', (size_t)depth);
+        cr_assert_eq(take(text, (size_t)(2 * depth)), 2 * depth, "depth %d", depth);
+    }
+}
+
+Test(scan, every_prefix_is_short_and_nothing_beyond_is_read)
+{
+    static const char text[] =
+        "{\"a\":[1,-2.5e3,\"x\\u0041\\n\",true,false,null],\"bc\":{\"d\":\"long enough for sixteen bytes\"}}";
+    struct guard guard;
+    guard_make(&guard, sizeof text);
+    for (size_t bytes = 0; bytes < sizeof text - 1; bytes++) {
+        cr_assert_eq(take(guard_put(&guard, text, bytes), bytes), 0, "prefix of %zu", bytes);
+    }
+    cr_assert_eq(take(guard_put(&guard, text, sizeof text - 1), sizeof text - 1), (int64_t)sizeof text - 1);
+    guard_free(&guard);
+}
+
+/* Structure agrees with another library, whatever is done to the bytes (ASCII only: the scanner does not
+ * check UTF-8, and the library does). */
+Test(scan, what_it_accepts_another_reader_accepts)
+{
+    static const char text[] =
+        "{\"e\":\"depthUpdate\",\"E\":1626916403873,\"s\":\"BCH\\u0055SD\",\"b\":[[\"427.27\",\"0\"],[]],"
+        "\"m\":true,\"x\":null,\"n\":-1.5e-7,\"o\":{\"a\":[{},[]]}}";
+    static const char bytes_in[] = "\"\\{}[],:0123456789.eE+-truefalsn u\n";
+    uint64_t seed = 20240808;
+    struct guard guard;
+    guard_make(&guard, sizeof text);
+    uint32_t accepted = 0;
+    for (int round = 0; round < 200000; round++) {
+        char copy[sizeof text];
+        memcpy(copy, text, sizeof text);
+        size_t bytes = sizeof text - 1;
+        int flips = 1 + round % 3;
+        for (int i = 0; i < flips; i++) {
+            seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+            copy[(seed >> 33) % bytes] = bytes_in[(seed >> 20) % (sizeof bytes_in - 1)];
+        }
+        int64_t ours = take(guard_put(&guard, copy, bytes), bytes);
+        json_error_t error;
+        json_t *theirs =
+            json_loadb(copy, bytes, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+        if (theirs == NULL && strstr(error.text, "overflow") != NULL) {
+            continue; /* a number too large for a double: sound all the same */
+        }
+        cr_assert_eq(ours == (int64_t)bytes, theirs != NULL, "%s: %ld, %s", copy, ours, error.text);
+        accepted += theirs != NULL;
+        json_decref(theirs);
+    }
+    cr_assert_gt(accepted, 10000);
+    guard_free(&guard);
+}
+
+Test(scan, fields_come_in_any_order_and_the_last_of_equal_keys_counts)
+{
+    static const char text[] =
+        "{\"zz\":{\"b\":1},\"b\":2,\"name\":\"x\\u0041\",\"b\":3,\"\\u0061\":\"escaped key\",\"long\":[1]}";
+    static const struct scan_name names[] = { SCAN_NAME("name"), SCAN_NAME("long"), SCAN_NAME("missing") };
+    struct scan scan;
+    struct scan_value letters[SCAN_LETTERS], named[3];
+    uint64_t number = 0;
+    scan_open(&scan, text, strlen(text));
+    cr_assert(scan_fields(&scan, letters, names, 3, named));
+    cr_assert(scan_unsigned(&letters[SCAN_LETTER('b')], &number));
+    cr_assert_eq(number, 3);
+    cr_assert(scan_is(&named[0], "xA"));
+    cr_assert(scan_is(&letters[SCAN_LETTER('a')], "escaped key"));
+    cr_assert_eq(named[1].type, SCAN_ARRAY);
+    cr_assert_eq(named[2].type, SCAN_NONE);
+}
+
+Test(scan, sixty_four_bit_ids_are_exact_and_larger_ones_are_refused)
+{
+    struct scan_value value = { .type = SCAN_NUMBER };
+    uint64_t number = 7;
+    int64_t sign = 7;
+    value.at = "18446744073709551615", value.bytes = 20;
+    cr_assert(scan_unsigned(&value, &number));
+    cr_assert_eq(number, UINT64_MAX);
+    value.at = "18446744073709551616";
+    cr_assert_not(scan_unsigned(&value, &number));
+    value.at = "8389765739703625592", value.bytes = 19;
+    cr_assert(scan_unsigned(&value, &number));
+    cr_assert_eq(number, 8389765739703625592ULL);
+    value.at = "-9223372036854775807", value.bytes = 20;
+    cr_assert(scan_signed(&value, &sign));
+    cr_assert_eq(sign, -INT64_MAX);
+    value.at = "1.5", value.bytes = 3;
+    cr_assert_not(scan_unsigned(&value, &number));
+    value.at = "", value.bytes = 0;
+    cr_assert_not(scan_unsigned(&value, &number));
+}
+
+static bool fixed(const char *text, int decimals, int64_t *out)
+{
+    return scan_fixed(text, strlen(text), decimals, out);
+}
+
+Test(scan, decimals_are_exact_or_refused_and_agree_with_the_slow_way)
+{
+    int64_t value = 0;
+    cr_assert(fixed("61800.20", 1, &value));
+    cr_assert_eq(value, 618002);
+    cr_assert(fixed("61837.63000000", 2, &value));
+    cr_assert_eq(value, 6183763);
+    cr_assert_not(fixed("61837.63000001", 2, &value));
+    cr_assert(fixed("0.00000000", 2, &value));
+    cr_assert_eq(value, 0);
+    cr_assert(fixed("-1.5", 2, &value));
+    cr_assert_eq(value, -150);
+    cr_assert(fixed("1e-05", 8, &value));
+    cr_assert_eq(value, 1000);
+    static const char *const wrong[] = { "",      ".", "1.", ".5",  "1..2",
+                                         "1.2.3", "x", "1x", "--1", "99999999999999999999" };
+    for (size_t i = 0; i < POISE_COUNT_OF(wrong); i++) {
+        cr_assert_not(fixed(wrong[i], 2, &value), "%s", wrong[i]);
+    }
+    uint64_t seed = 7;
+    for (int round = 0; round < 200000; round++) {
+        char text[32];
+        size_t bytes = 0;
+        seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+        int length = 1 + (int)(seed >> 60), decimals = (int)(seed >> 40) % 9;
+        for (int i = 0; i < length; i++) {
+            seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+            text[bytes++] = "0123456789000.."[(seed >> 33) % 15];
+        }
+        int64_t fast = -77, slow = -77;
+        bool ok = scan_fixed(text, bytes, decimals, &fast);
+        cr_assert_eq(ok, decimal_parse(text, bytes, decimals, &slow) == DECIMAL_OK, "%.*s at %d", (int)bytes,
+                     text, decimals);
+        if (ok) {
+            cr_assert_eq(fast, slow, "%.*s at %d", (int)bytes, text, decimals);
+        }
+    }
+}
+
+Test(scan, what_is_finer_than_the_unit_is_cut_only_where_that_is_asked_for)
+{
+    struct scan_value value = { .type = SCAN_STRING, .at = "11979.35000000", .bytes = 14 };
+    int64_t out = 0;
+    cr_assert_not(scan_decimal(&value, 1, &out));
+    cr_assert(scan_decimal_near(&value, 1, &out));
+    cr_assert_eq(out, 119793);
+    cr_assert(scan_decimal_near(&value, 0, &out));
+    cr_assert_eq(out, 11979);
+    value.at = "1.5e-9", value.bytes = 6;
+    cr_assert_not(scan_decimal_near(&value, 2, &out));
+}
+
+Test(scan, times_are_told_apart_by_their_size)
+{
+    struct scan_value value = { .type = SCAN_NUMBER };
+    value.at = "1723161256298", value.bytes = 13;
+    cr_assert_eq(scan_time_ns(&value), 1723161256298000000LL);
+    value.at = "1723161256298123", value.bytes = 16;
+    cr_assert_eq(scan_time_ns(&value), 1723161256298123000LL);
+    value.at = "1723161256298123456", value.bytes = 19;
+    cr_assert_eq(scan_time_ns(&value), 1723161256298123456LL);
+    value.at = "0", value.bytes = 1;
+    cr_assert_eq(scan_time_ns(&value), 0);
+}
