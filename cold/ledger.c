@@ -81,9 +81,17 @@ struct order_seen {
     uint16_t role;
 };
 
+/* Realised profit that differs by more than this differs by more than a way of rounding. */
+#define REALISED_ROUNDS_E8 2
+
 struct execution {
     uint64_t exec_id; /* 0: free */
     uint16_t account, instrument;
+    uint16_t index;        /* of the book it was counted in */
+    uint16_t fee_currency; /* of what was booked as its fee */
+    int64_t fee_e8;        /* booked, paid positive */
+    int64_t realised_e8;   /* booked */
+    bool fee_told, realised_told;
 };
 
 struct ledger {
@@ -581,11 +589,14 @@ static bool grow_executions(struct ledger *ledger)
     return true;
 }
 
-/* Answers false for an execution that was counted before; remembers a new one. */
-static bool first_time(struct ledger *ledger, uint16_t account, uint16_t instrument, uint64_t exec_id)
+/* Answers the row of an execution and whether it was counted before; NULL when there is nothing to recognise
+ * it by. */
+static struct execution *execution_row(struct ledger *ledger, uint16_t account, uint16_t instrument,
+                                       uint64_t exec_id, bool *seen)
 {
+    *seen = false;
     if (exec_id == 0) {
-        return true; /* nothing to recognise it by */
+        return NULL;
     }
     if (ledger->execution_count >= ledger->execution_size / 2 && !grow_executions(ledger)) {
         ledger->counts.full++;
@@ -596,13 +607,14 @@ static bool first_time(struct ledger *ledger, uint16_t account, uint16_t instrum
         if (row->exec_id == 0) {
             *row = (struct execution){ .exec_id = exec_id, .account = account, .instrument = instrument };
             ledger->execution_count++;
-            return true;
+            return row;
         }
         if (row->exec_id == exec_id && row->account == account && row->instrument == instrument) {
-            return false;
+            *seen = true;
+            return row;
         }
     }
-    return true;
+    return NULL;
 }
 
 /* What was gained by trading at `price` something worth `worth` a piece, settlement currency, 1e-12. */
@@ -647,14 +659,15 @@ static void attribute_fill(struct ledger *ledger, uint16_t index, const struct i
     add_part(ledger, index, elsewhere ? PNL_BASIS : PNL_ROUNDING, change_e20 - total_e20);
 }
 
+/* The fee a fill is charged: as told, else by the rate we count with until it is. */
 static void book_fee(struct ledger *ledger, uint16_t index, const struct instrument *instrument,
-                     const struct record_report *report, int64_t price)
+                     const struct record_report *report, int64_t price, struct execution *execution)
 {
     uint16_t currency = report->fee_currency;
     int64_t fee_e8 = report->fee_e8;
+    bool told = (report->flags & REPORT_HAS_FEE) != 0 && currency < CURRENCY_MAX;
 
-    if ((report->flags & REPORT_HAS_FEE) == 0 || currency >= CURRENCY_MAX) {
-        /* Not told: the rate we count with stands in, and the count says so. */
+    if (!told) {
         ledger->counts.without_fee++;
         fee_e8 = 0;
         for (uint32_t i = 0; i < ledger->fee_count; i++) {
@@ -667,9 +680,62 @@ static void book_fee(struct ledger *ledger, uint16_t index, const struct instrum
             }
         }
     }
+    if (execution != NULL) {
+        execution->index = index;
+        execution->fee_currency = currency;
+        execution->fee_e8 = fee_e8;
+        execution->fee_told = told;
+    }
     if (fee_e8 != 0) {
         move_cash(ledger, index, report->head.account, currency, LEDGER_PART, PNL_FEE, -fee_e8);
     }
+}
+
+/* The venue books its own realised profit, rounded its own way: our cash follows it, and the difference is
+ * rounding. */
+static void book_realised(struct ledger *ledger, uint16_t index, const struct instrument *instrument,
+                          const struct record_report *report, struct execution *execution)
+{
+    if (execution == NULL || execution->realised_told || instrument->kind == KIND_SPOT ||
+        (report->flags & REPORT_HAS_REALISED) == 0) {
+        return;
+    }
+    int64_t more_e8 = report->realised_e8 - execution->realised_e8;
+    execution->realised_told = true;
+    if (base_abs(more_e8) > REALISED_ROUNDS_E8) {
+        /* Not a way of rounding: the venue's entry is another one than ours (a position from before, another
+         * way of averaging).  Its word moves the cash all the same. */
+        ledger->counts.realised_differs++;
+    }
+    if (more_e8 != 0) {
+        execution->realised_e8 = report->realised_e8;
+        move_cash(ledger, index, report->head.account, instrument->settle, LEDGER_PART, PNL_ROUNDING,
+                  more_e8);
+    }
+}
+
+/* A fuller report of an execution that was counted: what the first one did not tell. */
+static void complete_fill(struct ledger *ledger, const struct instrument *instrument,
+                          const struct record_report *report, struct execution *execution)
+{
+    if (!execution->fee_told && (report->flags & REPORT_HAS_FEE) != 0 &&
+        report->fee_currency < CURRENCY_MAX) {
+        execution->fee_told = true;
+        ledger->counts.without_fee--;
+        if (execution->fee_e8 != 0 &&
+            (execution->fee_currency != report->fee_currency || execution->fee_e8 != report->fee_e8)) {
+            move_cash(ledger, execution->index, report->head.account, execution->fee_currency, LEDGER_PART,
+                      PNL_FEE, execution->fee_e8);
+            execution->fee_e8 = 0;
+        }
+        if (execution->fee_e8 == 0 && report->fee_e8 != 0) {
+            move_cash(ledger, execution->index, report->head.account, report->fee_currency, LEDGER_PART,
+                      PNL_FEE, -report->fee_e8);
+        }
+        execution->fee_e8 = report->fee_e8;
+        execution->fee_currency = report->fee_currency;
+    }
+    book_realised(ledger, execution->index, instrument, report, execution);
 }
 
 static void take_fill(struct ledger *ledger, const struct record_report *report)
@@ -684,8 +750,12 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
         ledger->counts.without_price++;
         return;
     }
-    if (!first_time(ledger, head->account, head->instrument, report->exec_id)) {
+    bool seen;
+    struct execution *execution =
+        execution_row(ledger, head->account, head->instrument, report->exec_id, &seen);
+    if (seen) {
         ledger->counts.duplicates++;
+        complete_fill(ledger, instrument, report, execution);
         return;
     }
     bool ours = report->order != 0 && (report->flags & REPORT_FOREIGN) == 0;
@@ -718,15 +788,15 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
     } else {
         book_cash(ledger, index, head->account, effect.settle_currency, LEDGER_PART, PNL_TRADING,
                   effect.realised_e8);
-        if ((report->flags & REPORT_HAS_REALISED) != 0 &&
-            base_abs(report->realised_e8 - effect.realised_e8) > 1) {
-            ledger->counts.realised_differs++;
+        if (execution != NULL) {
+            execution->realised_e8 = effect.realised_e8;
         }
     }
     int128 change_e20 = changed_by(ledger, index);
     attribute_fill(ledger, index, instrument, side, report->last_qty, price,
                    hedge ? order->reference_price : 0, change_e20);
-    book_fee(ledger, index, instrument, report, price);
+    book_fee(ledger, index, instrument, report, price, execution);
+    book_realised(ledger, index, instrument, report, execution);
 }
 
 /* ------------------------------------------------------------------ cash from outside trading */
