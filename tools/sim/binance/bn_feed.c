@@ -14,8 +14,13 @@ const int bn_paces_ms[BN_PACE_COUNT] = { 0, 100, 250, 500, 1000 };
 void bn_feed_send(struct bn_shell *shell, struct bn_session *session, const char *stream, const char *data,
                   size_t length)
 {
-    if (session->closing ||
-        sim_fault_open(shell->faults, SIM_FAULT_SILENCE, session->scope, shell->now_ns) != NULL) {
+    struct sim_fault *silence =
+        sim_fault_open(shell->faults, SIM_FAULT_SILENCE, session->scope, shell->now_ns);
+
+    if (silence != NULL) {
+        silence->fired++;
+    }
+    if (session->closing || silence != NULL) {
         return;
     }
     shell->streams_sent++;
@@ -292,6 +297,11 @@ void bn_feed_deliver(struct bn_shell *shell, struct bn_item *item)
         }
         break;
     case SIM_EVENT_FEED_END:
+        for (int pace = 0; pace < BN_PACE_COUNT; pace++) { /* what waited is lost with the connections */
+            shell->merge[event->instrument][pace].any = false;
+            shell->merge[event->instrument][pace].count[0] = shell->merge[event->instrument][pace].count[1] =
+                0;
+        }
         for (struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
             if (session->host == BN_HOST_STREAM && session->kind == instrument->kind &&
                 strstr(session->scope, "private") == NULL) {

@@ -437,6 +437,9 @@ static void every_second(struct bn_shell *shell, int64_t now_ns)
     }
     struct sim_fault *partial = sim_fault_open(shell->faults, SIM_FAULT_PARTIAL, "all", now_ns);
     sim_venue_partials(shell->venue, partial == NULL ? 0 : partial->p_ppm);
+    if (partial != NULL) {
+        partial->fired++; /* seconds it was open: the model does not count occasions */
+    }
 
     for (struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
         bool spot = session->kind == SIM_SPOT;
