@@ -1135,7 +1135,13 @@ void ledger_record(struct ledger *ledger, const struct slot *record)
     }
     case RECORD_RESTORE_EXEC: {
         const struct record_report *seen = body;
-        first_time(ledger, head->account, head->instrument, seen->exec_id);
+        bool known;
+        struct execution *row =
+            execution_row(ledger, head->account, head->instrument, seen->exec_id, &known);
+        if (row != NULL) { /* its money is in the restored cash */
+            row->fee_told = true;
+            row->realised_told = true;
+        }
         break;
     }
     default:
