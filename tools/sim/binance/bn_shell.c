@@ -428,8 +428,13 @@ static void every_second(struct bn_shell *shell, int64_t now_ns)
     bool halted[SIM_KIND_COUNT];
 
     for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
-        halted[kind] = sim_fault_open(shell->faults, SIM_FAULT_MAINTENANCE,
-                                      bn_shell_product((enum sim_kind)kind), now_ns) != NULL;
+        struct sim_fault *halt = sim_fault_open(shell->faults, SIM_FAULT_MAINTENANCE,
+                                                bn_shell_product((enum sim_kind)kind), now_ns);
+
+        halted[kind] = halt != NULL;
+        if (halt != NULL) {
+            halt->fired++;
+        }
     }
     for (int i = 0; i < sim_venue_instrument_count(shell->venue); i++) {
         struct sim_market *market = sim_venue_market(shell->venue, i);
