@@ -132,7 +132,7 @@ Test(ledger, a_flip_through_zero_closes_whole_and_opens_the_rest)
     sim_ledger_fill(&linear, &position, 5, 6000000, 0);
     struct sim_booking booking = sim_ledger_fill(&linear, &position, -8, 6001000, TAKER);
     cr_assert_eq(booking.pnl_e8, 5000000, "0.005 * 10");
-    cr_assert_eq(booking.fee_e8, INT64_C(24004000), "0.05 % of 0.008 * 60010 = 480.08");
+    cr_assert_eq(booking.fee_e8, INT64_C(24004000), "0.05 %% of 0.008 * 60010 = 480.08");
     cr_assert_eq(position.qty, -3);
     cr_assert_eq(sim_ledger_entry(&linear, &position), INT64_C(6001000000000),
                  "the rest is new at the fill price");

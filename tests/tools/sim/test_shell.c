@@ -498,7 +498,7 @@ Test(shell, a_fill_is_three_messages)
     cr_assert_str_eq(text_of(report, "o.x"), "TRADE");
     cr_assert_str_eq(text_of(report, "o.X"), "FILLED");
     cr_assert_str_eq(text_of(report, "o.L"), "60000.10");
-    cr_assert_str_eq(text_of(report, "o.n"), "0.30000050", "0.05 % of 600.001");
+    cr_assert_str_eq(text_of(report, "o.n"), "0.30000050", "0.05 %% of 600.001");
     cr_assert_str_eq(text_of(report, "o.N"), "USDT");
     cr_assert_str_eq(text_of(report, "o.t"), text_of(event(conn, "TRADE_LITE", 0), "t"));
     cr_assert_str_eq(text_of(event(conn, "ACCOUNT_UPDATE", 0), "a.P.0.pa"), "0.010");
