@@ -1,4 +1,5 @@
 #include "cold/journal.h"
+#include "cold/slots.h"
 #include "ring/clock.h"
 
 #include <errno.h>
@@ -189,27 +190,6 @@ static const struct slot *ring_at(struct spsc *ring, uint64_t *position)
 }
 
 /* ------------------------------------------------------------------ jobs of the disk thread */
-
-struct slots {
-    struct slot *slot;
-    uint32_t used, capacity;
-};
-
-static struct slot *slots_room(struct slots *slots, uint32_t more)
-{
-    if (slots->used + more > slots->capacity) {
-        uint32_t capacity = slots->capacity * 2 + more + 4096;
-        struct slot *memory = aligned_alloc(SLOT_BYTES, (size_t)capacity * SLOT_BYTES);
-        POISE_ASSERT(memory != NULL);
-        if (slots->used != 0) {
-            memcpy(memory, slots->slot, (size_t)slots->used * SLOT_BYTES);
-        }
-        free(slots->slot);
-        slots->slot = memory;
-        slots->capacity = capacity;
-    }
-    return &slots->slot[slots->used];
-}
 
 /* One file being written. */
 struct file {
@@ -1186,6 +1166,21 @@ static uint64_t ring_run(const char *shared_directory)
     uint64_t run = map.head->run;
     ring_unmap(&map);
     return run;
+}
+
+bool journal_ring_readable(const char *shared_directory, char *error, size_t error_bytes)
+{
+    char path[SEGMENT_PATH_BYTES];
+    struct ring_map map;
+    snprintf(path, sizeof path, "%s/%s", shared_directory, JOURNAL_RING_FILE);
+    if (access(path, F_OK) != 0) {
+        return true;
+    }
+    if (!ring_open(&map, shared_directory, error, error_bytes)) {
+        return false;
+    }
+    ring_unmap(&map);
+    return true;
 }
 
 static uint64_t newest_in(const char *directory)

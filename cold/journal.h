@@ -138,6 +138,10 @@ void journal_reader_close(struct journal_reader *reader);
 /* journal_newest_run is the highest run number found in both places; 0 for none. */
 uint64_t journal_newest_run(const char *directory, const char *shared_directory);
 
+/* journal_ring_readable: there is no ring file, or this build can read it; else false with a sentence in
+ * error, and then what the ring holds must not be passed over. */
+bool journal_ring_readable(const char *shared_directory, char *error, size_t error_bytes);
+
 /* journal_salvage copies what only the ring and spills hold of the run in the ring file to a last segment
  * on disk, before a new run replaces the ring; answers how many records (0 nothing to do), or -1 with a
  * sentence in error. */

@@ -1,0 +1,515 @@
+#include "cold/rest.h"
+#include "ring/clock.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECT_MS     5000L
+#define ANSWER_MS      15000L
+#define BODY_BYTES_MAX (64u << 20)
+#define HOLD_MS_MIN    1000 /* a 429 that says no time */
+#define HOLD_MS_MAX    600000
+
+enum call_state { CALL_FREE = 0, CALL_WAITING, CALL_RUNNING };
+
+struct call {
+    uint8_t state; /* enum call_state */
+    uint64_t id;   /* slot in the low bits: a late arrival of a finished call finds nobody */
+    struct rest_question question;
+    rest_done done;
+    void *context;
+    struct rest_answer answer;
+    struct slots records;
+    uint32_t pages;
+    int64_t asked_wall_ns;
+};
+
+struct rest {
+    struct rest_transport transport;
+    struct rest_clock clock;
+    const struct instrument_table *instruments;
+    int64_t offset_ns[VENUE_COUNT];
+    uint64_t hold_ns[VENUE_COUNT]; /* nothing is asked before */
+    uint64_t next_id;
+    struct call call[REST_CALLS_MAX];
+    struct venue_out out; /* scratch: large */
+    char body[16384];
+
+    /* rest_wait's */
+    struct rest_reply waited;
+    struct slots waited_records;
+    bool waited_done;
+};
+
+struct rest *rest_create(const struct rest_transport *transport, const struct rest_clock *clock,
+                         const struct instrument_table *instruments)
+{
+    struct rest *rest = calloc(1, sizeof *rest);
+    POISE_ASSERT(rest != NULL);
+    rest->transport = *transport;
+    rest->clock = *clock;
+    rest->instruments = instruments;
+    rest->next_id = 1;
+    return rest;
+}
+
+void rest_destroy(struct rest *rest)
+{
+    if (rest == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        slots_free(&rest->call[i].records);
+    }
+    slots_free(&rest->waited_records);
+    free(rest);
+}
+
+void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns)
+{
+    POISE_ASSERT(venue < VENUE_COUNT);
+    rest->offset_ns[venue] = offset_ns;
+}
+
+uint32_t rest_running(const struct rest *rest)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        count += rest->call[i].state != CALL_FREE;
+    }
+    return count;
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static bool fill_request(struct rest *rest, const struct rest_question *question)
+{
+    struct venue_out *out = &rest->out;
+    out->act = ACT_NONE;
+    out->path_bytes = out->header_bytes = out->body_bytes = 0;
+    out->body = rest->body;
+    out->body_capacity = sizeof rest->body;
+    out->method = NULL;
+    int64_t wall_ns = rest->clock.wall_ns(rest->clock.context) + rest->offset_ns[question->venue->id];
+    return question->venue->rest->request(question->key, rest->instruments, &question->query, wall_ns, out) &&
+           out->act == ACT_REQUEST;
+}
+
+bool rest_knows(struct rest *rest, const struct rest_question *question)
+{
+    return fill_request(rest, question);
+}
+
+bool rest_ask(struct rest *rest, const struct rest_question *question, rest_done done, void *context)
+{
+    if (!fill_request(rest, question)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        struct call *call = &rest->call[i];
+        if (call->state != CALL_FREE) {
+            continue;
+        }
+        memset(call, 0, sizeof *call);
+        call->state = CALL_WAITING;
+        call->question = *question;
+        call->done = done;
+        call->context = context;
+        return true;
+    }
+    return false;
+}
+
+static void finish(struct rest *rest, struct call *call, enum rest_result result, int status,
+                   const char *error)
+{
+    struct rest_reply reply = { .result = result,
+                                .status = status,
+                                .answer = call->answer,
+                                .records = &call->records,
+                                .asked_wall_ns = call->asked_wall_ns,
+                                .answered_wall_ns = rest->clock.wall_ns(rest->clock.context) };
+    snprintf(reply.error, sizeof reply.error, "%s", error);
+    /* Free before the call: whoever is told may ask the next question. */
+    rest_done done = call->done;
+    void *context = call->context;
+    struct slots records = call->records;
+    call->records = (struct slots){ 0 };
+    call->state = CALL_FREE;
+    reply.records = &records;
+    done(context, &reply);
+    slots_free(&records);
+}
+
+static void start_waiting(struct rest *rest)
+{
+    uint64_t now_ns = rest->clock.now_ns(rest->clock.context);
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        struct call *call = &rest->call[i];
+        const struct venue *venue = call->question.venue;
+        if (call->state != CALL_WAITING || now_ns < rest->hold_ns[venue->id]) {
+            continue;
+        }
+        if (!fill_request(rest, &call->question)) {
+            finish(rest, call, REST_UNKNOWN, 0, "the venue has no such page");
+            continue;
+        }
+        if (call->asked_wall_ns == 0) {
+            call->asked_wall_ns = rest->clock.wall_ns(rest->clock.context);
+        }
+        call->id = rest->next_id++ * REST_CALLS_MAX + i;
+        call->state = CALL_RUNNING;
+        if (!rest->transport.start(rest->transport.context, call->id, venue->id, &rest->out)) {
+            finish(rest, call, REST_UNKNOWN, 0, "the request could not be sent");
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void keep(void *context, const struct slot *record)
+{
+    slots_add(context, record);
+}
+
+static void hold(struct rest *rest, uint8_t venue, const struct rest_body *body,
+                 const struct rest_answer *answer)
+{
+    int64_t wait_ms =
+        body->retry_after_ms > answer->retry_after_ms ? body->retry_after_ms : answer->retry_after_ms;
+    if (wait_ms == 0 && body->status != 429 && body->status != 418) {
+        return;
+    }
+    wait_ms = base_min(base_max(wait_ms, HOLD_MS_MIN), HOLD_MS_MAX);
+    uint64_t until_ns = rest->clock.now_ns(rest->clock.context) + (uint64_t)wait_ms * NS_PER_MS;
+    if (until_ns > rest->hold_ns[venue]) {
+        rest->hold_ns[venue] = until_ns;
+    }
+}
+
+static const char *result_words(enum rest_result result)
+{
+    return result == REST_REFUSED ? "refused" : result == REST_BROKEN ? "not understood" : "outcome unknown";
+}
+
+static void arrived(void *context, uint64_t id, const struct rest_body *body)
+{
+    struct rest *rest = context;
+    struct call *call = &rest->call[id % REST_CALLS_MAX];
+    if (call->state != CALL_RUNNING || call->id != id) {
+        return;
+    }
+    struct rest_question *question = &call->question;
+    struct rest_answer *answer = &call->answer;
+    if (body->status == 0) {
+        finish(rest, call, REST_UNKNOWN, 0, body->error != NULL ? body->error : "no answer");
+        return;
+    }
+    answer->instruments = rest->instruments;
+    answer->account = question->account;
+    answer->sink = (struct venue_sink){ .emit = keep, .context = &call->records };
+    answer->instrument = question->instrument;
+    answer->instrument_context = question->instrument_context;
+    enum rest_result result =
+        question->venue->rest->parse(&question->query, body->status, body->bytes, body->count, answer);
+    hold(rest, question->venue->id, body, answer);
+    if (result != REST_OK) {
+        char error[REST_ERROR_BYTES];
+        snprintf(error, sizeof error, "%s: HTTP %d, code %d %s", result_words(result), body->status,
+                 answer->code, answer->text);
+        finish(rest, call, result, body->status, error);
+        return;
+    }
+    if (!answer->more || question->one_page) {
+        finish(rest, call, REST_OK, body->status, "");
+        return;
+    }
+    if (++call->pages >= REST_PAGES_MAX) {
+        finish(rest, call, REST_UNKNOWN, body->status, "more pages than anyone would read");
+        return;
+    }
+    if (answer->next_from_id != 0) {
+        if (answer->next_from_id <= question->query.from_id) {
+            finish(rest, call, REST_BROKEN, body->status, "the pages do not go on");
+            return;
+        }
+        question->query.from_id = answer->next_from_id;
+        question->query.page = 0;
+    } else {
+        question->query.page++;
+    }
+    call->state = CALL_WAITING;
+}
+
+void rest_poll(struct rest *rest, int timeout_ms)
+{
+    start_waiting(rest);
+    rest->transport.poll(rest->transport.context, timeout_ms, arrived, rest);
+    start_waiting(rest);
+}
+
+static void waited(void *context, const struct rest_reply *reply)
+{
+    struct rest *rest = context;
+    rest->waited = *reply;
+    slots_empty(&rest->waited_records);
+    uint32_t at = 0;
+    for (const struct slot *record; (record = slots_next(reply->records, &at)) != NULL;) {
+        slots_add(&rest->waited_records, record);
+    }
+    rest->waited.records = &rest->waited_records;
+    rest->waited_done = true;
+}
+
+const struct rest_reply *rest_wait(struct rest *rest, const struct rest_question *question, uint64_t wait_ns)
+{
+    uint64_t until_ns = rest->clock.now_ns(rest->clock.context) + wait_ns;
+    memset(&rest->waited, 0, sizeof rest->waited);
+    slots_empty(&rest->waited_records);
+    rest->waited.records = &rest->waited_records;
+    rest->waited_done = false;
+    if (!rest_ask(rest, question, waited, rest)) {
+        rest->waited.result = REST_UNKNOWN;
+        snprintf(rest->waited.error, sizeof rest->waited.error, "the venue has no such question");
+        return &rest->waited;
+    }
+    while (!rest->waited_done && rest->clock.now_ns(rest->clock.context) < until_ns) {
+        rest_poll(rest, 50);
+    }
+    if (!rest->waited_done) {
+        for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+            if (rest->call[i].state != CALL_FREE && rest->call[i].done == waited) {
+                rest->call[i].state = CALL_FREE; /* its arrival finds nobody */
+                slots_free(&rest->call[i].records);
+            }
+        }
+        rest->waited.result = REST_UNKNOWN;
+        snprintf(rest->waited.error, sizeof rest->waited.error, "no answer in time");
+    }
+    return &rest->waited;
+}
+
+/* ------------------------------------------------------------------ libcurl */
+
+struct transfer {
+    CURL *easy; /* NULL free */
+    uint64_t call;
+    struct curl_slist *headers;
+    char *body;
+    size_t count, capacity;
+    bool overflow;
+    char *sent; /* request body */
+};
+
+struct route {
+    struct curl_slist *connect_to;
+    char *ca_file;
+};
+
+struct rest_curl {
+    CURLM *multi;
+    struct route route[VENUE_COUNT];
+    struct transfer transfer[REST_CALLS_MAX];
+};
+
+struct rest_curl *rest_curl_create(const struct rest_route *routes, uint32_t count)
+{
+    struct rest_curl *curl = calloc(1, sizeof *curl);
+    POISE_ASSERT(curl != NULL);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl->multi = curl_multi_init();
+    POISE_ASSERT(curl->multi != NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        struct route *route = &curl->route[routes[i].venue];
+        if (routes[i].connect_to != NULL && routes[i].connect_to[0] != '\0') {
+            char text[128];
+            snprintf(text, sizeof text, "::%s", routes[i].connect_to); /* any host, any port */
+            route->connect_to = curl_slist_append(NULL, text);
+        }
+        if (routes[i].ca_file != NULL && routes[i].ca_file[0] != '\0') {
+            route->ca_file = strdup(routes[i].ca_file);
+        }
+    }
+    return curl;
+}
+
+static void transfer_end(struct rest_curl *curl, struct transfer *transfer)
+{
+    if (transfer->easy != NULL) {
+        curl_multi_remove_handle(curl->multi, transfer->easy);
+        curl_easy_cleanup(transfer->easy);
+    }
+    curl_slist_free_all(transfer->headers);
+    free(transfer->body);
+    free(transfer->sent);
+    memset(transfer, 0, sizeof *transfer);
+}
+
+void rest_curl_destroy(struct rest_curl *curl)
+{
+    if (curl == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        transfer_end(curl, &curl->transfer[i]);
+    }
+    for (uint32_t i = 0; i < VENUE_COUNT; i++) {
+        curl_slist_free_all(curl->route[i].connect_to);
+        free(curl->route[i].ca_file);
+    }
+    curl_multi_cleanup(curl->multi);
+    free(curl);
+}
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct transfer *transfer = context;
+    size_t more = size * count;
+    if (transfer->count + more > BODY_BYTES_MAX) {
+        transfer->overflow = true;
+        return 0;
+    }
+    if (transfer->count + more > transfer->capacity) {
+        size_t capacity = (transfer->count + more) * 2 + 4096;
+        char *memory = realloc(transfer->body, capacity);
+        if (memory == NULL) {
+            return 0;
+        }
+        transfer->body = memory;
+        transfer->capacity = capacity;
+    }
+    memcpy(transfer->body + transfer->count, bytes, more);
+    transfer->count += more;
+    return more;
+}
+
+/* "Name: value\r\n" lines to a list. */
+static struct curl_slist *header_list(const struct venue_out *out)
+{
+    struct curl_slist *list = NULL;
+    const char *at = out->header, *end = out->header + out->header_bytes;
+    while (at < end) {
+        const char *line_end = memchr(at, '\r', (size_t)(end - at));
+        size_t bytes = line_end != NULL ? (size_t)(line_end - at) : (size_t)(end - at);
+        char line[VENUE_HEADER_BYTES + 1];
+        if (bytes > 0 && bytes < sizeof line) {
+            memcpy(line, at, bytes);
+            line[bytes] = '\0';
+            list = curl_slist_append(list, line);
+        }
+        at += bytes + 2;
+    }
+    return curl_slist_append(list, "Expect:");
+}
+
+static bool curl_start(void *context, uint64_t call, uint8_t venue, const struct venue_out *out)
+{
+    struct rest_curl *curl = context;
+    struct transfer *transfer = NULL;
+    for (uint32_t i = 0; i < REST_CALLS_MAX && transfer == NULL; i++) {
+        transfer = curl->transfer[i].easy == NULL ? &curl->transfer[i] : NULL;
+    }
+    if (transfer == NULL || (transfer->easy = curl_easy_init()) == NULL) {
+        return false;
+    }
+    char url[VENUE_HOST_BYTES + sizeof out->path + 32];
+    snprintf(url, sizeof url, "https://%s:%u%.*s", out->endpoint.host,
+             out->endpoint.port != 0 ? out->endpoint.port : 443, (int)out->path_bytes, out->path);
+    CURL *easy = transfer->easy;
+    transfer->call = call;
+    transfer->headers = header_list(out);
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, out->method != NULL ? out->method : "GET");
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "poise");
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, ANSWER_MS);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+    if (curl->route[venue].connect_to != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CONNECT_TO, curl->route[venue].connect_to);
+    }
+    if (curl->route[venue].ca_file != NULL) {
+        curl_easy_setopt(easy, CURLOPT_CAINFO, curl->route[venue].ca_file);
+    }
+    if (out->body_bytes != 0) {
+        transfer->sent = malloc(out->body_bytes);
+        POISE_ASSERT(transfer->sent != NULL);
+        memcpy(transfer->sent, out->body, out->body_bytes);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)out->body_bytes);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, transfer->sent);
+    } else if (out->method != NULL && (strcmp(out->method, "POST") == 0 || strcmp(out->method, "PUT") == 0)) {
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, 0L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, "");
+    }
+    curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+    if (curl_multi_add_handle(curl->multi, easy) != CURLM_OK) {
+        transfer_end(curl, transfer);
+        return false;
+    }
+    return true;
+}
+
+static void curl_poll(void *context, int timeout_ms, rest_arrived tell, void *tell_context)
+{
+    struct rest_curl *curl = context;
+    int running, left;
+    curl_multi_perform(curl->multi, &running);
+    CURLMsg *message = curl_multi_info_read(curl->multi, &left);
+    if (message == NULL && timeout_ms > 0) {
+        curl_multi_poll(curl->multi, NULL, 0, timeout_ms, NULL);
+        curl_multi_perform(curl->multi, &running);
+        message = curl_multi_info_read(curl->multi, &left);
+    }
+    for (; message != NULL; message = curl_multi_info_read(curl->multi, &left)) {
+        if (message->msg != CURLMSG_DONE) {
+            continue;
+        }
+        struct transfer *transfer = NULL;
+        CURLcode code = message->data.result;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        long status = 0;
+        curl_off_t retry_s = 0;
+        curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
+        curl_easy_getinfo(message->easy_handle, CURLINFO_RETRY_AFTER, &retry_s);
+        struct rest_body body = { .status = code == CURLE_OK ? (int)status : 0,
+                                  .bytes = transfer->body != NULL ? transfer->body : "",
+                                  .count = transfer->count,
+                                  .retry_after_ms = (int64_t)retry_s * 1000,
+                                  .error = transfer->overflow ? "the answer is larger than any page"
+                                                              : curl_easy_strerror(code) };
+        tell(tell_context, transfer->call, &body);
+        transfer_end(curl, transfer);
+    }
+}
+
+struct rest_transport rest_curl_transport(struct rest_curl *curl)
+{
+    return (struct rest_transport){ .start = curl_start, .poll = curl_poll, .context = curl };
+}
+
+static uint64_t system_now_ns(void *context)
+{
+    (void)context;
+    return clock_now_ns();
+}
+
+static int64_t system_wall_ns(void *context)
+{
+    (void)context;
+    return clock_wall_ns();
+}
+
+struct rest_clock rest_system_clock(void)
+{
+    return (struct rest_clock){ .now_ns = system_now_ns, .wall_ns = system_wall_ns };
+}
