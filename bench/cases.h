@@ -12,6 +12,7 @@ extern const struct bench_table bench_parse;
 extern const struct bench_table bench_book;
 extern const struct bench_table bench_frame;
 extern const struct bench_table bench_tls;
+extern const struct bench_table bench_strategy;
 extern const struct bench_table bench_echo;
 
 /* what libraries a file's cases stand on */
