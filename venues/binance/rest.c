@@ -401,6 +401,26 @@ static void copy_code(char out[CURRENCY_BYTES], const struct scan_value *text)
     }
 }
 
+/* Some maxima are absurd (10 million contracts at a highest price of 100000): the largest order is cut to
+ * what can be counted in 64 bits with room, so that the instrument stays usable. */
+static void bound_largest(struct instrument *row)
+{
+    int64_t price = row->max_price != 0 ? row->max_price : row->tick;
+    int64_t one = row->lot > 0 ? row->lot : 1;
+    if (row->product == PRODUCT_INVERSE || price <= 0 || row->contract_e8 <= 0) {
+        return;
+    }
+    int128 most =
+        (int128)(INT64_MAX / 2) * decimal_power[row->qty_decimals + row->price_decimals > DECIMAL_MAX_DECIMALS
+                                                    ? DECIMAL_MAX_DECIMALS
+                                                    : row->qty_decimals + row->price_decimals];
+    most /= (int128)price * row->contract_e8;
+    if (most < row->max_qty) {
+        row->max_qty = (int64_t)most / one * one;
+    }
+    row->max_market_qty = base_min(row->max_market_qty, row->max_qty);
+}
+
 static bool instrument_row(uint8_t product, const struct scan_value *item, struct rest_answer *answer,
                            bool dry)
 {
@@ -445,14 +465,15 @@ static bool instrument_row(uint8_t product, const struct scan_value *item, struc
     scan_decimal_near(&filters.lot[FILTER_MAX_QTY], row.qty_decimals, &row.max_qty);
     scan_decimal_near(&filters.market[FILTER_MAX_QTY], row.qty_decimals, &row.max_market_qty);
     scan_decimal_near(&filters.notional, DECIMAL_MONEY, &row.min_notional_e8);
+    row.contract_e8 = DECIMAL_E8;
+    if (product == PRODUCT_INVERSE &&
+        !scan_decimal(&fields[ROW_CONTRACT_SIZE], DECIMAL_MONEY, &row.contract_e8)) {
+        row.contract_e8 = 0;
+    }
+    bound_largest(&row);
     row.band_up_ppm = ratio_ppm(&filters.up);
     row.band_down_ppm = ratio_ppm(&filters.down);
 
-    row.contract_e8 = DECIMAL_E8;
-    if (product == PRODUCT_INVERSE &&
-        (!scan_decimal(&fields[ROW_CONTRACT_SIZE], DECIMAL_MONEY, &row.contract_e8))) {
-        row.contract_e8 = 0;
-    }
     bool dated = row.kind == KIND_LINEAR_FUTURE || row.kind == KIND_INVERSE_FUTURE;
     row.expiry_ns = dated ? scan_time_ns(&fields[ROW_DELIVERY]) : 0;
     bool perpetual = row.kind == KIND_LINEAR_PERPETUAL || row.kind == KIND_INVERSE_PERPETUAL;
