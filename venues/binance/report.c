@@ -338,8 +338,8 @@ static bool is_final(uint8_t status)
 static void set_status(struct record_report *report, const struct scan_value *text)
 {
     report->status = binance_order_status(text);
-    if (report->status == ORDER_STATUS_OPEN && (report->flags & REPORT_HAS_CUM) != 0 &&
-        report->order_qty > 0 && report->cum_qty >= report->order_qty) {
+    bool closing = scan_is(text, "NEW_ADL") || scan_is(text, "NEW_INSURANCE");
+    if (closing && (report->flags & REPORT_HAS_CUM) != 0 && report->cum_qty >= report->order_qty) {
         report->status = ORDER_STATUS_FILLED;
     }
     if (is_final(report->status) && (report->flags & REPORT_HAS_CUM) != 0) {
