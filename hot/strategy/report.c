@@ -5,6 +5,7 @@
 #include "hot/strategy/quote/quote.h"
 #include "hot/strategy/request.h"
 
+#define IOC_OPEN_NS   1000000000ULL
 #define FINAL_WAIT_NS 1000000000ULL /* all of it executed, but the venue did not say that it is over */
 
 /* Whose execution it is. */
@@ -543,7 +544,12 @@ static void order_state(struct strategy *s, const struct owner *owner, struct or
         if (was_in_doubt) {
             order->queries = 0;
         }
-        /* An IOC that the venue calls open is asked again: it cannot stay so. */
+        /* An IOC that the venue calls open is asked again; one that stays so must not rest. */
+        if (order->tif != TIF_GTC && s->now_ns - order->sent_ns >= IOC_OPEN_NS &&
+            state_gateway_up(s, order->account)) {
+            request_cancel(s, order);
+            return;
+        }
         order->deadline_ns = order->tif == TIF_GTC ? 0 : s->now_ns + ORDER_QUERY_FIRST_NS * 2;
         if (order->deadline_ns != 0) {
             if (order->deadline_ns < s->order_due_ns) {

@@ -193,8 +193,10 @@ void request_doubt(struct strategy *s, struct order *order, enum order_event eve
             return;
         }
     }
-    if (order->state == ORDER_UNKNOWN) {
-        order_due(s, order, s->now_ns + query_interval(order));
+    /* News of the same doubt never puts the next question off. */
+    uint64_t ask_ns = s->now_ns + query_interval(order);
+    if (order->state == ORDER_UNKNOWN && (order->deadline_ns <= s->now_ns || order->deadline_ns > ask_ns)) {
+        order_due(s, order, ask_ns);
     }
 }
 

@@ -26,9 +26,34 @@ int128 hedge_at_work_e12(struct strategy *s, const struct instance *instance, bo
     return sum;
 }
 
+static int128 side_at_work_e12(struct strategy *s, const struct instance *instance, enum side side)
+{
+    int128 sum = 0;
+    for (struct order *order = order_first(&s->orders, 0, instance->slot); order != NULL;
+         order = order_after(&s->orders, 0, order)) {
+        int64_t left = order->role == ORDER_ROLE_HEDGE && order->side == side ? order_left(order) : 0;
+        if (left > 0) {
+            sum += kind_exposure_e12(&s->instrument[order->instrument], side, left, order->price);
+        }
+    }
+    return sum;
+}
+
+/* Any hedge out at all: two that cancel each other are still two. */
+static bool at_work(struct strategy *s, const struct instance *instance)
+{
+    for (struct order *order = order_first(&s->orders, 0, instance->slot); order != NULL;
+         order = order_after(&s->orders, 0, order)) {
+        if (order->role == ORDER_ROLE_HEDGE && order_left(order) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void hedge_explain(struct strategy *s, struct instance *instance, int128 change_e12)
 {
-    if (change_e12 != 0 && hedge_at_work_e12(s, instance, false) != 0) {
+    if (change_e12 != 0 && at_work(s, instance)) {
         instance->hedge.explained_e12[change_e12 > 0] += absolute(change_e12);
     }
 }
@@ -62,10 +87,12 @@ void hedge_filled(struct strategy *s, struct instance *instance, const struct or
         }
     }
     int128 delta = s->exposure.instance[instance->slot].delta_e12;
-    int128 at_work = hedge_at_work_e12(s, instance, false);
     int sign = order->side == SIDE_BUY ? 1 : -1;
-    if (order->filled > base_max(order->qty, order->want_qty) || !conserved(instance, delta, sign)) {
-        breach(s, instance, delta, at_work);
+    /* What went out against it on the other side was sized with it, and stands against it. */
+    int128 against_e12 = side_at_work_e12(s, instance, side_opposite(order->side));
+    if (order->filled > base_max(order->qty, order->want_qty) ||
+        !conserved(instance, delta + against_e12, sign)) {
+        breach(s, instance, delta, hedge_at_work_e12(s, instance, false));
     }
     instance->hedge.backoff_ns = 0;
     instance->hedge.retry_ns = 0;
@@ -74,6 +101,13 @@ void hedge_filled(struct strategy *s, struct instance *instance, const struct or
 void hedge_ended(struct strategy *s, struct instance *instance, const struct order *order, bool refused)
 {
     struct hedge_state *hedge = &instance->hedge;
+
+    /* Another hedge may have been sized against what this one did not bring after all. */
+    int64_t unmet = base_max(order->qty, order->want_qty) - order->filled;
+    if (unmet > 0 && at_work(s, instance)) {
+        hedge->explained_e12[order->side == SIDE_SELL] +=
+            kind_exposure_e12(&s->instrument[order->instrument], SIDE_BUY, unmet, order->price);
+    }
     if (!refused && order->filled != 0) {
         return;
     }
@@ -308,16 +342,16 @@ static bool verify(struct strategy *s, struct instance *instance)
 {
     s->conservation_checks++;
     int128 delta = s->exposure.instance[instance->slot].delta_e12;
-    int128 at_work = hedge_at_work_e12(s, instance, false);
-    if (at_work == 0) {
+    if (!at_work(s, instance)) {
         instance->hedge.explained_e12[0] = 0;
         instance->hedge.explained_e12[1] = 0;
         return true;
     }
-    if (conserved(instance, delta + at_work, at_work > 0 ? 1 : -1)) {
+    int128 net_e12 = hedge_at_work_e12(s, instance, false);
+    if (net_e12 == 0 || conserved(instance, delta + net_e12, net_e12 > 0 ? 1 : -1)) {
         return true;
     }
-    breach(s, instance, delta, at_work);
+    breach(s, instance, delta, net_e12);
     return false;
 }
 
