@@ -698,7 +698,7 @@ static void put_head(const struct reduce *reduce, struct put *put, uint32_t segm
         return;
     }
     put->origin = ORIGIN_HEAD;
-    reduce_head(reduce, segment, wall_ns, put_record, put);
+    reduce_head(reduce, segment, put_record, put);
     reduce_restore(reduce, put_record, put);
     reduce_opinion(reduce, put_record, put);
     put_clock(put, RECORD_RESTORE_DONE, reduce_stamp_ns(reduce), wall_ns);

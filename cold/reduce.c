@@ -545,8 +545,7 @@ static struct reduce_position *position_of(struct reduce *reduce, uint16_t insta
 {
     for (uint32_t i = 0; i < reduce->position_count; i++) {
         struct reduce_position *row = &reduce->position[i];
-        if (row->instance == instance && row->leg == leg && row->instrument == instrument &&
-            row->account == account) {
+        if (row->instance == instance && row->instrument == instrument && row->account == account) {
             return row;
         }
     }
@@ -1202,15 +1201,14 @@ void reduce_record(struct reduce *reduce, const struct slot *record)
 
 /* ------------------------------------------------------------------ what comes out */
 
-void reduce_head(const struct reduce *reduce, uint32_t segment, int64_t wall_ns, reduce_emit emit,
-                 void *context)
+void reduce_head(const struct reduce *reduce, uint32_t segment, reduce_emit emit, void *context)
 {
     struct slot record[2];
     memset(record, 0, sizeof record);
     struct record_begin_run *begin =
-        (struct record_begin_run *)record_begin(record, RECORD_BEGIN, 2, reduce->stamp_ns);
+        (struct record_begin_run *)record_begin(record, RECORD_BEGIN, 2, reduce->begin.head.stamp_ns);
     begin->run = reduce->begin.run;
-    begin->wall_ns = wall_ns;
+    begin->wall_ns = reduce->begin.wall_ns;
     begin->layout_hash = reduce->begin.layout_hash;
     begin->segment = segment;
     begin->engine = reduce->begin.engine;

@@ -85,6 +85,7 @@ struct reduce_order {
     uint32_t next_by_order, next_by_venue; /* chains */
 };
 
+/* One row an (instance, instrument, account); leg is what its first order or RESTORE said. */
 struct reduce_position {
     uint16_t instance, leg, instrument, account;
     struct position position;
@@ -117,9 +118,8 @@ void reduce_record(struct reduce *reduce, const struct slot *record);
 
 typedef void (*reduce_emit)(void *context, const struct slot *record);
 
-/* reduce_head emits RECORD_BEGIN (with this segment number and wall time), the texts and the tables. */
-void reduce_head(const struct reduce *reduce, uint32_t segment, int64_t wall_ns, reduce_emit emit,
-                 void *context);
+/* reduce_head emits RECORD_BEGIN (as the run began, with this segment number), the texts and the tables. */
+void reduce_head(const struct reduce *reduce, uint32_t segment, reduce_emit emit, void *context);
 
 /* reduce_restore emits RESTORE_POSITION, _ORDER (live, sent, unknown and owed: all but the live ones with
  * status ORDER_STATUS_NONE, which says "query it"), _EXEC, _COUNTER and _CASH; not RESTORE_DONE.

@@ -402,7 +402,7 @@ Test(reduce, positions_and_orders_agree_with_a_naive_model)
 
     /* A second reducer built from RESTORE records alone holds the same and counts nothing twice. */
     struct reduce *second = reduce_create();
-    reduce_head(reduce, 1, 5, consume, second);
+    reduce_head(reduce, 1, consume, second);
     reduce_restore(reduce, consume, second);
     cr_assert_eq(reduce_position_sum(second, 0, 0), position);
     for (uint32_t i = 0; i < 64; i++) {
