@@ -105,11 +105,17 @@ AVX2 int32_t index_quotes_avx2(const char *bytes, size_t count, uint16_t quotes[
     char tail[BLOCK];
     for (size_t from = 0; from < count; from += BLOCK) {
         const char *at = bytes + from;
+        unsigned known = 0; /* bytes at the front of the block that were in the one before */
         if (count - from < BLOCK) {
             /* never a byte beyond the text: it may end where the memory ends */
-            memset(tail, ' ', sizeof tail);
-            memcpy(tail, at, count - from);
-            at = tail;
+            if (count >= BLOCK) {
+                known = (unsigned)(BLOCK - (count - from));
+                at -= known;
+            } else {
+                memset(tail, ' ', sizeof tail);
+                memcpy(tail, at, count);
+                at = tail;
+            }
         }
         if (to - quotes > INDEX_QUOTES_MAX - BLOCK) {
             return -1;
@@ -122,7 +128,7 @@ AVX2 int32_t index_quotes_avx2(const char *bytes, size_t count, uint16_t quotes[
         odd = _mm256_or_si256(odd, _mm256_cmpgt_epi8(least, _mm256_min_epi8(low, high)));
         odd = _mm256_or_si256(odd,
                               _mm256_or_si256(_mm256_cmpeq_epi8(low, slash), _mm256_cmpeq_epi8(high, slash)));
-        to = append(to, bits, from);
+        to = append(to, bits >> known, from);
     }
     return _mm256_testz_si256(odd, odd) ? finish(quotes, to) : -1;
 }

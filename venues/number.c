@@ -21,20 +21,21 @@ bool number_pairs_scalar(const struct number_task *task, int64_t *out)
     return true;
 }
 
-number_pairs number_at(enum index_level level)
+struct number_means number_at(enum index_level level)
 {
+    struct number_means none = { NULL, NULL };
     if (level > index_level_best()) {
-        return NULL;
+        return none;
     }
 #if defined(__x86_64__)
     if (level == INDEX_AVX512) {
-        return number_pairs_avx512;
+        return (struct number_means){ number_pairs_avx512, number_few_avx512 };
     }
     if (level == INDEX_AVX2) {
-        return number_pairs_avx2;
+        return (struct number_means){ number_pairs_avx2, number_few_avx2 };
     }
 #endif
-    return number_pairs_scalar;
+    return (struct number_means){ number_pairs_scalar, NULL };
 }
 
 #if defined(__x86_64__)
@@ -51,9 +52,10 @@ struct lane {
     uint8_t zero[LANE];  /* subtracted: '0', and '.' where the point must be */
     uint8_t most[LANE];  /* what may be left: 9, and 0 for the point and for digits below the unit */
     uint8_t place[LANE]; /* for pshufb: digits to their decimal places, the point left out */
-    uint16_t least;      /* distance of the ends: at least one digit before the point */
-    uint16_t range;      /* and how much more, so that neither text nor number exceeds 16 digits */
-    uint8_t spare[12];
+    uint32_t least;      /* distance of the ends: at least one digit before the point */
+    uint32_t range;      /* and how much more, so that neither text nor number exceeds 16 digits; the upper
+                          * half, where no distance is, allows anything */
+    uint8_t spare[8];
 };
 
 /* Every form there is, made once at start: 13 KB, of which a message touches 128 bytes. */
@@ -76,11 +78,9 @@ __attribute__((constructor)) static void make_lanes(void)
             int least = 1 + behind + (behind > 0);
             int most = LANE + (shift < 0 ? shift + (behind > 0) : 0);
             most = most < LANE ? most : LANE;
-            lane->least = (uint16_t)(least + 1);
-            lane->range = most >= least ? (uint16_t)(most - least) : 0;
-            if (most < least) {
-                lane->least = UINT16_MAX; /* nothing fits */
-            }
+            /* where nothing fits, a distance that is none */
+            lane->least = most >= least ? (uint32_t)least + 1 : UINT16_MAX;
+            lane->range = (most >= least ? (uint32_t)(most - least) : 0) | 0xffff0000U;
         }
     }
 }
@@ -95,6 +95,9 @@ static inline uint64_t pair_at(const uint16_t *ends)
 {
     uint64_t word;
     memcpy(&word, ends, sizeof word);
+    /* The compiler would make one wide load of several words and take it apart again; where the words have
+     * just been stored one by one that load waits for the cache, some 15 cycles. */
+    __asm__("" : "+r"(word));
     return word;
 }
 
@@ -103,7 +106,11 @@ static inline const __m128i_u *before(const char *bytes, uint16_t end)
     return (const __m128i_u *)(bytes + end - LANE);
 }
 
-#define EVERY(a, b) (int64_t)((uint64_t)(a) | (uint64_t)(b) << 32)
+/* The same of both numbers of a pair, in every pair. */
+static inline __m128i both(const uint32_t *first, const uint32_t *second)
+{
+    return _mm_unpacklo_epi32(_mm_cvtsi32_si128((int)*first), _mm_cvtsi32_si128((int)*second));
+}
 
 /* ------------------------------------------------------------------ two pairs at once */
 
@@ -165,8 +172,8 @@ AVX2 bool number_pairs_avx2(const struct number_task *task, int64_t *out)
         .zero = { twice(a->zero), twice(b->zero) },
         .most = { twice(a->most), twice(b->most) },
         .place = { twice(a->place), twice(b->place) },
-        .least = _mm_set1_epi64x(EVERY(a->least, b->least)),
-        .range = _mm_set1_epi64x(EVERY(a->range | 0xffff0000U, b->range | 0xffff0000U)),
+        .least = _mm_broadcastq_epi64(both(&a->least, &b->least)),
+        .range = _mm_broadcastq_epi64(both(&a->range, &b->range)),
         .positive = _mm256_setr_epi64x(-(int64_t)task->positive, 0, -(int64_t)task->positive, 0),
         .wrong = _mm256_setzero_si256(),
         .misfit = _mm_setzero_si128(),
@@ -182,6 +189,22 @@ AVX2 bool number_pairs_avx2(const struct number_task *task, int64_t *out)
         _mm_storeu_si128((__m128i_u *)out, _mm256_castsi256_si128(last));
     }
     return _mm256_testz_si256(work.wrong, work.wrong) && _mm_testz_si128(work.misfit, work.misfit);
+}
+
+AVX2 bool number_few_avx2(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW])
+{
+    struct number_task half = *task;
+    const struct number_form whole = { 0, 0 };
+    bool fine = true;
+    /* two pairs are one step here: only where the forms change inside a step are they done apart */
+    for (uint32_t from = 0; from < NUMBER_FEW; from += half.pairs, out += 2 * half.pairs) {
+        half.ends = task->ends + from * NUMBER_PAIR;
+        half.pairs = from + 1 == formed || from % 2 == 1 ? 1 : 2;
+        half.first = from < formed ? task->first : whole;
+        half.second = from < formed ? task->second : whole;
+        fine &= number_pairs_avx2(&half, out);
+    }
+    return fine;
 }
 
 /* ------------------------------------------------------------------ four pairs at once */
@@ -251,8 +274,8 @@ AVX512 bool number_pairs_avx512(const struct number_task *task, int64_t *out)
         .zero = { four(a->zero), four(b->zero) },
         .most = { four(a->most), four(b->most) },
         .place = { four(a->place), four(b->place) },
-        .least = _mm256_set1_epi64x(EVERY(a->least, b->least)),
-        .range = _mm256_set1_epi64x(EVERY(a->range | 0xffff0000U, b->range | 0xffff0000U)),
+        .least = _mm256_broadcastq_epi64(both(&a->least, &b->least)),
+        .range = _mm256_broadcastq_epi64(both(&a->range, &b->range)),
         .positive = task->positive ? 0x55 : 0,
     };
     const uint16_t *ends = task->ends;
@@ -273,6 +296,34 @@ AVX512 bool number_pairs_avx512(const struct number_task *task, int64_t *out)
         _mm512_mask_storeu_epi64(out, (__mmask8)_bzhi_u32(0xff, 2 * left), last);
     }
     return work.wrong == 0 && work.misfit == 0 && (work.nought & work.positive) == 0;
+}
+
+/* The lanes of the formed pairs are of one form, the others' of another. */
+static inline AVX512 __m512i mixed(const uint8_t *whole, const uint8_t *form, __mmask16 formed)
+{
+    return _mm512_mask_broadcast_i32x4(four(whole), formed, _mm_loadu_si128((const __m128i_u *)form));
+}
+
+AVX512 bool number_few_avx512(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW])
+{
+    const struct lane *a = lane_of(task->first), *b = lane_of(task->second), *whole = &lanes[0][0];
+    __mmask16 lane = (__mmask16)_bzhi_u32(0xffff, 4 * formed);
+    __mmask8 word = (__mmask8)_bzhi_u32(0xff, formed);
+    struct work4 work = {
+        .zero = { mixed(whole->zero, a->zero, lane), mixed(whole->zero, b->zero, lane) },
+        .most = { mixed(whole->most, a->most, lane), mixed(whole->most, b->most, lane) },
+        .place = { mixed(whole->place, a->place, lane), mixed(whole->place, b->place, lane) },
+        .least = _mm256_mask_broadcastq_epi64(_mm256_set1_epi32((int)whole->least), word,
+                                              both(&a->least, &b->least)),
+        .range = _mm256_mask_broadcastq_epi64(_mm256_set1_epi32((int)whole->range), word,
+                                              both(&a->range, &b->range)),
+    };
+    const uint16_t *ends = task->ends;
+    uint64_t p = pair_at(ends), q = pair_at(ends + NUMBER_PAIR);
+    uint64_t r = pair_at(ends + 2 * NUMBER_PAIR), s = pair_at(ends + 3 * NUMBER_PAIR);
+    __m256i words = _mm256_setr_epi64x((int64_t)p, (int64_t)q, (int64_t)r, (int64_t)s);
+    _mm512_storeu_si512(out, convert4(&work, task->bytes, words, p, q, r, s));
+    return work.wrong == 0 && work.misfit == 0;
 }
 
 #endif

@@ -12,12 +12,19 @@
 
 #include "venues/index.h"
 
+#include <string.h>
+
 #define NUMBER_BEHIND_MAX   14 /* digits behind the point */
 #define NUMBER_DECIMALS_MAX 12 /* of the unit */
 
-/* Numbers come two by two, as a level has its price and its quantity: four offsets a pair, of the byte
- * before the first character and the byte behind the last, of the one and of the other. */
+/* Numbers come two by two, as a level has its price and its quantity: four 16-bit offsets a pair, of the
+ * byte before the first character and the byte behind the last, of the one and of the other.  A pair is also
+ * one word of 64 bits with the offsets in that order from its low end. */
 #define NUMBER_PAIR 4
+#define NUMBER_FEW  4 /* pairs */
+
+#define NUMBER_ENDS(before, end)   ((uint32_t)(before) | (uint32_t)(end) << 16)
+#define NUMBER_WORD(first, second) ((uint64_t)(first) | (uint64_t)(second) << 32) /* of their ends */
 
 /* How one number of a pair is printed and what it is counted in. */
 struct number_form {
@@ -39,23 +46,43 @@ struct number_task {
  * NUMBER_DECIMALS_MAX, behind at most NUMBER_BEHIND_MAX. */
 typedef bool (*number_pairs)(const struct number_task *task, int64_t *out);
 
+/* The same for a handful: exactly NUMBER_FEW pairs, of which the first `formed` are in the task's forms and
+ * the rest whole numbers without a point.  What is not needed repeats another. */
+typedef bool (*number_few)(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW]);
+
+struct number_means {
+    number_pairs pairs;
+    number_few few; /* NULL on the scalar level */
+};
+
 /* The scalar one looks at each number by itself: it does not need `behind`, and reads nothing but the
  * numbers.  It takes whatever scan_fixed takes. */
 bool number_pairs_scalar(const struct number_task *task, int64_t *out);
 #if defined(__x86_64__)
 bool number_pairs_avx2(const struct number_task *task, int64_t *out);
 bool number_pairs_avx512(const struct number_task *task, int64_t *out);
+bool number_few_avx2(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW]);
+bool number_few_avx512(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW]);
 #endif
 
-/* number_at answers the function of a level, or NULL where this processor lacks it. */
-number_pairs number_at(enum index_level level);
+/* number_at answers the functions of a level, NULL where this processor lacks it. */
+struct number_means number_at(enum index_level level);
 
-/* number_behind counts the digits behind the point of the text between two ends; 0 without a point. */
+/* number_behind counts the digits behind the point of the text between two ends, which needs the same 16
+ * bytes; 0 without a point. */
 static inline uint8_t number_behind(const char *bytes, uint32_t before, uint32_t end)
 {
-    for (uint32_t at = end; at-- > before + 1;) {
-        if (bytes[at] == '.') {
-            return (uint8_t)(end - 1 - at < NUMBER_BEHIND_MAX ? end - 1 - at : NUMBER_BEHIND_MAX);
+    uint32_t behind = 0;
+    for (int half = 0; half < 2; half++, behind += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + end - 8 * (half + 1), sizeof word);
+        /* the top bit of each byte that is a point, exactly; the last character is the top byte */
+        word ^= 0x2e2e2e2e2e2e2e2eULL;
+        word = ~(((word & 0x7f7f7f7f7f7f7f7fULL) + 0x7f7f7f7f7f7f7f7fULL) | word | 0x7f7f7f7f7f7f7f7fULL);
+        if (word != 0) {
+            behind += (uint32_t)__builtin_clzll(word) >> 3;
+            /* a point before this number is another's */
+            return behind + before + 1 < end && behind <= NUMBER_BEHIND_MAX ? (uint8_t)behind : 0;
         }
     }
     return 0;

@@ -13,7 +13,7 @@
 /* What one level brings. */
 struct means {
     index_quotes quotes;
-    number_pairs pairs;
+    struct number_means number;
 };
 
 /* ------------------------------------------------------------------ keys */
@@ -60,10 +60,26 @@ static const struct kind_keys aggregate_keys = {
 
 /* ------------------------------------------------------------------ the walk over the keys */
 
-/* Where a value stands: the byte before its first and the byte behind its last. */
-struct ends {
-    uint16_t before, end;
-};
+/* Where a value stands: the byte before its first in the low half, the byte behind its last in the high
+ * half.  One word, and two of them one longer word: what is stored in halves and loaded whole waits for the
+ * store to reach the cache. */
+typedef uint32_t ends;
+#define ENDS(before, end) NUMBER_ENDS(before, end)
+
+static inline uint32_t before_of(ends value)
+{
+    return value & 0xffff;
+}
+
+static inline uint32_t end_of(ends value)
+{
+    return value >> 16;
+}
+
+static inline uint32_t bytes_of(ends value)
+{
+    return (value >> 16) - (value & 0xffff) - 1;
+}
 
 /* A message with its values found and none understood. */
 struct message {
@@ -71,9 +87,9 @@ struct message {
     uint32_t count;
     uint32_t closing; /* how many braces end it */
     uint32_t quote_count;
-    struct ends stream;
+    ends stream;                  /* 0 on a raw connection */
     uint64_t seen, texts, arrays; /* bit per key */
-    struct ends value[KEY_COUNT]; /* an array: ordinal of its first quote, count of its levels */
+    ends value[KEY_COUNT];        /* an array: ordinal of its first quote, count of its levels */
     uint16_t quotes[INDEX_ROOM];
 };
 
@@ -100,11 +116,6 @@ static inline uint64_t load8(const char *from)
      (uint32_t)(unsigned char)(d) << 24)
 
 #define ALWAYS static inline __attribute__((always_inline))
-
-static inline uint32_t ends_bytes(struct ends value)
-{
-    return (uint32_t)value.end - value.before - 1;
-}
 
 /* levels_walk counts the levels of an array whose first quote is quotes[*ordinal], and moves both to behind
  * it.  Between the quotes of ["price","qty"] nothing may stand but what belongs there; the numbers
@@ -144,6 +155,7 @@ ALWAYS bool fields_walk(struct message *message, uint32_t ordinal)
     const uint16_t *quotes = message->quotes;
     const uint32_t count = message->count, quote_count = message->quote_count;
     const uint32_t object_end = count - message->closing;
+    uint64_t seen = 0, texts = 0, arrays = 0;
     for (;;) {
         uint32_t at = quotes[ordinal]; /* of the key's first quote */
         if (at + 6 > count) {
@@ -167,38 +179,41 @@ ALWAYS bool fields_walk(struct message *message, uint32_t ordinal)
             }
             at += 5;
         }
-        if (message->seen & BIT(key)) {
+        if (seen & BIT(key)) {
             return false;
         }
-        message->seen |= BIT(key);
+        seen |= BIT(key);
 
-        struct ends value;
+        ends value;
         if (bytes[at] == '"') {
-            value = (struct ends){ (uint16_t)at, quotes[ordinal + 3] };
-            message->texts |= BIT(key);
+            uint32_t end = quotes[ordinal + 3];
+            value = ENDS(at, end);
+            texts |= BIT(key);
             ordinal += 4;
-            at = value.end + 1U;
+            at = end + 1;
         } else if (bytes[at] != '[') {
             /* bare: up to the comma before the next key, or to the end */
-            value.before = (uint16_t)(at - 1);
+            uint32_t before = at - 1;
             ordinal += 2;
             at = ordinal < quote_count ? quotes[ordinal] - 1U : object_end;
-            value.end = (uint16_t)at;
+            value = ENDS(before, at);
         } else {
-            uint32_t level_count = 0;
-            ordinal += 2;
-            value.before = (uint16_t)ordinal;
+            uint32_t level_count = 0, first = ordinal + 2;
+            ordinal = first;
             if (bytes[at + 1] == ']') {
                 at += 2;
             } else if (bytes[at + 1] != '[' || quotes[ordinal] != at + 2 ||
                        !levels_walk(message, &ordinal, &at, &level_count)) {
                 return false;
             }
-            value.end = (uint16_t)level_count;
-            message->arrays |= BIT(key);
+            value = ENDS(first, level_count);
+            arrays |= BIT(key);
         }
         message->value[key] = value;
         if (ordinal >= quote_count) {
+            message->seen = seen;
+            message->texts = texts;
+            message->arrays = arrays;
             return ordinal == quote_count && at == object_end;
         }
         if (quotes[ordinal] != at + 1 || bytes[at] != ',') {
@@ -207,8 +222,82 @@ ALWAYS bool fields_walk(struct message *message, uint32_t ordinal)
     }
 }
 
-/* message_open indexes the message and finds the object that matters. */
-ALWAYS bool message_open(struct message *message, const struct means *means, const char *bytes, size_t count)
+/* The text at an offset: up to eight characters in one comparison.  The caller has made sure that eight are
+ * there. */
+#define FOLLOWS(at, text)                                                                                    \
+    ((load8(bytes + (at)) ^ load8(text "\0\0\0\0\0\0\0")) << (64 - 8 * (sizeof(text) - 1)) == 0)
+
+/* top_walk is fields_walk for the best prices in the three orders of keys that the venue prints: linear
+ * e u s b B a A T E, inverse u e s ps b B a A T E, spot u s b B a A.  Comparing what stands between the
+ * values is a third of the work of finding out.  False: some other message, and nothing was said of it. */
+ALWAYS bool top_walk(struct message *message, uint32_t ordinal)
+{
+    const char *bytes = message->bytes;
+    const uint16_t *quotes = message->quotes + ordinal; /* moves on */
+    const uint16_t *quotes_end = message->quotes + message->quote_count;
+    const uint32_t count = message->count, object_end = count - message->closing;
+    uint64_t seen = HAS('u') | HAS('s') | HAS('b') | HAS('B') | HAS('a') | HAS('A');
+    uint32_t at = quotes[0], before, end;
+    if (quotes_end - quotes < 22 || at + 32 > count) {
+        return false;
+    }
+    if (FOLLOWS(at, "\"e\":\"boo") && FOLLOWS(at + 8, "kTicker\"") && FOLLOWS(at + 13, "er\",\"u\":")) {
+        seen |= HAS('e');
+        before = at + 20;
+        quotes += 6;
+    } else if (FOLLOWS(at, "\"u\":")) {
+        before = at + 3;
+        quotes += 2;
+    } else {
+        return false;
+    }
+    end = quotes[0] - 1U;
+    if (end + 32 > count) {
+        return false;
+    }
+    if (FOLLOWS(end, ",\"s\":\"")) {
+        quotes += 2;
+    } else if ((seen & HAS('e')) == 0 && FOLLOWS(end, ",\"e\":\"bo") && FOLLOWS(end + 8, "okTicker") &&
+               FOLLOWS(end + 16, "\",\"s\":\"")) {
+        seen |= HAS('e');
+        quotes += 6;
+    } else {
+        return false;
+    }
+    message->value[KEY('u')] = ENDS(before, end);
+    message->value[KEY('s')] = ENDS(quotes[0], quotes[1]);
+    if (quotes[1] + 8U <= count && FOLLOWS(quotes[1], "\",\"ps\":\"")) {
+        seen |= BIT(KEY_PS);
+        quotes += 4;
+    }
+    if (quotes_end - quotes < 18 || quotes[13] + 8U > count || !FOLLOWS(quotes[1], "\",\"b\":\"") ||
+        !FOLLOWS(quotes[5], "\",\"B\":\"") || !FOLLOWS(quotes[9], "\",\"a\":\"") ||
+        !FOLLOWS(quotes[13], "\",\"A\":\"")) {
+        return false;
+    }
+    message->value[KEY('b')] = ENDS(quotes[4], quotes[5]);
+    message->value[KEY('B')] = ENDS(quotes[8], quotes[9]);
+    message->value[KEY('a')] = ENDS(quotes[12], quotes[13]);
+    message->value[KEY('A')] = ENDS(quotes[16], quotes[17]);
+    at = quotes[17];
+    if (quotes_end - quotes == 22) {
+        end = quotes[20] - 1U;
+        if (end + 8 > count || !FOLLOWS(at, "\",\"T\":") || !FOLLOWS(end, ",\"E\":")) {
+            return false;
+        }
+        seen |= HAS('T') | HAS('E');
+        message->value[KEY('T')] = ENDS(at + 5, end);
+        message->value[KEY('E')] = ENDS(end + 4, object_end);
+    } else if (quotes_end - quotes != 18 || at + 1 != object_end) {
+        return false;
+    }
+    message->seen = seen;
+    return true;
+}
+
+/* message_open indexes the message and finds the object that matters: the ordinal of its first quote. */
+ALWAYS bool message_open(struct message *message, const struct means *means, const char *bytes, size_t count,
+                         uint32_t *ordinal)
 {
     static const char data[10] = "\",\"data\":{";
     if (count < LEAST_BYTES || count > INDEX_BYTES_MAX || bytes[0] != '{' || bytes[1] != '"' ||
@@ -223,20 +312,19 @@ ALWAYS bool message_open(struct message *message, const struct means *means, con
     message->count = (uint32_t)count;
     message->quote_count = (uint32_t)quote_count;
     message->closing = 1;
-    message->stream = (struct ends){ 0 };
-    message->seen = message->texts = message->arrays = 0;
-    uint32_t ordinal = 0;
+    message->stream = 0;
+    *ordinal = 0;
     if (load8(bytes + 2) == load8("stream\":") && bytes[10] == '"') {
         uint32_t end = message->quotes[3];
         if (end + LEAST_BYTES / 2 > count || memcmp(bytes + end, data, sizeof data) != 0 ||
             message->quotes[6] != end + sizeof data || bytes[count - 2] != '}') {
             return false;
         }
-        message->stream = (struct ends){ 10, (uint16_t)end };
+        message->stream = ENDS(10, end);
         message->closing = 2;
-        ordinal = 6;
+        *ordinal = 6;
     }
-    return fields_walk(message, ordinal);
+    return true;
 }
 
 /* ------------------------------------------------------------------ what the values are */
@@ -248,97 +336,150 @@ ALWAYS bool keys_are(const struct message *message, const struct kind_keys *keys
 }
 
 #define TEXT_IS(message, value, text)                                                                        \
-    (ends_bytes(value) == sizeof(text) - 1 &&                                                                \
-     memcmp((message)->bytes + (value).before + 1, text, sizeof(text) - 1) == 0)
+    (bytes_of(value) == sizeof(text) - 1 &&                                                                  \
+     memcmp((message)->bytes + before_of(value) + 1, text, sizeof(text) - 1) == 0)
 
-/* Bare numbers that are read whatever becomes of them, because the text is not sound unless they are: at most
- * four pairs.  A key that is not there repeats the first. */
-#define WHOLE_MAX 8
-
-struct whole {
-    uint16_t ends[2 * WHOLE_MAX];
-    int64_t value[WHOLE_MAX];
+/* Bare numbers that are read whatever becomes of them, because the text is not sound unless they are.  A key
+ * that is not there repeats the first. */
+/* The numbers of a message that are not levels: whole[i] of the keys asked for, and up to two pairs of
+ * decimals. */
+struct numbers {
+    uint64_t pair[NUMBER_FEW];
+    int64_t value[2 * NUMBER_FEW];
+    const int64_t *whole; /* into value */
 };
 
-ALWAYS bool whole_check(const struct message *message, struct whole *whole, uint32_t i, struct ends ends)
+/* JSON has no leading zeros; and 18 digits always fit. */
+ALWAYS bool whole_is_sound(const char *bytes, ends value)
 {
-    whole->ends[2 * i] = ends.before;
-    whole->ends[2 * i + 1] = ends.end;
-    /* JSON has no leading zeros; and 18 digits always fit */
-    return ends.end > ends.before + 1 && ends_bytes(ends) <= 18 &&
-           (message->bytes[ends.before + 1] != '0' || ends_bytes(ends) == 1);
+    uint32_t many = bytes_of(value);
+    return many - 1 < 18 && (bytes[before_of(value) + 1] != '0' || many == 1);
 }
 
-static bool whole_read_each(const struct message *message, struct whole *whole, uint32_t count)
+static bool whole_read(const char *bytes, ends value, int64_t *out)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        uint64_t value = 0;
-        for (uint32_t at = whole->ends[2 * i] + 1U; at < whole->ends[2 * i + 1]; at++) {
-            unsigned digit = (unsigned)(unsigned char)message->bytes[at] - '0';
-            if (digit > 9) {
-                return false;
-            }
-            value = value * 10 + digit;
+    *out = 0;
+    for (uint32_t at = before_of(value) + 1; at < end_of(value); at++) {
+        unsigned digit = (unsigned)(unsigned char)bytes[at] - '0';
+        if (digit > 9) {
+            return false;
         }
-        whole->value[i] = (int64_t)value;
+        *out = *out * 10 + (int64_t)digit;
     }
     return true;
 }
 
-ALWAYS bool whole_read(const struct message *message, const struct means *means, struct whole *whole,
-                       const uint8_t *keys, uint32_t count)
+/* The careful way, for what the quick one refuses: numbers that are not printed alike, or are longer. */
+static __attribute__((noinline)) bool numbers_read_each(const struct number_task *task,
+                                                        struct numbers *numbers, uint32_t formed)
 {
-    bool early = false;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t key = message->seen & BIT(keys[i]) ? keys[i] : keys[0];
-        if (!whole_check(message, whole, i, message->value[key])) {
+    struct number_task decimals = *task;
+    decimals.pairs = formed;
+    if (!number_pairs_scalar(&decimals, numbers->value)) {
+        return false;
+    }
+    for (uint32_t i = 2 * formed; i < 2 * NUMBER_FEW; i++) {
+        ends value = (ends)(numbers->pair[i / 2] >> 32 * (i % 2));
+        if (!whole_read(task->bytes, value, &numbers->value[i])) {
             return false;
         }
-        early |= message->value[key].end < 16;
     }
-    const struct number_task task = { .bytes = message->bytes, .ends = whole->ends, .pairs = count / 2 };
-    return (!early && means->pairs != number_pairs_scalar && means->pairs(&task, whole->value)) ||
-           whole_read_each(message, whole, count);
+    return true;
 }
 
-/* Decimals of pairs, all printed alike if it is the fast way that reads them. */
-ALWAYS bool decimals_read(const struct message *message, const struct means *means,
-                          const struct instrument *row, const uint16_t *ends, uint32_t pairs, bool positive,
-                          int64_t *out)
+/* The i-th whole number asked for, or the first where there is none. */
+ALWAYS ends whole_at(const struct message *message, const uint8_t *keys, uint32_t key_count, uint32_t i,
+                     bool *sound)
 {
-    struct number_task task = {
-        .bytes = message->bytes,
-        .ends = ends,
-        .pairs = pairs,
-        .first = { .decimals = row->price_decimals },
-        .second = { .decimals = row->qty_decimals },
-        .positive = positive,
-    };
-    if (ends[1] >= 16 && means->pairs != number_pairs_scalar && row->price_decimals <= NUMBER_DECIMALS_MAX &&
+    bool is = i < key_count && (message->seen & BIT(keys[i]));
+    ends value = message->value[is ? keys[i] : keys[0]];
+    *sound = *sound && (i >= key_count || whole_is_sound(message->bytes, value));
+    return value;
+}
+
+/* numbers_read reads `formed` pairs of decimals, whose ends the caller has put first into numbers->pair, and
+ * the whole numbers of the keys: 2 * (NUMBER_FEW - formed) at most. */
+ALWAYS bool numbers_read(const struct message *message, const struct means *means,
+                         const struct instrument *row, struct numbers *numbers, uint32_t formed,
+                         const uint8_t *keys, uint32_t key_count)
+{
+    const char *bytes = message->bytes;
+    const ends first = message->value[keys[0]];
+    bool sound = true;
+    /* unrolled, so that the words of a pair are put together in registers (see ends) */
+#pragma GCC unroll 4
+    for (uint32_t i = 0; i < NUMBER_FEW - formed; i++) {
+        numbers->pair[formed + i] = NUMBER_WORD(whole_at(message, keys, key_count, 2 * i, &sound),
+                                                whole_at(message, keys, key_count, 2 * i + 1, &sound));
+    }
+    if (!sound) {
+        return false;
+    }
+    numbers->whole = numbers->value + 2 * formed;
+    struct number_task task = { .bytes = bytes,
+                                .ends = (const uint16_t *)numbers->pair,
+                                .first = { .decimals = row->price_decimals },
+                                .second = { .decimals = row->qty_decimals } };
+    /* only the first whole number can stand so early in a message that 16 bytes do not precede its end */
+    if (means->number.few != NULL && end_of(first) >= 16 && row->price_decimals <= NUMBER_DECIMALS_MAX &&
         row->qty_decimals <= NUMBER_DECIMALS_MAX) {
-        task.first.behind = number_behind(message->bytes, ends[0], ends[1]);
-        task.second.behind = number_behind(message->bytes, ends[2], ends[3]);
-        if (means->pairs(&task, out)) {
+        if (formed > 0) {
+            ends a = (ends)numbers->pair[0], b = (ends)(numbers->pair[0] >> 32);
+            task.first.behind = number_behind(bytes, before_of(a), end_of(a));
+            task.second.behind = number_behind(bytes, before_of(b), end_of(b));
+        }
+        if (means->number.few(&task, formed, numbers->value)) {
             return true;
         }
     }
-    return number_pairs_scalar(&task, out);
+    return numbers_read_each(&task, numbers, formed);
 }
 
-/* Venue times are in ms, or in us where the connection asked for it: told by their size.  False for any
- * other. */
+/* Levels, all printed alike if it is the quick way that reads them. */
+ALWAYS bool levels_read(const struct message *message, const struct means *means,
+                        const struct instrument *row, ends side, struct level *levels)
+{
+    const uint16_t *quotes = message->quotes + before_of(side);
+    struct number_task task = {
+        .bytes = message->bytes,
+        .ends = quotes,
+        .pairs = end_of(side),
+        .first = { .decimals = row->price_decimals },
+        .second = { .decimals = row->qty_decimals },
+        .positive = true,
+    };
+    if (task.pairs == 0) {
+        return true;
+    }
+    if (means->number.few != NULL && row->price_decimals <= NUMBER_DECIMALS_MAX &&
+        row->qty_decimals <= NUMBER_DECIMALS_MAX && quotes[1] >= 16) {
+        task.first.behind = number_behind(message->bytes, quotes[0], quotes[1]);
+        task.second.behind = number_behind(message->bytes, quotes[2], quotes[3]);
+        if (means->number.pairs(&task, &levels->price)) {
+            return true;
+        }
+    }
+    return number_pairs_scalar(&task, &levels->price);
+}
+
+/* Venue times are in ms, or in us where the connection asked for it: told by their size.  False for what is
+ * not a time between 1973 and 2255 in either. */
 ALWAYS bool time_ns(int64_t time, int64_t *ns)
 {
-    *ns = time < 100000000000000LL ? time * 1000000LL : time * 1000LL;
-    return time >= 100000000000LL && time < 100000000000000000LL;
+    if (time >= 100000000000000LL) {
+        *ns = time * 1000LL;
+        return time < 9000000000000000LL;
+    }
+    *ns = time * 1000000LL;
+    return time >= 100000000000LL && time < 9000000000000LL;
 }
 
 /* The time of a message: T, else E; 0 without either.  whole[1] is the one, whole[2] the other. */
-ALWAYS bool time_of(const struct message *message, const struct whole *whole, int64_t *ns)
+ALWAYS bool time_of(const struct message *message, const struct numbers *numbers, int64_t *ns)
 {
     *ns = 0;
     return (message->seen & (HAS('T') | HAS('E'))) == 0 ||
-           time_ns(whole->value[message->seen & HAS('T') ? 1 : 2], ns);
+           time_ns(numbers->whole[message->seen & HAS('T') ? 1 : 2], ns);
 }
 
 ALWAYS bool symbol_is(const struct instrument *row, const char *symbol, uint32_t bytes)
@@ -360,23 +501,24 @@ ALWAYS bool symbol_is(const struct instrument *row, const char *symbol, uint32_t
 /* The instrument a message is about; nearly always the one before, or the table's hash knows. */
 ALWAYS const struct instrument *row_of(struct feed_parser *parser, const struct message *message)
 {
-    const struct ends *symbol = &message->value[KEY('s')];
-    const char *text = message->bytes + symbol->before + 1;
-    uint32_t bytes = ends_bytes(*symbol);
+    ends symbol = message->value[KEY('s')];
+    const char *text = message->bytes + before_of(symbol) + 1;
+    uint32_t bytes = bytes_of(symbol);
     if (bytes == 0 || bytes >= INSTRUMENT_SYMBOL_BYTES) {
         return NULL;
     }
     uint8_t product = parser->product;
-    if ((message->seen & BIT(KEY_ST)) && product != PRODUCT_SPOT) {
-        /* streams of all markets carry both futures products: 1 linear, 2 inverse */
-        struct ends st = message->value[KEY_ST];
-        char which = message->bytes[st.before + 1];
-        if (ends_bytes(st) != 1 || (which != '1' && which != '2')) {
+    if (message->seen & BIT(KEY_ST)) {
+        /* streams of all markets carry both futures products: 1 linear, 2 inverse.  On spot it is there too
+         * and means nothing */
+        ends st = message->value[KEY_ST];
+        char which = message->bytes[before_of(st) + 1];
+        if (bytes_of(st) != 1 || (which != '1' && which != '2')) {
             return NULL;
         }
-        product = which == '1' ? PRODUCT_LINEAR : PRODUCT_INVERSE;
+        product = product == PRODUCT_SPOT ? product : which == '1' ? PRODUCT_LINEAR : PRODUCT_INVERSE;
     }
-    if (parser->last_instrument < parser->instruments->count && symbol->end + 8U <= message->count) {
+    if (parser->last_instrument < parser->instruments->count && end_of(symbol) + 8 <= message->count) {
         const struct instrument *row = &parser->instruments->row[parser->last_instrument];
         if (row->venue == VENUE_BINANCE && row->product == product && symbol_is(row, text, bytes)) {
             return row;
@@ -397,127 +539,116 @@ ALWAYS bool truth_of(const struct message *message, unsigned key, bool *truth)
 
 /* ------------------------------------------------------------------ the kinds */
 
-ALWAYS void name(struct feed_event *event, const struct message *message, const struct instrument *row)
+/* Everything but the part of the union that is the kind's own. */
+ALWAYS void name(struct feed_event *event, uint8_t kind, const struct message *message,
+                 const struct instrument *row)
 {
+    event->kind = kind;
+    event->flags = 0;
     event->instrument = row->index;
-    event->text = message->bytes + message->value[KEY('s')].before + 1;
-    event->text_bytes = ends_bytes(message->value[KEY('s')]);
+    event->aggressor = event->control = event->status = event->top_n = 0;
+    event->first = event->last = event->previous = 0;
+    event->bid_count = event->ask_count = 0;
+    event->text = message->bytes + before_of(message->value[KEY('s')]) + 1;
+    event->text_bytes = bytes_of(message->value[KEY('s')]);
+    event->bids = event->asks = NULL;
 }
 
 ALWAYS bool depth(struct feed_parser *parser, const struct message *message, const struct means *means,
                   const struct instrument *row, struct feed_event *event)
 {
-    static const uint8_t keys[6] = { KEY('u'), KEY('T'), KEY('E'), KEY('U'), KEY_PU, KEY_ST };
-    struct whole whole;
-    struct ends bids = message->value[KEY('b')], asks = message->value[KEY('a')];
-    if ((uint32_t)bids.end + asks.end > parser->level_capacity ||
-        !whole_read(message, means, &whole, keys, POISE_COUNT_OF(keys)) ||
-        !time_of(message, &whole, &event->venue_time_ns)) {
+    static const uint8_t keys[5] = { KEY('u'), KEY('T'), KEY('E'), KEY('U'), KEY_PU };
+    struct numbers numbers;
+    ends bids = message->value[KEY('b')], asks = message->value[KEY('a')];
+    if (end_of(bids) + end_of(asks) > parser->level_capacity ||
+        !numbers_read(message, means, row, &numbers, 0, keys, POISE_COUNT_OF(keys)) ||
+        !time_of(message, &numbers, &event->venue_time_ns) ||
+        !levels_read(message, means, row, bids, parser->levels) ||
+        !levels_read(message, means, row, asks, parser->levels + end_of(bids))) {
         return false;
     }
-    event->kind = FEED_EVENT_DEPTH;
-    event->last = (uint64_t)whole.value[0];
-    event->first = (uint64_t)whole.value[3];
-    event->previous = message->seen & BIT(KEY_PU) ? (uint64_t)whole.value[4] : 0;
-    event->bid_count = bids.end;
-    event->ask_count = asks.end;
+    name(event, FEED_EVENT_DEPTH, message, row);
+    event->last = (uint64_t)numbers.whole[0];
+    event->first = (uint64_t)numbers.whole[3];
+    event->previous = message->seen & BIT(KEY_PU) ? (uint64_t)numbers.whole[4] : 0;
+    event->bid_count = end_of(bids);
+    event->ask_count = end_of(asks);
     event->bids = parser->levels;
-    event->asks = parser->levels + bids.end;
-    if (message->stream.end > 0) {
+    event->asks = parser->levels + end_of(bids);
+    if (message->stream != 0) {
         event->top_n =
-            binance_stream_top_n(message->bytes + message->stream.before + 1, ends_bytes(message->stream));
+            binance_stream_top_n(message->bytes + before_of(message->stream) + 1, bytes_of(message->stream));
         event->flags = event->top_n != 0 ? FEED_EVENT_SNAPSHOT | FEED_EVENT_TOP_N : 0;
     }
-    return (bids.end == 0 || decimals_read(message, means, row, message->quotes + bids.before, bids.end, true,
-                                           &parser->levels[0].price)) &&
-           (asks.end == 0 || decimals_read(message, means, row, message->quotes + asks.before, asks.end, true,
-                                           &parser->levels[bids.end].price));
-}
-
-ALWAYS void pair_put(uint16_t *ends, struct ends first, struct ends second)
-{
-    ends[0] = first.before;
-    ends[1] = first.end;
-    ends[2] = second.before;
-    ends[3] = second.end;
+    return true;
 }
 
 ALWAYS bool top(const struct message *message, const struct means *means, const struct instrument *row,
                 struct feed_event *event)
 {
-    static const uint8_t keys[4] = { KEY('u'), KEY('T'), KEY('E'), KEY_ST };
-    struct whole whole;
-    uint16_t ends[2 * NUMBER_PAIR];
-    int64_t value[4];
-    pair_put(ends, message->value[KEY('b')], message->value[KEY('B')]);
-    pair_put(ends + NUMBER_PAIR, message->value[KEY('a')], message->value[KEY('A')]);
-    if (!whole_read(message, means, &whole, keys, POISE_COUNT_OF(keys)) ||
-        !time_of(message, &whole, &event->venue_time_ns) ||
-        !decimals_read(message, means, row, ends, 2, false, value)) {
+    static const uint8_t keys[3] = { KEY('u'), KEY('T'), KEY('E') };
+    struct numbers numbers;
+    numbers.pair[0] = NUMBER_WORD(message->value[KEY('b')], message->value[KEY('B')]);
+    numbers.pair[1] = NUMBER_WORD(message->value[KEY('a')], message->value[KEY('A')]);
+    if (!numbers_read(message, means, row, &numbers, 2, keys, POISE_COUNT_OF(keys)) ||
+        !time_of(message, &numbers, &event->venue_time_ns)) {
         return false;
     }
-    event->kind = FEED_EVENT_TOP;
-    event->last = (uint64_t)whole.value[0];
-    event->u.top.bid_price = value[0];
-    event->u.top.bid_qty = value[1];
-    event->u.top.ask_price = value[2];
-    event->u.top.ask_qty = value[3];
+    name(event, FEED_EVENT_TOP, message, row);
+    event->last = (uint64_t)numbers.whole[0];
+    event->u.top.bid_price = numbers.value[0];
+    event->u.top.bid_qty = numbers.value[1];
+    event->u.top.ask_price = numbers.value[2];
+    event->u.top.ask_qty = numbers.value[3];
     return true;
 }
 
 ALWAYS bool trade(const struct message *message, const struct means *means, const struct instrument *row,
-                  const uint8_t keys[6], struct feed_event *event)
+                  const uint8_t keys[5], struct feed_event *event)
 {
-    struct whole whole;
-    uint16_t ends[NUMBER_PAIR];
-    int64_t value[2];
+    struct numbers numbers;
     bool sold, known;
-    pair_put(ends, message->value[KEY('p')], message->value[KEY('q')]);
-    if (!whole_read(message, means, &whole, keys, 6) || !time_of(message, &whole, &event->venue_time_ns) ||
-        !decimals_read(message, means, row, ends, 1, false, value) || value[1] == 0 ||
+    numbers.pair[0] = NUMBER_WORD(message->value[KEY('p')], message->value[KEY('q')]);
+    if (!numbers_read(message, means, row, &numbers, 1, keys, 5) ||
+        !time_of(message, &numbers, &event->venue_time_ns) || numbers.value[1] == 0 ||
         !truth_of(message, KEY('m'), &sold) ||
         ((message->seen & HAS('M')) && !truth_of(message, KEY('M'), &known))) {
         return false;
     }
-    event->kind = FEED_EVENT_TRADE;
+    name(event, FEED_EVENT_TRADE, message, row);
     event->aggressor = sold ? SIDE_SELL : SIDE_BUY;
-    event->u.trade.id = (uint64_t)whole.value[0];
-    event->u.trade.price = value[0];
-    event->u.trade.qty = value[1];
+    event->u.trade.price = numbers.value[0];
+    event->u.trade.qty = numbers.value[1];
+    event->u.trade.id = (uint64_t)numbers.whole[0];
     if ((message->seen & HAS('X')) && !TEXT_IS(message, message->value[KEY('X')], "MARKET")) {
         event->flags |= FEED_EVENT_OFF_BOOK;
     }
     return true;
 }
 
+/* Told apart by the keys they have: no two kinds have the same. */
 ALWAYS bool understand(struct feed_parser *parser, const struct message *message, const struct means *means,
                        struct feed_event *event)
 {
-    static const uint8_t trade_whole[6] = { KEY('t'), KEY('T'), KEY('E'), KEY('b'), KEY('a'), KEY_ST };
-    static const uint8_t aggregate_whole[6] = { KEY('a'), KEY('T'), KEY('E'), KEY('f'), KEY('l'), KEY_ST };
-    if ((message->seen & HAS('s')) == 0) {
-        return false;
-    }
-    const struct instrument *row = row_of(parser, message);
+    static const uint8_t trade_whole[5] = { KEY('t'), KEY('T'), KEY('E'), KEY('b'), KEY('a') };
+    static const uint8_t aggregate_whole[5] = { KEY('a'), KEY('T'), KEY('E'), KEY('f'), KEY('l') };
+    const struct instrument *row = message->seen & HAS('s') ? row_of(parser, message) : NULL;
+    ends kind = message->value[KEY('e')];
     if (row == NULL) {
         return false;
     }
-    name(event, message, row);
-    struct ends kind = message->value[KEY('e')];
-    if ((message->seen & HAS('e')) == 0) {
-        return keys_are(message, &top_keys) && top(message, means, row, event);
+    if (keys_are(message, &top_keys)) {
+        return ((message->seen & HAS('e')) == 0 || TEXT_IS(message, kind, "bookTicker")) &&
+               top(message, means, row, event);
     }
-    if (TEXT_IS(message, kind, "depthUpdate")) {
-        return keys_are(message, &depth_keys) && depth(parser, message, means, row, event);
+    if (keys_are(message, &depth_keys)) {
+        return TEXT_IS(message, kind, "depthUpdate") && depth(parser, message, means, row, event);
     }
-    if (TEXT_IS(message, kind, "bookTicker")) {
-        return keys_are(message, &top_keys) && top(message, means, row, event);
+    if (keys_are(message, &trade_keys)) {
+        return TEXT_IS(message, kind, "trade") && trade(message, means, row, trade_whole, event);
     }
-    if (TEXT_IS(message, kind, "trade")) {
-        return keys_are(message, &trade_keys) && trade(message, means, row, trade_whole, event);
-    }
-    if (TEXT_IS(message, kind, "aggTrade")) {
-        return keys_are(message, &aggregate_keys) && trade(message, means, row, aggregate_whole, event);
+    if (keys_are(message, &aggregate_keys)) {
+        return TEXT_IS(message, kind, "aggTrade") && trade(message, means, row, aggregate_whole, event);
     }
     return false;
 }
@@ -528,8 +659,17 @@ ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count
                      void *context, const struct means *means)
 {
     struct message message;
-    struct feed_event event = { 0 };
-    if (!message_open(&message, means, bytes, count) || !understand(parser, &message, means, &event)) {
+    struct feed_event event;
+    uint32_t ordinal;
+    if (!message_open(&message, means, bytes, count, &ordinal)) {
+        return NOT_MINE;
+    }
+    if (top_walk(&message, ordinal)) {
+        const struct instrument *row = row_of(parser, &message);
+        if (row == NULL || !top(&message, means, row, &event)) {
+            return NOT_MINE;
+        }
+    } else if (!fields_walk(&message, ordinal) || !understand(parser, &message, means, &event)) {
         return NOT_MINE;
     }
     parser->broken_at = 0;
@@ -539,18 +679,18 @@ ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count
 }
 
 /* One function a level, so that what a level brings is called by name. */
-#define LEVEL(suffix)                                                                                        \
+#define LEVEL(suffix, few)                                                                                   \
     static int64_t parse_##suffix(struct feed_parser *parser, const char *bytes, size_t count,               \
                                   feed_sink sink, void *context)                                             \
     {                                                                                                        \
-        static const struct means means = { index_quotes_##suffix, number_pairs_##suffix };                  \
+        static const struct means means = { index_quotes_##suffix, { number_pairs_##suffix, few } };         \
         return parse(parser, bytes, count, sink, context, &means);                                           \
     }
 
-LEVEL(scalar)
+LEVEL(scalar, NULL)
 #if defined(__x86_64__)
-LEVEL(avx2)
-LEVEL(avx512)
+LEVEL(avx2, number_few_avx2)
+LEVEL(avx512, number_few_avx512)
 #endif
 
 binance_fast binance_fast_at(enum index_level level)

@@ -146,7 +146,7 @@ static void print(char *to, unsigned before, unsigned behind, bool zeros_behind)
 
 static number_pairs level_at(int level)
 {
-    return level == INDEX_SCALAR ? NULL : number_at(level);
+    return level == INDEX_SCALAR ? NULL : number_at(level).pairs;
 }
 
 Test(number, every_form_of_sixteen_characters_reads_as_the_scalar_parser_reads_it)
@@ -291,11 +291,11 @@ Test(number, a_price_of_nothing_fails_where_it_must_be_positive_and_a_quantity_m
                 .bytes = sheet.text, .ends = sheet.ends, .pairs = pairs, .first = { 2, 2 }, .second = { 2, 2 }
             };
             for (int level = 0; level < INDEX_LEVEL_COUNT; level++) {
-                if (number_at(level) != NULL) {
+                if (number_at(level).pairs != NULL) {
                     task.positive = true;
-                    cr_assert_eq(number_at(level)(&task, found), which % 2 == 1);
+                    cr_assert_eq(number_at(level).pairs(&task, found), which % 2 == 1);
                     task.positive = false;
-                    cr_assert(number_at(level)(&task, found));
+                    cr_assert(number_at(level).pairs(&task, found));
                 }
             }
         }
@@ -314,7 +314,8 @@ Test(number, nothing_is_read_but_the_sixteen_bytes_before_an_end)
         .bytes = text, .ends = ends, .pairs = 1, .first = { 2, 2 }, .second = { 2, 2 }
     };
     for (int level = 0; level < INDEX_LEVEL_COUNT; level++) {
-        cr_assert(number_at(level) == NULL || (number_at(level)(&task, found) && found[1] == 125));
+        cr_assert(number_at(level).pairs == NULL ||
+                  (number_at(level).pairs(&task, found) && found[1] == 125));
     }
     guard_free(&guard);
 }
