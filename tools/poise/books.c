@@ -65,7 +65,12 @@ bool books_open(struct books *books, char *error, size_t error_bytes)
 
 static const char *instance_name(const struct books *books, uint16_t instance)
 {
-    return instance < books->config->quote_count ? books->config->quote[instance].params.name : "";
+    for (uint32_t i = 0; i < books->config->quote_count; i++) {
+        if (books->config->quote[i].params.instance == instance) {
+            return books->config->quote[i].params.name;
+        }
+    }
+    return "";
 }
 
 static void log_record(struct books *books, const struct slot *record)

@@ -993,6 +993,15 @@ static const struct scan_name look_names[LOOK_COUNT] = {
     SCAN_NAME("code"),   SCAN_NAME("listenKey"), SCAN_NAME("countdownTime"),
 };
 
+static bool has_array(const struct scan_value *object, const char *name)
+{
+    const struct scan_name names[1] = { { name, (uint32_t)strlen(name) } };
+    struct scan scan;
+    struct scan_value value[1];
+    scan_open(&scan, object->at, object->bytes);
+    return scan_fields(&scan, NULL, names, 1, value) && value[0].type == SCAN_ARRAY;
+}
+
 static void decode_message(struct decode *decode)
 {
     struct trial trial = { 0 };
@@ -1036,8 +1045,7 @@ static void decode_message(struct decode *decode)
                      (look[LOOK_RESULT].type != SCAN_NONE || look[LOOK_ERROR].type != SCAN_NONE);
         bool refusal = look[LOOK_CODE].type == SCAN_NUMBER && look[LOOK_CODE].at[0] == '-';
         bool done = false;
-        if (look[LOOK_RESULT].type == SCAN_OBJECT &&
-            memmem(look[LOOK_RESULT].at, look[LOOK_RESULT].bytes, "\"symbols\":[{", 12) != NULL) {
+        if (look[LOOK_RESULT].type == SCAN_OBJECT && has_array(&look[LOOK_RESULT], "symbols")) {
             try_rest(decode, &trial, look[LOOK_RESULT].at, look[LOOK_RESULT].bytes);
             done = true;
         } else if (!decode->options.is_private && !reply && !refusal && (object || book)) {

@@ -1,4 +1,5 @@
 #include "tools/poise/figures.h"
+#include "ring/order_id.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ struct figures {
     struct instance_figures instance[PARAMS_INSTANCE_MAX];
     counter *account_state[ACCOUNT_MAX], *account_rejects[ACCOUNT_MAX];
     counter *events, *alarms, *duplicates, *unknowns, *lost, *halted, *stopped;
-    uint32_t market_count, instance_count, account_count;
+    uint32_t market_count, account_count;
+    uint16_t row_of[ORDER_INSTANCE_MAX + 1]; /* by instance number: row + 1, 0 not configured */
     bool is_stopped, is_halted, low;
     struct remembered_order order[REMEMBERED];
     uint64_t exec[REMEMBERED];
@@ -107,8 +109,8 @@ struct figures *figures_create(struct counters *counters, const struct config *c
     for (uint32_t i = 0; i < instruments->count; i++) {
         add_market(counters, &f->market[i], &instruments->row[i]);
     }
-    f->instance_count = config->quote_count;
     for (uint32_t i = 0; i < config->quote_count; i++) {
+        f->row_of[config->quote[i].params.instance] = (uint16_t)(i + 1);
         add_instance(counters, &f->instance[i], &config->quote[i].params, instruments);
     }
     f->account_count = accounts->count;
@@ -131,6 +133,13 @@ void figures_destroy(struct figures *figures)
     free(figures);
 }
 
+/* The row of an instance by its number; NULL for one that this configuration does not name. */
+static struct instance_figures *instance_row(struct figures *f, uint16_t instance)
+{
+    uint16_t row = instance <= ORDER_INSTANCE_MAX ? f->row_of[instance] : 0;
+    return row == 0 ? NULL : &f->instance[row - 1];
+}
+
 static uint32_t mix(uint64_t key)
 {
     return (uint32_t)((key * 0x9e3779b97f4a7c15ULL) >> 48) & (REMEMBERED - 1);
@@ -150,8 +159,9 @@ static void count_order(struct figures *f, const struct slot *record)
     const struct record_order *order = (const struct record_order *)record;
     struct remembered_order *row = &f->order[mix(order->order)];
     *row = (struct remembered_order){ order->order, order->qty, order->instance, order->role };
-    if (order->role == ORDER_ROLE_HEDGE && order->instance < f->instance_count) {
-        counter_add(f->instance[order->instance].hedges, 1);
+    struct instance_figures *i = instance_row(f, order->instance);
+    if (order->role == ORDER_ROLE_HEDGE && i != NULL) {
+        counter_add(i->hedges, 1);
     }
 }
 
@@ -172,10 +182,10 @@ static void count_fill(struct figures *f, const struct slot *record)
         return;
     }
     const struct remembered_order *order = &f->order[mix(report->order)];
-    if (order->order != report->order || order->instance >= f->instance_count) {
+    struct instance_figures *i = instance_row(f, order->instance);
+    if (order->order != report->order || i == NULL) {
         return;
     }
-    struct instance_figures *i = &f->instance[order->instance];
     if (order->role != ORDER_ROLE_QUOTE) {
         counter_add(i->hedge_fills, 1);
         return;
@@ -190,10 +200,10 @@ static void count_fill(struct figures *f, const struct slot *record)
 static void count_status(struct figures *f, const struct slot *record)
 {
     const struct record_status *s = (const struct record_status *)record;
-    if (s->instance >= f->instance_count) {
+    struct instance_figures *i = instance_row(f, s->instance);
+    if (i == NULL) {
         return;
     }
-    struct instance_figures *i = &f->instance[s->instance];
     counter_set(i->state, s->state);
     counter_set(i->pull, s->pull_reason);
     counter_set(i->requotes, s->requotes);

@@ -8,7 +8,6 @@
 #include "ring/clock.h"
 #include "tools/poise/commands.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -149,10 +148,6 @@ static void send_tables(struct run *run)
         send_convert(run, &config->convert[i]);
     }
     send_blob(run, RECORD_RISK, NO_INSTRUMENT, NO_ACCOUNT, &config->risk, sizeof config->risk);
-    for (uint32_t i = 0; i < config->quote_count; i++) {
-        send_blob(run, RECORD_PARAMS, NO_INSTRUMENT, NO_ACCOUNT, &config->quote[i].params,
-                  sizeof config->quote[i].params);
-    }
 }
 
 static void send_simple(struct run *run, enum record_type type)
@@ -172,107 +167,23 @@ static void send_command(struct run *run, enum command command)
     run_send(run, &record);
 }
 
-/* ------------------------------------------------------------------ the venue's metadata */
-
-struct bytes {
-    char *data;
-    size_t used, room;
-};
-
-static size_t take_body(char *data, size_t size, size_t count, void *context)
-{
-    struct bytes *body = context;
-    size_t more = size * count;
-    if (body->used + more > body->room) {
-        body->room = (body->used + more) * 2;
-        body->data = realloc(body->data, body->room);
-    }
-    memcpy(body->data + body->used, data, more);
-    body->used += more;
-    return more;
-}
-
-static int rest_get(struct run *run, const struct venue_out *out, struct bytes *body)
-{
-    const struct config_venue *venue = &run->engine.config.venue[0];
-    CURL *curl = curl_easy_init();
-    char url[4096], to[256];
-    snprintf(url, sizeof url, "https://%s%.*s", out->endpoint.host, (int)out->path_bytes, out->path);
-    snprintf(to, sizeof to, "%s:443:%s", out->endpoint.host, venue->connect_to);
-    struct curl_slist *list = curl_slist_append(NULL, to);
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_CONNECT_TO, list);
-    curl_easy_setopt(curl, CURLOPT_CAINFO, venue->ca_file);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-    CURLcode code = curl_easy_perform(curl);
-    long status = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    if (code != CURLE_OK) {
-        tell("%s: %s", url, curl_easy_strerror(code));
-    }
-    curl_easy_cleanup(curl);
-    return (int)status;
-}
-
-static void take_instrument(void *context, const struct instrument *row, const char *base, const char *quote,
-                            const char *settle)
-{
-    struct run *run = context;
-    struct instrument_table *table = &run->engine.instruments;
-    for (uint32_t i = 0; i < run->engine.config.instrument_count; i++) {
-        const struct config_instrument *wanted = &run->engine.config.instrument[i];
-        if (wanted->venue == row->venue && wanted->product == row->product &&
-            strcmp(wanted->symbol, row->symbol) == 0) {
-            struct instrument copy = *row;
-            snprintf(copy.name, sizeof copy.name, "%s", wanted->name);
-            copy.base = currency_find(table, base, strlen(base), true);
-            copy.quote = currency_find(table, quote, strlen(quote), true);
-            copy.settle = currency_find(table, settle, strlen(settle), true);
-            instrument_add(table, &copy);
-        }
-    }
-}
-
-static bool fetch_metadata(struct run *run)
-{
-    for (uint8_t product = PRODUCT_SPOT; product < PRODUCT_COUNT; product++) {
-        bool wanted = false;
-        for (uint32_t i = 0; i < run->engine.config.instrument_count; i++) {
-            wanted = wanted || run->engine.config.instrument[i].product == product;
-        }
-        if (!wanted) {
-            continue;
-        }
-        const struct venue *venue = venue_by_id(run->engine.config.instrument[0].venue);
-        struct rest_query query = { .what = REST_INSTRUMENTS, .product = product };
-        static struct venue_out out;
-        static char scratch[65536];
-        out.body = scratch;
-        out.body_capacity = sizeof scratch;
-        if (!venue->rest->request(&run->engine.key[0], &run->engine.instruments, &query, clock_wall_ns(),
-                                  &out)) {
-            return false;
-        }
-        struct bytes body = { 0 };
-        int status = rest_get(run, &out, &body);
-        struct rest_answer answer = { .instruments = &run->engine.instruments,
-                                      .instrument = take_instrument,
-                                      .instrument_context = run };
-        enum rest_result result = venue->rest->parse(&query, status, body.data, body.used, &answer);
-        free(body.data);
-        if (result != REST_OK) {
-            tell("metadata: %d %s", (int)result, answer.text);
-            return false;
-        }
-    }
-    return true;
-}
+/* ------------------------------------------------------------------ one turn of everything cold */
 
 void run_cold_turn(struct run *run)
 {
     uint64_t now_ns = clock_now_ns();
-    journal_poll(run->journal, now_ns, clock_wall_ns());
+    enum journal_health health = journal_poll(run->journal, now_ns, clock_wall_ns());
+    if (health != run->health) {
+        struct journal_counts counts;
+        journal_counts(run->journal, &counts);
+        LOG(&run->books.log, clock_wall_ns(), health >= JOURNAL_SPILL ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+            "journal.health", LOG_NUMBER("health", health), LOG_NUMBER("lost", (int64_t)counts.lost),
+            LOG_TEXT("why", counts.last_error));
+        if (health >= JOURNAL_SPILL) {
+            tell("alarm: the journal cannot be written: %s", counts.last_error);
+        }
+        run->health = health;
+    }
     books_step(&run->books, run->journal, now_ns);
 }
 
@@ -282,113 +193,383 @@ static void on_record(void *context, const struct slot *record, uint64_t number)
     books_record(&run->books, record, number);
 }
 
+/* ------------------------------------------------------------------ start */
+
+static void print_faults(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->fault_count && i < CONFIG_FAULTS_MAX; i++) {
+        fprintf(stderr, "%s\n", config->fault[i].text);
+    }
+    fprintf(stderr, "%u fault%s; nothing was started.\n", config->fault_count,
+            config->fault_count == 1 ? "" : "s");
+}
+
+/* Makes a directory and what leads to it, for the owner alone. */
+static bool make_directory(const char *path)
+{
+    char part[CONFIG_PATH_BYTES + 16];
+    snprintf(part, sizeof part, "%s", path);
+    for (char *c = part + 1; *c != 0; c++) {
+        if (*c == '/') {
+            *c = 0;
+            mkdir(part, 0700);
+            *c = '/';
+        }
+    }
+    return mkdir(part, 0700) == 0 || errno == EEXIST;
+}
+
+static void on_recover(void *context, enum recover_state state, const char *line)
+{
+    (void)context;
+    tell("%-11s %s", recover_state_names[state], line);
+}
+
+static bool open_rest(struct run *run)
+{
+    const struct config *config = &run->engine.config;
+    static struct rest_route route[VENUE_COUNT];
+    for (uint32_t i = 0; i < config->venue_count; i++) {
+        route[i] = (struct rest_route){ .venue = config->venue[i].venue,
+                                        .connect_to = config->venue[i].connect_to,
+                                        .ca_file = config->venue[i].ca_file };
+    }
+    run->curl = rest_curl_create(route, config->venue_count);
+    if (run->curl == NULL) {
+        return false;
+    }
+    run->transport = rest_curl_transport(run->curl);
+    run->clock = rest_system_clock();
+    run->rest = rest_create(&run->transport, &run->clock, &run->engine.instruments);
+    return run->rest != NULL;
+}
+
+static bool open_journal(struct run *run)
+{
+    struct engine *engine = &run->engine;
+    const struct config *config = &engine->config;
+    struct journal_options options = { .directory = run->journal_directory,
+                                       .shared_directory = config->shared_dir,
+                                       .ring_slots = (uint64_t)config->journal_ring_slots,
+                                       .segment_bytes = (uint64_t)config->segment_bytes,
+                                       .keep_bytes = (uint64_t)config->journal_keep_bytes,
+                                       .sync_ns = (uint64_t)config->journal_sync_ns,
+                                       .run = run->number,
+                                       .engine = (uint16_t)config->engine,
+                                       .build_id = POISE_BUILD_ID };
+    run->journal = journal_create(&options, engine->error, sizeof engine->error);
+    return run->journal != NULL;
+}
+
+static bool open_books(struct run *run)
+{
+    struct engine *engine = &run->engine;
+    char path[CONFIG_PATH_BYTES + 16];
+    snprintf(path, sizeof path, "%s/counters", engine->config.shared_dir);
+    engine->counters = counters_create(path);
+    if (engine->counters == NULL) {
+        snprintf(engine->error, sizeof engine->error, "%s: %s", path, strerror(errno));
+        return false;
+    }
+    counter_set(counters_add(engine->counters, 0, "engine.run", COUNTER_GAUGE), (int64_t)run->number);
+    run->stopped = counters_add(engine->counters, 0, "engine.stopped", COUNTER_GAUGE);
+    run->books = (struct books){ .config = &engine->config,
+                                 .instruments = &engine->instruments,
+                                 .accounts = &engine->accounts,
+                                 .counters = engine->counters,
+                                 .run = run->number };
+    return books_open(&run->books, engine->error, sizeof engine->error);
+}
+
+/* Private streams first: what happens while the venue is asked waits in the report rings. */
+static bool wait_for_gateways(struct run *run)
+{
+    uint64_t until_ns = clock_now_ns() + READY_SECONDS * NS_PER_S;
+    while (!engine_gateways_ready(&run->engine)) {
+        if (asked_to_stop || clock_now_ns() > until_ns) {
+            return false;
+        }
+        run_cold_turn(run);
+        nap(NS_PER_MS);
+    }
+    return true;
+}
+
+static struct recover *open_recovery(struct run *run)
+{
+    struct engine *engine = &run->engine;
+    struct recover_options options = { .config = &engine->config,
+                                       .instruments = &engine->instruments,
+                                       .accounts = &engine->accounts,
+                                       .key = engine->key,
+                                       .venue = venue_by_id,
+                                       .bind = config_bind,
+                                       .rest = run->rest,
+                                       .clock = run->clock,
+                                       .locks = &run->locks,
+                                       .state_directory = engine->config.state_dir,
+                                       .journal_directory = run->journal_directory,
+                                       .shared_directory = engine->config.shared_dir,
+                                       .lock_directory = run->lock_directory,
+                                       .accept_difference = run->accept_difference,
+                                       .tell = on_recover,
+                                       .context = run };
+    return recover_create(&options);
+}
+
+/* Tables, parameters, what is held; then the strategy may decide. */
+static void send_start(struct run *run, struct recover *recover)
+{
+    send_tables(run);
+    const struct quote_params *params;
+    for (uint32_t i = 0; (params = recover_params(recover, i)) != NULL; i++) {
+        send_blob(run, RECORD_PARAMS, NO_INSTRUMENT, NO_ACCOUNT, params, sizeof *params);
+    }
+    recover_emit(recover, run_send, run);
+    send_simple(run, RECORD_RESTORE_DONE);
+}
+
+static int start(struct run *run, struct recover *recover)
+{
+    struct engine *engine = &run->engine;
+    enum recover_verdict verdict = recover_until(recover, RECOVER_METADATA);
+    if (verdict != RECOVER_DONE) {
+        if (engine->config.fault_count != 0) {
+            print_faults(&engine->config);
+        }
+        tell("%s", recover_reason(recover));
+        return (int)verdict;
+    }
+    run->number = recover_run(recover);
+    if (!engine_resolve(engine)) {
+        tell("%s", engine->error);
+        return EXIT_UNFIT;
+    }
+    if (!open_journal(run) || !open_books(run)) {
+        tell("%s", engine->error);
+        return EXIT_UNFIT;
+    }
+    journal_tap(run->journal, on_record, run);
+    if (!run->recover_only) {
+        if (!engine_prepare(engine, journal_ring(run->journal)) || !engine_start(engine)) {
+            tell("%s", engine->error);
+            return EXIT_UNFIT;
+        }
+        run->hot = true;
+        if (!wait_for_gateways(run)) {
+            tell("not every account's session came up within %d s; see %s/poise.log", READY_SECONDS,
+                 engine->config.state_dir);
+            return EXIT_UNFIT;
+        }
+        tell("SESSIONS    %u accounts, private streams listen", engine->accounts.count);
+    }
+    verdict = recover_until(recover, RECOVER_READY);
+    if (verdict != RECOVER_DONE) {
+        tell("%s", recover_reason(recover));
+        return (int)verdict;
+    }
+    return EXIT_DONE;
+}
+
+/* ------------------------------------------------------------------ trading and leaving */
+
+static void refill_order_ids(struct run *run)
+{
+    struct counter_block block;
+    char error[256];
+    if (!figures_counter_low(run->books.figures)) {
+        return;
+    }
+    if (!counter_block_take(run->engine.config.state_dir, 0, COUNTER_BLOCK_SIZE, clock_wall_ns(), &block,
+                            error, sizeof error)) {
+        tell("alarm: no order ids: %s", error);
+        return;
+    }
+    struct slot record;
+    struct record_counter_block *ids =
+        (struct record_counter_block *)record_begin(&record, RECORD_RESTORE_COUNTER, 1, clock_now_ns());
+    ids->next = block.next;
+    ids->end = block.end;
+    run_send(run, &record);
+}
+
+/* The strategy gave up, or its thread failed a promise: cancel by REST too, whatever the gateways manage. */
+static void cancel_by_rest(struct run *run)
+{
+    struct engine *engine = &run->engine;
+    for (uint32_t a = 0; a < engine->accounts.count; a++) {
+        const struct account *account = &engine->accounts.row[a];
+        for (uint32_t i = 0; i < engine->instruments.count; i++) {
+            const struct instrument *instrument = &engine->instruments.row[i];
+            if (instrument->venue != account->venue || instrument->product != account->product) {
+                continue;
+            }
+            struct rest_question question = {
+                .venue = venue_by_id(account->venue),
+                .key = &engine->key[a],
+                .account = account->index,
+                .query = { .what = REST_CANCEL_ALL, .product = account->product, .instrument = instrument }
+            };
+            rest_wait(run->rest, &question, NS_PER_S);
+        }
+    }
+}
+
+static bool emergency(struct run *run)
+{
+    /* edge E */
+    if (atomic_load_explicit(&run->engine.topology.emergency, memory_order_acquire) != 1) {
+        return false;
+    }
+    tell("alarm: the strategy cannot go on; everything is being cancelled");
+    cancel_by_rest(run);
+    /* edge E: who waits to abort may do so now */
+    atomic_store_explicit(&run->engine.topology.emergency, 2, memory_order_release);
+    return true;
+}
+
+static void cold_turn(struct run *run)
+{
+    run_cold_turn(run);
+    refill_order_ids(run);
+    nap(NS_PER_MS);
+}
+
+static bool trade(struct run *run)
+{
+    while (asked_to_stop == 0) {
+        cold_turn(run);
+        if (emergency(run)) {
+            return false;
+        }
+    }
+    tell("stopping: quotes are cancelled, what is naked is hedged; once more to leave at once");
+    send_command(run, COMMAND_STOP);
+    uint64_t until_ns = clock_now_ns() + STOP_SECONDS * NS_PER_S;
+    while (!figures_stopped(run->books.figures) && clock_now_ns() < until_ns && asked_to_stop < 2) {
+        cold_turn(run);
+        if (emergency(run)) {
+            return false;
+        }
+    }
+    return figures_stopped(run->books.figures);
+}
+
+/* Ends the run; answers whether the last figures were written. */
+static void leave(struct run *run, bool clean)
+{
+    if (run->hot) {
+        if (!clean) {
+            cancel_by_rest(run);
+        }
+        engine_leave(&run->engine);
+    }
+    if (run->journal != NULL) {
+        if (!journal_flush(run->journal, clock_wall_ns(), 5 * NS_PER_S)) {
+            tell("alarm: the journal's tail is not on the disk; the ring in %s still has it",
+                 run->engine.config.shared_dir);
+        }
+        char path[CONFIG_PATH_BYTES + 16];
+        snprintf(path, sizeof path, "%s/final.json", run->engine.config.state_dir);
+        if (run->hot && !books_write_final(&run->books, path, clean)) {
+            tell("warning: %s could not be written", path);
+        }
+        journal_close(run->journal, clock_wall_ns());
+        books_close(&run->books);
+        counter_set(run->stopped, 1);
+    }
+    if (run->rest != NULL) {
+        rest_destroy(run->rest);
+        rest_curl_destroy(run->curl);
+    }
+    lock_release(&run->locks);
+}
+
+static void usage(FILE *out)
+{
+    fprintf(
+        out,
+        "usage: poise run FILE [--set key=value]... [--live] [--recover-only] [--accept-difference]\n"
+        "  --set                overrides a key of the file: quote.NAME.size=3\n"
+        "  --live               needed beside mode = \"live\"\n"
+        "  --recover-only       find out what is held, say it, and leave\n"
+        "  --accept-difference  what a venue shows beyond our books goes to the unassigned row\n"
+        "Stop with SIGTERM or ^C.  exit codes: 0 stopped with nothing resting, 1 left in haste or by alarm,\n"
+        "2 bad configuration, 3 unfit host or missing service, 4 recovery refused\n"
+        "example: poise run config/poise.toml\n");
+}
+
 int run_main(int argc, char **argv)
 {
-    const char *overrides[64] = { NULL };
+    static struct run run;
+    struct engine *engine = &run.engine;
+    const char *overrides[66] = { NULL };
     size_t count = 0;
     const char *path = NULL;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--set") == 0) {
+        if (strcmp(argv[i], "--set") == 0 && i + 1 < argc && count < 64) {
             overrides[count++] = argv[++i];
-        } else {
+        } else if (strcmp(argv[i], "--live") == 0 && count < 64) {
+            overrides[count++] = "--live";
+        } else if (strcmp(argv[i], "--recover-only") == 0) {
+            run.recover_only = true;
+        } else if (strcmp(argv[i], "--accept-difference") == 0) {
+            run.accept_difference = true;
+        } else if (argv[i][0] != '-' && path == NULL) {
             path = argv[i];
+        } else {
+            bool help = strcmp(argv[i], "--help") == 0;
+            usage(help ? stdout : stderr);
+            return help ? EXIT_DONE : EXIT_USAGE;
         }
     }
-    static struct run run;
-    struct engine *engine = &run.engine;
+    if (path == NULL) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
     clock_calibrate();
+    prctl(PR_SET_DUMPABLE, 0); /* keys are in memory */
     if (!config_load(&engine->config, path, overrides)) {
-        for (uint32_t i = 0; i < engine->config.fault_count; i++) {
-            fprintf(stderr, "%s\n", engine->config.fault[i].text);
-        }
+        print_faults(&engine->config);
         return EXIT_USAGE;
     }
-    if (!engine_keys(engine) || !engine_resolve(engine)) {
+    if (!engine_keys(engine)) {
         tell("%s", engine->error);
         return EXIT_USAGE;
     }
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    snprintf(run.journal_directory, sizeof run.journal_directory, "%s/journal", engine->config.state_dir);
+    snprintf(run.lock_directory, sizeof run.lock_directory, "%s/poise-locks",
+             access("/run/lock", W_OK) == 0 ? "/run/lock" : "/tmp");
+    if (!make_directory(run.journal_directory) || !make_directory(engine->config.shared_dir)) {
+        tell("%s and %s: %s", run.journal_directory, engine->config.shared_dir, strerror(errno));
+        return EXIT_UNFIT;
+    }
     instrument_table_reset(&engine->instruments);
-    if (!fetch_metadata(&run)) {
-        return EXIT_UNFIT;
-    }
-    if (!config_bind(&engine->config, &engine->instruments, &engine->accounts)) {
-        for (uint32_t i = 0; i < engine->config.fault_count; i++) {
-            fprintf(stderr, "%s\n", engine->config.fault[i].text);
-        }
-        return EXIT_USAGE;
-    }
-    mkdir(engine->config.state_dir, 0700);
-    mkdir(engine->config.shared_dir, 0700);
-    char name[512];
-    snprintf(name, sizeof name, "%s/counters", engine->config.shared_dir);
-    engine->counters = counters_create(name);
-    char journal_dir[512];
-    snprintf(journal_dir, sizeof journal_dir, "%s/journal", engine->config.state_dir);
-    mkdir(journal_dir, 0700);
-    run.number = 1;
-    struct journal_options options = { .directory = journal_dir,
-                                       .shared_directory = engine->config.shared_dir,
-                                       .ring_slots = (uint64_t)engine->config.journal_ring_slots,
-                                       .segment_bytes = (uint64_t)engine->config.segment_bytes,
-                                       .keep_bytes = (uint64_t)engine->config.journal_keep_bytes,
-                                       .sync_ns = (uint64_t)engine->config.journal_sync_ns,
-                                       .run = run.number,
-                                       .engine = (uint16_t)engine->config.engine,
-                                       .build_id = POISE_BUILD_ID };
-    run.journal = journal_create(&options, engine->error, sizeof engine->error);
-    if (run.journal == NULL) {
-        tell("%s", engine->error);
-        return EXIT_UNFIT;
-    }
-    run.books = (struct books){ .config = &engine->config,
-                                .instruments = &engine->instruments,
-                                .accounts = &engine->accounts,
-                                .counters = engine->counters,
-                                .run = run.number };
-    if (!books_open(&run.books, engine->error, sizeof engine->error)) {
-        tell("%s", engine->error);
-        return EXIT_UNFIT;
-    }
-    journal_tap(run.journal, on_record, &run);
-    if (!engine_prepare(engine, journal_ring(run.journal)) || !engine_start(engine)) {
-        tell("%s", engine->error);
+    if (!open_rest(&run)) {
+        tell("no memory for questions to venues");
         return EXIT_UNFIT;
     }
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
-    tell("hot side up");
-    uint64_t until_ns = clock_now_ns() + READY_SECONDS * NS_PER_S;
-    while (!engine_gateways_ready(engine) && clock_now_ns() < until_ns && !asked_to_stop) {
-        run_cold_turn(&run);
-        nap(NS_PER_MS);
+    signal(SIGPIPE, SIG_IGN);
+
+    struct recover *recover = open_recovery(&run);
+    int code = start(&run, recover);
+    bool clean = true;
+    if (code == EXIT_DONE && !run.recover_only) {
+        send_start(&run, recover);
+        recover_destroy(recover);
+        recover = NULL;
+        tell("TRADING     run %llu", (unsigned long long)run.number);
+        clean = trade(&run);
+        code = clean ? EXIT_DONE : EXIT_NO;
+        tell(clean ? "stopped: nothing rests"
+                   : "left: not everything is proved to be cancelled; run again or look at the venue");
     }
-    tell("gateways ready: %d", engine_gateways_ready(engine));
-    send_tables(&run);
-    struct slot block;
-    struct record_counter_block *ids =
-        (struct record_counter_block *)record_begin(&block, RECORD_RESTORE_COUNTER, 1, clock_now_ns());
-    ids->next = (uint64_t)time(NULL) * 1000 & 0xffffffffff;
-    ids->end = ids->next + 100000;
-    run_send(&run, &block);
-    send_simple(&run, RECORD_RESTORE_DONE);
-    tell("trading");
-    while (!asked_to_stop) {
-        run_cold_turn(&run);
-        nap(NS_PER_MS);
+    if (recover != NULL) {
+        recover_destroy(recover);
     }
-    send_command(&run, COMMAND_STOP);
-    until_ns = clock_now_ns() + STOP_SECONDS * NS_PER_S;
-    while (!figures_stopped(run.books.figures) && clock_now_ns() < until_ns) {
-        run_cold_turn(&run);
-        nap(NS_PER_MS);
-    }
-    tell("stopped: %d", figures_stopped(run.books.figures));
-    engine_leave(engine);
-    journal_flush(run.journal, clock_wall_ns(), 5 * NS_PER_S);
-    snprintf(name, sizeof name, "%s/final.json", engine->config.state_dir);
-    books_write_final(&run.books, name, true);
-    journal_close(run.journal, clock_wall_ns());
-    books_close(&run.books);
-    return 0;
+    leave(&run, clean);
+    config_free(&engine->config);
+    return code;
 }

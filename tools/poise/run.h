@@ -2,15 +2,30 @@
 #ifndef POISE_TOOLS_POISE_RUN_H
 #define POISE_TOOLS_POISE_RUN_H
 
+#include "cold/counter_block.h"
 #include "cold/journal.h"
+#include "cold/recover.h"
+#include "cold/rest.h"
 #include "tools/poise/engine.h"
 #include "tools/poise/books.h"
 
 struct run {
     struct engine engine;
     struct journal *journal;
+    enum journal_health health;
     struct books books;
     uint64_t number; /* of this run */
+    bool recover_only, accept_difference;
+    bool hot; /* the hot side runs */
+    counter *stopped;
+
+    struct rest_curl *curl;
+    struct rest_transport transport;
+    struct rest_clock clock;
+    struct rest *rest;
+    struct lock_set locks;
+    char journal_directory[CONFIG_PATH_BYTES + 16];
+    char lock_directory[CONFIG_PATH_BYTES];
 };
 
 /* run_send hands the strategy a record over the control ring, waiting while it is full. */
