@@ -566,9 +566,10 @@ static void translate_report(struct recover *recover, struct record_report *repo
                              const struct instrument *before)
 {
     const struct instrument *after = instrument_at(recover, report->head.instrument);
-    int64_t *const qtys[] = { &report->last_qty, &report->cum_qty, &report->order_qty };
+    int64_t *const qtys[] = { &report->last_qty, &report->cum_qty, &report->order_qty, &report->realised_e8 };
     int64_t *const prices[] = { &report->price, &report->order_price };
-    for (size_t i = 0; i < POISE_COUNT_OF(qtys); i++) {
+    /* realised_e8 of a RESTORE_ORDER is the quantity told; -1, never, is no quantity */
+    for (size_t i = 0; i < POISE_COUNT_OF(qtys) - (report->realised_e8 <= 0); i++) {
         recover->untranslated |= !rescale(qtys[i], before->qty_decimals, after->qty_decimals);
     }
     for (size_t i = 0; i < POISE_COUNT_OF(prices); i++) {
@@ -592,7 +593,7 @@ static void translate(void *context, const struct slot *record)
     memset(copy, 0, sizeof copy);
     record_copy(copy, record);
     struct record_head *head = record_head_of(copy);
-    head->stamp_ns = 0;
+    head->stamp_ns = now(recover); /* the last run's clock is not this machine's any more */
     if (head->type == RECORD_RESTORE_COUNTER) {
         reduce_record(recover->held, copy);
         return;
@@ -713,6 +714,31 @@ static void add_leg(struct recover *recover, uint16_t account, uint16_t instrume
     }
 }
 
+/* An instance that is gone and holds something is unwound over both its legs. */
+static void want_orphans(struct recover *recover, struct wanted *wanted)
+{
+    const struct instrument_table *before = reduce_instruments(recover->old);
+    const struct config *config = recover->options.config;
+    for (uint32_t i = 0; i < reduce_params_count(recover->old); i++) {
+        const struct quote_params *was = reduce_params_at(recover->old, i);
+        bool gone = true, holds = false;
+        for (uint32_t k = 0; k < config->quote_count; k++) {
+            gone &= strncmp(config->quote[k].params.name, was->name, PARAMS_NAME_BYTES) != 0;
+        }
+        for (uint32_t k = 0; k < reduce_position_count(recover->old); k++) {
+            const struct reduce_position *row = reduce_position_at(recover->old, k);
+            holds |= row->instance == was->instance && row->position.qty != 0;
+        }
+        const uint16_t legs[3] = { was->quote_instrument, was->hedge_instrument, was->second_instrument };
+        for (int leg = 0; leg < 3 && gone && holds; leg++) {
+            if (legs[leg] < before->count) {
+                const struct instrument *row = &before->row[legs[leg]];
+                want(wanted, row->name, row->venue, row->product, row->symbol);
+            }
+        }
+    }
+}
+
 static bool step_metadata(struct recover *recover)
 {
     const struct recover_options *options = &recover->options;
@@ -733,6 +759,9 @@ static bool step_metadata(struct recover *recover)
                 want(wanted, row->name, row->venue, row->product, row->symbol);
             }
         }
+    }
+    if (recover->any_run) {
+        want_orphans(recover, wanted);
     }
     instrument_table_reset(options->instruments);
     bool done = fetch_metadata(recover, wanted);
@@ -872,7 +901,8 @@ static void adopt(struct recover *recover, const struct record_report *told)
 {
     struct slot record[3];
     memset(record, 0, sizeof record);
-    struct record_report *restore = (struct record_report *)record_begin(record, RECORD_RESTORE_ORDER, 3, 0);
+    struct record_report *restore =
+        (struct record_report *)record_begin(record, RECORD_RESTORE_ORDER, 3, now(recover));
     uint8_t leg;
     restore->head.instrument = told->head.instrument;
     restore->head.account = told->head.account;
@@ -881,6 +911,7 @@ static void adopt(struct recover *recover, const struct record_report *told)
     restore->order = told->order;
     restore->price = restore->order_price = told->order_price;
     restore->order_qty = told->order_qty;
+    restore->realised_e8 = -1;
     restore->flags = REPORT_HAS_CUM;
     restore->side = told->side;
     restore->fee_currency = CURRENCY_NONE;
@@ -1063,6 +1094,12 @@ static bool step_open_orders(struct recover *recover)
 
 static bool read_positions(struct recover *recover)
 {
+    uint32_t old = 0;
+    for (struct slot *record; (record = slots_next(&recover->closing, &old)) != NULL;) {
+        if (record_head_of(record)->type == RECORD_POSITION) {
+            record_head_of(record)->type = RECORD_NONE; /* only the newest is told */
+        }
+    }
     for (uint32_t i = 0; i < recover->pair_count; i++) {
         struct pair *pair = &recover->pair[i];
         const struct instrument *instrument = instrument_at(recover, pair->instrument);
@@ -1210,15 +1247,8 @@ static bool read_fills(struct recover *recover)
         struct rest_question question = question_of(recover, pair->account, REST_FILLS, instrument);
         question.query.from_id = reduce_fill_from(recover->held, pair->account, pair->instrument);
         if (question.query.from_id == 0) {
-            int64_t last_ns = recover->any_run ? reduce_wall_ns(recover->old) : 0;
-            if (last_ns == 0 || !pair->known) {
-                /* Never an execution seen: from when this run's journal could have had one. */
-                const struct record_begin_run *begin = reduce_begin(recover->old);
-                last_ns = begin != NULL && begin->wall_ns < last_ns ? begin->wall_ns : last_ns;
-            }
-            if (last_ns == 0) {
-                last_ns = wall_now(recover);
-            }
+            /* Never an execution seen: since the last run began. */
+            int64_t last_ns = recover->any_run ? reduce_begin(recover->old)->wall_ns : wall_now(recover);
             question.query.since_ns = last_ns - RECOVER_OVERLAP_NS;
             question.query.until_ns = wall_now(recover);
         }
@@ -1437,6 +1467,56 @@ static bool make_orphan(struct recover *recover, const struct quote_params *was)
     return true;
 }
 
+static struct position row_position(const struct record_restore_position *row)
+{
+    return (struct position){ .qty = row->qty,
+                              .notional_e12 = (int128)((unsigned __int128)(uint64_t)row->notional_high << 64 |
+                                                       row->notional_low) };
+}
+
+/* Adds to the unassigned row of a pair: one RESTORE_POSITION a row, because RESTORE sets and does not add. */
+static void to_unassigned(struct recover *recover, uint16_t account, uint16_t instrument,
+                          struct position position)
+{
+    uint32_t at = 0;
+    for (struct slot *kept; (kept = slots_next(&recover->restore, &at)) != NULL;) {
+        struct record_restore_position *row = (struct record_restore_position *)record_head_of(kept);
+        if (row->head.type == RECORD_RESTORE_POSITION && row->instance == NO_INSTANCE &&
+            row->head.instrument == instrument && row->head.account == account) {
+            position.qty += row_position(row).qty;
+            position.notional_e12 += row_position(row).notional_e12;
+            row->head.type = RECORD_NONE;
+        }
+    }
+    struct slot record;
+    memset(&record, 0, sizeof record);
+    struct record_restore_position *restore =
+        (struct record_restore_position *)record_begin(&record, RECORD_RESTORE_POSITION, 1, now(recover));
+    restore->head.instrument = instrument;
+    restore->head.account = account;
+    restore->instance = NO_INSTANCE;
+    restore->qty = position.qty;
+    restore->notional_high = (int64_t)(position.notional_e12 >> 64);
+    restore->notional_low = (uint64_t)position.notional_e12;
+    slots_add(&recover->restore, &record);
+}
+
+/* A row of the last run that nobody owns any more. */
+static void disown(struct recover *recover, uint16_t instance, uint16_t account, uint16_t instrument)
+{
+    uint32_t at = 0;
+    for (struct slot *kept; (kept = slots_next(&recover->restore, &at)) != NULL;) {
+        struct record_restore_position *row = (struct record_restore_position *)record_head_of(kept);
+        if (row->head.type == RECORD_RESTORE_POSITION && row->instance == instance &&
+            row->head.instrument == instrument && row->head.account == account) {
+            struct position position = row_position(row);
+            row->head.type = RECORD_NONE;
+            to_unassigned(recover, account, instrument, position);
+            return;
+        }
+    }
+}
+
 /* Each held row must belong to an instance that still trades that leg. */
 static bool check_orphans(struct recover *recover)
 {
@@ -1460,6 +1540,7 @@ static bool check_orphans(struct recover *recover)
             tell(recover, "%s holds %s of %s and %s: it is unwound (on_orphan = flatten)", name, qty,
                  instrument->name, what);
         } else if (policy == ON_ORPHAN_HOLD) {
+            disown(recover, row->instance, row->account, row->instrument);
             tell(recover,
                  "%s holds %s of %s and %s: it goes to the unassigned row, unhedged (on_orphan = hold)", name,
                  qty, instrument->name, what);
@@ -1639,40 +1720,18 @@ static bool step_policy(struct recover *recover)
 
 static void set_aside(struct recover *recover, const struct pair *pair)
 {
-    struct slot record;
-    memset(&record, 0, sizeof record);
-    struct record_restore_position *restore =
-        (struct record_restore_position *)record_begin(&record, RECORD_RESTORE_POSITION, 1, 0);
     const struct instrument *instrument = instrument_at(recover, pair->instrument);
     struct position position = { 0 };
-    /* On top of what stands in the row already: RESTORE sets, it does not add. */
-    for (uint32_t at = 0; at < recover->restore.used;) {
-        struct slot *kept = slots_next(&recover->restore, &at);
-        struct record_restore_position *row = (struct record_restore_position *)record_head_of(kept);
-        if (row->head.type == RECORD_RESTORE_POSITION && row->instance == NO_INSTANCE &&
-            row->head.instrument == pair->instrument && row->head.account == pair->account) {
-            position.qty = row->qty;
-            position.notional_e12 =
-                (int128)((unsigned __int128)(uint64_t)row->notional_high << 64 | row->notional_low);
-            row->head.type = RECORD_NONE;
-        }
-    }
-    int64_t price = decimal_rescale(pair->entry_e8 > 0 ? pair->entry_e8 : 0, 8, instrument->price_decimals,
-                                    ROUND_HALF_EVEN);
-    if (price > 0 && pair->set_aside != 0) {
-        struct fill_effect effect;
+    struct fill_effect effect;
+    int64_t price =
+        decimal_rescale(base_max(pair->entry_e8, 0), 8, instrument->price_decimals, ROUND_HALF_EVEN);
+    if (price > 0) {
         kind_fill(instrument, &position, pair->set_aside > 0 ? SIDE_BUY : SIDE_SELL,
                   base_abs(pair->set_aside), price, &effect);
     } else {
-        position.qty += pair->set_aside;
+        position.qty = pair->set_aside; /* the venue does not tell what it cost */
     }
-    restore->head.instrument = pair->instrument;
-    restore->head.account = pair->account;
-    restore->instance = NO_INSTANCE;
-    restore->qty = position.qty;
-    restore->notional_high = (int64_t)(position.notional_e12 >> 64);
-    restore->notional_low = (uint64_t)position.notional_e12;
-    slots_add(&recover->restore, &record);
+    to_unassigned(recover, pair->account, pair->instrument, position);
 }
 
 static bool step_ready(struct recover *recover)
@@ -1811,6 +1870,8 @@ void recover_emit(const struct recover *recover, reduce_emit emit, void *context
     }
     at = 0;
     for (const struct slot *record; (record = slots_next(&recover->closing, &at)) != NULL;) {
-        emit(context, record);
+        if (record_head_of(record)->type != RECORD_NONE) {
+            emit(context, record);
+        }
     }
 }

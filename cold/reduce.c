@@ -1053,7 +1053,7 @@ static void on_restore_order(struct reduce *reduce, const struct record_report *
     order->price = restore->order_price;
     order->qty = restore->order_qty;
     order->filled = restore->cum_qty;
-    order->told = live ? restore->cum_qty : -1;
+    order->told = base_max(restore->realised_e8, live ? restore->cum_qty : -1);
     order->instrument = restore->head.instrument;
     order->account = restore->head.account;
     order->level = (uint8_t)restore->spare32;
@@ -1236,6 +1236,7 @@ static void emit_order(const struct reduce *reduce, const struct reduce_order *o
     report->order_price = order->price;
     report->order_qty = order->qty;
     report->cum_qty = order->filled;
+    report->realised_e8 = order->told;
     report->flags = REPORT_HAS_CUM;
     report->side = order->side;
     report->venue_time_ns = order->sent_wall_ns;

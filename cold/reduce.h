@@ -125,7 +125,7 @@ void reduce_head(const struct reduce *reduce, uint32_t segment, reduce_emit emit
  * status ORDER_STATUS_NONE, which says "query it"), _EXEC, _COUNTER and _CASH; not RESTORE_DONE.
  *
  * RESTORE_ORDER: order, order_qty, order_price and price, side, cum_qty (filled) with REPORT_HAS_CUM,
- * request the kind in doubt, venue_order_id when known; spare32 = level | leg << 8 | role << 16 | tif << 24
+ * realised_e8 the quantity last told (-1 never), request the kind in doubt, venue_order_id when known; spare32 = level | leg << 8 | role << 16 | tif << 24
  * and spare64 = ORDER_FLAG_* | instance << 8. */
 void reduce_restore(const struct reduce *reduce, reduce_emit emit, void *context);
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+uint8_t test_on_orphan;
+
 uint64_t test_random(uint64_t *seed)
 {
     *seed ^= *seed << 13;
@@ -89,16 +91,24 @@ void test_run_head(uint64_t run, reduce_emit emit, void *context)
                                  .max_price = 1000000000,
                                  .contract_e8 = DECIMAL_E8 };
     emit_blob(RECORD_INSTRUMENT, &linear, sizeof linear, emit, context);
-    struct account account = { .name = "main", .venue = VENUE_BINANCE, .key_hash = 99 };
-    emit_blob(RECORD_ACCOUNT, &account, sizeof account, emit, context);
+    struct account inverse_account = {
+        .name = "inv", .venue = VENUE_BINANCE, .product = PRODUCT_INVERSE, .key_hash = 99
+    };
+    emit_blob(RECORD_ACCOUNT, &inverse_account, sizeof inverse_account, emit, context);
+    struct account linear_account = {
+        .name = "lin", .index = 1, .venue = VENUE_BINANCE, .product = PRODUCT_LINEAR, .key_hash = 99
+    };
+    emit_blob(RECORD_ACCOUNT, &linear_account, sizeof linear_account, emit, context);
     struct quote_params params = { .name = "one",
                                    .instance = 3,
                                    .kind = STRATEGY_QUOTE,
                                    .enabled = 1,
                                    .quote_instrument = 0,
                                    .hedge_instrument = 1,
+                                   .hedge_account = 1,
                                    .second_instrument = NO_INSTRUMENT,
                                    .second_account = NO_ACCOUNT,
+                                   .on_orphan = test_on_orphan,
                                    .post_only = 1,
                                    .levels = 1,
                                    .sides = 3,
@@ -122,7 +132,7 @@ struct record_report *test_report(struct slot record[3], enum record_type type, 
     memset(record, 0, 3 * sizeof *record);
     struct record_report *report = (struct record_report *)record_begin(record, type, 3, stamp_ns);
     report->head.instrument = instrument;
-    report->head.account = 0;
+    report->head.account = instrument;
     report->order = order;
     report->fee_currency = CURRENCY_NONE;
     return report;
@@ -135,7 +145,7 @@ struct record_order *test_order(struct slot record[2], enum record_type type, ui
     memset(record, 0, 2 * sizeof *record);
     struct record_order *said = (struct record_order *)record_begin(record, type, 2, stamp_ns);
     said->head.instrument = instrument;
-    said->head.account = 0;
+    said->head.account = instrument;
     said->head.flags = RECORD_FLAG_OUT;
     said->order = order;
     said->side = side;

@@ -15,8 +15,10 @@ uint64_t test_random(uint64_t *seed);
 void test_directory(char out[256], bool shared);
 void test_remove(const char *directory);
 
-/* The records of a run's beginning: BEGIN, TEXT, an inverse (0) and a linear (1) instrument, account 0,
- * instance 3 quoting 0 and hedging on 1, RESTORE_DONE.  emit is called for each. */
+/* The records of a run's beginning: BEGIN, TEXT, an inverse (0) and a linear (1) instrument, accounts "inv"
+ * (0) and "lin" (1), instance 3 named "one" quoting 0 and hedging on 1, RESTORE_DONE.  emit is called for
+ * each.  Reports and orders of instrument i are made for account i. */
+extern uint8_t test_on_orphan; /* enum on_orphan of instance 3 */
 void test_run_head(uint64_t run, reduce_emit emit, void *context);
 
 struct record_report *test_report(struct slot record[3], enum record_type type, uint64_t order,

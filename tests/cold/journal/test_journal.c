@@ -110,7 +110,7 @@ struct walked {
     uint64_t records, heads, gaps, gap_records, drops, dropped_records, from_ring, last_number;
 };
 
-enum { HEAD_RECORDS = 7 };
+enum { HEAD_RECORDS = 8 };
 
 static struct walked walk(uint64_t run, bool newest, bool with_ring, struct reduce *reduce)
 {

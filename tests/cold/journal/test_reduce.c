@@ -234,7 +234,7 @@ Test(reduce, funding_is_booked_once)
     struct slot record;
     memset(&record, 0, sizeof record);
     struct record_balance *balance = (struct record_balance *)record_begin(&record, RECORD_BALANCE, 1, 9000);
-    balance->head.account = 0;
+    balance->head.account = 1;
     balance->head.instrument = 1;
     balance->currency = 2;
     balance->change_e8 = -500;

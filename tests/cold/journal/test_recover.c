@@ -1,0 +1,1039 @@
+/* Recovery against a venue that is a script: its truth stands in `world`, its answers are records. */
+#include "records.h"
+#include "cold/counter_block.h"
+#include "cold/recover.h"
+
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ORDERS = 16, FILLS = 200, PAGE = 50 };
+#define WALL_NS 1700000100000000000LL /* when the new run starts: long after the old one's last word */
+
+struct world_order {
+    uint64_t order; /* 0: somebody else's */
+    uint16_t instrument;
+    enum side side;
+    int64_t qty, price, cum;
+    uint8_t status;
+    uint32_t venue_id;
+    bool forgotten; /* the venue does not know it */
+};
+
+struct world_fill {
+    uint64_t exec_id;
+    uint16_t instrument;
+    enum side side;
+    int64_t qty, price;
+    uint32_t venue_id; /* of its order: fills do not name ours */
+};
+
+static struct world {
+    uint64_t now_ns;
+    int64_t wall_ns;
+    struct world_order order[ORDERS];
+    uint32_t order_count;
+    struct world_fill fill[FILLS];
+    uint32_t fill_count;
+    int64_t position[2];
+    bool names_position[2];
+    uint8_t fail_what; /* enum rest_what that gets no answer */
+    uint32_t fail_times;
+    uint8_t one_way;
+    uint32_t asked[32];
+    bool fill_on_positions; /* an execution happens between the first look at positions and at fills */
+    bool no_metadata[2];
+    uint8_t more_decimals; /* the linear venue's unit became finer */
+} world;
+
+/* ------------------------------------------------------------------ the venue */
+
+struct wire_head {
+    uint8_t result;
+    bool more;
+    uint64_t next_from_id;
+    uint32_t slots;
+    uint8_t one_way;
+    int64_t server_time_ns;
+};
+
+static bool fake_request(const struct sign_key *key, const struct instrument_table *instruments,
+                         const struct rest_query *query, int64_t wall_ns, struct venue_out *out)
+{
+    (void)key;
+    (void)instruments;
+    (void)wall_ns;
+    if (query->what == REST_KEY_RIGHTS || query->what == REST_FUNDING_PAID) {
+        return false;
+    }
+    out->act = ACT_REQUEST;
+    memcpy(out->path, query, sizeof *query);
+    out->path_bytes = sizeof *query;
+    return true;
+}
+
+static enum rest_result fake_parse(const struct rest_query *query, int status, const char *bytes,
+                                   size_t count, struct rest_answer *answer)
+{
+    const struct wire_head *head = (const struct wire_head *)(const void *)bytes;
+    (void)count;
+    if (status != 200) {
+        return REST_UNKNOWN;
+    }
+    answer->more = head->more;
+    answer->next_from_id = head->next_from_id;
+    answer->server_time_ns = head->server_time_ns;
+    answer->mode_one_way = head->one_way;
+    answer->mode_cross = answer->mode_single_asset = answer->can_trade = FACT_YES;
+    if (query->what == REST_INSTRUMENTS) {
+        struct test_list list = { 0 };
+        test_run_head(1, test_list_add, &list);
+        for (uint32_t at = 0; at < list.used; at += record_head_of(&list.slot[at])->slot_count) {
+            if (record_head_of(&list.slot[at])->type != RECORD_INSTRUMENT) {
+                continue;
+            }
+            struct instrument row;
+            record_blob_read(&list.slot[at], &row, sizeof row);
+            bool linear = row.product == PRODUCT_LINEAR;
+            if (row.product != query->product || world.no_metadata[linear]) {
+                continue;
+            }
+            if (linear && world.more_decimals != 0) {
+                int64_t by = decimal_power[world.more_decimals];
+                row.qty_decimals += world.more_decimals;
+                row.lot *= by;
+                row.min_qty *= by;
+                row.max_qty *= by;
+            }
+            answer->instrument(answer->instrument_context, &row, "BTC", linear ? "USDT" : "USD",
+                               linear ? "USDT" : "BTC");
+        }
+        test_list_free(&list);
+        return REST_OK;
+    }
+    const struct slot *slots = (const struct slot *)(const void *)(bytes + SLOT_BYTES);
+    for (uint32_t at = 0; at < head->slots; at += record_head_of(&slots[at])->slot_count) {
+        struct slot copy[3];
+        memset(copy, 0, sizeof copy);
+        record_copy(copy, &slots[at]);
+        record_head_of(copy)->account = answer->account;
+        answer->rows++;
+        answer->sink.emit(answer->sink.context, copy);
+    }
+    return head->result;
+}
+
+static const struct venue_rest fake_rest = { .request = fake_request, .parse = fake_parse };
+static const struct venue fake_venue = { .name = "fake", .id = VENUE_BINANCE, .rest = &fake_rest };
+
+static const struct venue *find_venue(uint8_t id)
+{
+    return id == VENUE_BINANCE ? &fake_venue : NULL;
+}
+
+/* ------------------------------------------------------------------ the wire */
+
+struct wire {
+    struct wire_head head;
+    _Alignas(SLOT_BYTES) struct slot slot[4096];
+};
+_Static_assert(offsetof(struct wire, slot) == SLOT_BYTES, "what parse expects");
+
+static struct pending {
+    uint64_t call;
+    struct rest_query query;
+} pending;
+static struct wire wire;
+
+static void put(const struct slot *record)
+{
+    memset(&wire.slot[wire.head.slots], 0, 3 * SLOT_BYTES);
+    record_copy(&wire.slot[wire.head.slots], record);
+    wire.head.slots += record_head_of(record)->slot_count;
+}
+
+static void put_order(const struct world_order *order)
+{
+    struct slot record[3];
+    struct record_report *report =
+        test_report(record, RECORD_ORDER_STATE, order->order, order->instrument, 0);
+    report->side = order->side;
+    report->order_qty = order->qty;
+    report->order_price = order->price;
+    report->cum_qty = order->cum;
+    report->status = order->status;
+    report->flags = REPORT_HAS_CUM;
+    report->flags |= order->order == 0 ? REPORT_FOREIGN : 0;
+    report->flags |= order->status > ORDER_STATUS_PARTIAL ? REPORT_TERMINAL : 0;
+    snprintf(report->venue_order_id, VENUE_ORDER_ID_BYTES, "%u", order->venue_id);
+    put(record);
+}
+
+static void answer_fills(const struct rest_query *query)
+{
+    uint32_t sent = 0;
+    for (uint32_t i = 0; i < world.fill_count; i++) {
+        const struct world_fill *fill = &world.fill[i];
+        if (fill->instrument != query->instrument->index || fill->exec_id < query->from_id) {
+            continue;
+        }
+        if (sent == PAGE) {
+            wire.head.more = true;
+            wire.head.next_from_id = fill->exec_id;
+            return;
+        }
+        struct slot record[3];
+        struct record_report *report = test_report(record, RECORD_FILL, 0, fill->instrument, 0);
+        report->head.flags = RECORD_FLAG_REST;
+        report->exec_id = fill->exec_id;
+        report->side = fill->side;
+        report->last_qty = fill->qty;
+        report->price = fill->price;
+        report->flags = REPORT_HAS_LAST | REPORT_FOREIGN;
+        snprintf(report->venue_order_id, VENUE_ORDER_ID_BYTES, "%u", fill->venue_id);
+        put(record);
+        sent++;
+    }
+}
+
+static void answer(const struct rest_query *query)
+{
+    uint16_t instrument = query->instrument != NULL ? query->instrument->index : NO_INSTRUMENT;
+    memset(&wire.head, 0, sizeof wire.head);
+    wire.head.result = REST_OK;
+    wire.head.one_way = world.one_way;
+    wire.head.server_time_ns = world.wall_ns + 250000000;
+    switch (query->what) {
+    case REST_OPEN_ORDERS:
+        for (uint32_t i = 0; i < world.order_count; i++) {
+            if (world.order[i].instrument == instrument && world.order[i].status <= ORDER_STATUS_PARTIAL) {
+                put_order(&world.order[i]);
+            }
+        }
+        break;
+    case REST_ORDER: {
+        bool known = false;
+        for (uint32_t i = 0; i < world.order_count; i++) {
+            if (world.order[i].order == query->order && !world.order[i].forgotten) {
+                put_order(&world.order[i]);
+                known = true;
+            }
+        }
+        if (!known) {
+            struct slot record[3];
+            struct record_report *report =
+                test_report(record, RECORD_ORDER_STATE, query->order, instrument, 0);
+            report->status = ORDER_STATUS_NOT_FOUND;
+            put(record);
+        }
+        break;
+    }
+    case REST_POSITIONS:
+        if (world.names_position[instrument]) {
+            struct slot record;
+            memset(&record, 0, sizeof record);
+            struct record_position *position =
+                (struct record_position *)record_begin(&record, RECORD_POSITION, 1, 0);
+            position->head.instrument = instrument;
+            position->qty = world.position[instrument];
+            position->entry_e8 = 60000 * DECIMAL_E8;
+            put(&record);
+        }
+        if (world.fill_on_positions && instrument == 1) {
+            /* An order that still rests is executed now: positions were read before, fills come after. */
+            world.fill_on_positions = false;
+            world.order[0].cum += 2;
+            world.position[0] += 2;
+            world.fill[world.fill_count++] =
+                (struct world_fill){ 9000, 0, SIDE_BUY, 2, 600000, world.order[0].venue_id };
+        }
+        break;
+    case REST_FILLS:
+        answer_fills(query);
+        break;
+    case REST_CANCEL_ALL:
+        for (uint32_t i = 0; i < world.order_count; i++) {
+            if (world.order[i].instrument == instrument && world.order[i].status <= ORDER_STATUS_PARTIAL) {
+                world.order[i].status = ORDER_STATUS_CANCELLED;
+            }
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static bool wire_start(void *context, uint64_t call, uint8_t venue, const struct venue_out *out)
+{
+    (void)context;
+    (void)venue;
+    cr_assert_eq(pending.call, 0);
+    pending.call = call;
+    memcpy(&pending.query, out->path, sizeof pending.query);
+    return true;
+}
+
+static void wire_poll(void *context, int timeout_ms, rest_arrived arrived, void *arrived_context)
+{
+    (void)context;
+    if (pending.call == 0) {
+        world.now_ns += (uint64_t)timeout_ms * 1000000;
+        world.wall_ns += (int64_t)timeout_ms * 1000000;
+        return;
+    }
+    world.now_ns += 1000000;
+    world.wall_ns += 1000000;
+    uint64_t call = pending.call;
+    struct rest_query query = pending.query;
+    pending.call = 0;
+    world.asked[query.what]++;
+    struct rest_body body = { .status = 0, .error = "connection reset" };
+    if (query.what == world.fail_what && world.fail_times != 0) {
+        world.fail_times--;
+    } else {
+        answer(&query);
+        body = (struct rest_body){ .status = 200, .bytes = (const char *)&wire, .count = sizeof wire };
+    }
+    arrived(arrived_context, call, &body);
+}
+
+static uint64_t world_now(void *context)
+{
+    (void)context;
+    return world.now_ns;
+}
+
+static int64_t world_wall(void *context)
+{
+    (void)context;
+    return world.wall_ns;
+}
+
+/* ------------------------------------------------------------------ the engine's side */
+
+static char state[256], shared[256], locks[320];
+static struct config config;
+static struct instrument_table *instruments;
+static struct account_table accounts;
+static struct lock_set lock_set;
+static struct sign_key keys[4];
+static struct rest *rest;
+static struct recover *recover;
+static char told[1 << 16];
+
+static void remember(void *context, enum recover_state at, const char *line)
+{
+    (void)context;
+    size_t used = strlen(told);
+    snprintf(told + used, sizeof told - used, "%s: %s\n", recover_state_names[at], line);
+}
+
+static bool bind(struct config *of, struct instrument_table *table, struct account_table *rows)
+{
+    rows->count = of->account_count;
+    for (uint32_t i = 0; i < of->account_count; i++) {
+        of->account[i].row.index = (uint16_t)i;
+        rows->row[i] = of->account[i].row;
+    }
+    for (uint32_t i = 0; i < of->quote_count; i++) {
+        struct config_quote *quote = &of->quote[i];
+        const struct instrument *quoted = instrument_by_name(table, quote->quote_leg);
+        const struct instrument *hedged = instrument_by_name(table, quote->hedge_leg);
+        if (quoted == NULL || hedged == NULL) {
+            of->fault_count = 1;
+            snprintf(of->fault[0].text, CONFIG_FAULT_BYTES, "no such instrument");
+            return false;
+        }
+        quote->params.quote_instrument = quoted->index;
+        quote->params.hedge_instrument = hedged->index;
+        quote->params.quote_account = account_by_name(rows, quote->quote_account)->index;
+        quote->params.hedge_account = account_by_name(rows, quote->hedge_account)->index;
+        quote->params.second_instrument = NO_INSTRUMENT;
+        quote->params.second_account = NO_ACCOUNT;
+    }
+    return true;
+}
+
+static void add_instrument(const char *name, uint8_t product, const char *symbol)
+{
+    struct config_instrument *row = &config.instrument[config.instrument_count++];
+    snprintf(row->name, sizeof row->name, "%s", name);
+    snprintf(row->symbol, sizeof row->symbol, "%s", symbol);
+    row->venue = VENUE_BINANCE;
+    row->product = product;
+}
+
+static void add_account(const char *name, uint8_t product)
+{
+    struct account *row = &config.account[config.account_count++].row;
+    snprintf(row->name, sizeof row->name, "%s", name);
+    row->venue = VENUE_BINANCE;
+    row->product = product;
+    row->key_hash = 99;
+}
+
+static void add_quote(const char *name)
+{
+    struct config_quote *quote = &config.quote[config.quote_count++];
+    snprintf(quote->params.name, sizeof quote->params.name, "%s", name);
+    snprintf(quote->quote_leg, sizeof quote->quote_leg, "binance.inverse.BTCUSD_PERP");
+    snprintf(quote->quote_account, sizeof quote->quote_account, "inv");
+    snprintf(quote->hedge_leg, sizeof quote->hedge_leg, "binance.linear.BTCUSDT");
+    snprintf(quote->hedge_account, sizeof quote->hedge_account, "lin");
+    quote->params.kind = STRATEGY_QUOTE;
+    quote->params.enabled = 1;
+    quote->params.max_inventory = 100;
+}
+
+static void begin(void)
+{
+    test_directory(state, false);
+    test_directory(shared, true);
+    snprintf(locks, sizeof locks, "%s/locks", shared);
+    memset(&world, 0, sizeof world);
+    world.now_ns = 5000000000;
+    world.wall_ns = WALL_NS;
+    world.one_way = FACT_YES;
+    world.names_position[0] = world.names_position[1] = true;
+    instruments = calloc(1, sizeof *instruments);
+    memset(&config, 0, sizeof config);
+    config.engine = TEST_ENGINE;
+    config.mode = MODE_SIM;
+    /* Another order than the last run had: indexes must not be trusted over a restart. */
+    add_instrument("binance.inverse.BTCUSD_PERP", PRODUCT_INVERSE, "BTCUSD_PERP");
+    add_instrument("binance.linear.BTCUSDT", PRODUCT_LINEAR, "BTCUSDT");
+    add_account("inv", PRODUCT_INVERSE);
+    add_account("lin", PRODUCT_LINEAR);
+    add_quote("one");
+    told[0] = '\0';
+}
+
+static void end(void)
+{
+    recover_destroy(recover);
+    rest_destroy(rest);
+    lock_release(&lock_set);
+    free(instruments);
+    recover = NULL;
+    rest = NULL;
+    test_remove(state);
+    test_remove(shared);
+}
+
+TestSuite(recover, .init = begin, .fini = end);
+
+static struct recover_options options_of(void)
+{
+    struct rest_transport transport = { .start = wire_start, .poll = wire_poll };
+    struct rest_clock clock = { .now_ns = world_now, .wall_ns = world_wall };
+    rest = rest_create(&transport, &clock, instruments);
+    return (struct recover_options){ .config = &config,
+                                     .instruments = instruments,
+                                     .accounts = &accounts,
+                                     .key = keys,
+                                     .venue = find_venue,
+                                     .bind = bind,
+                                     .rest = rest,
+                                     .clock = clock,
+                                     .locks = &lock_set,
+                                     .state_directory = state,
+                                     .journal_directory = state,
+                                     .shared_directory = shared,
+                                     .lock_directory = locks,
+                                     .tell = remember };
+}
+
+static enum recover_verdict run(const struct recover_options *options)
+{
+    recover = recover_create(options);
+    return recover_until(recover, RECOVER_READY);
+}
+
+static enum recover_verdict run_plain(void)
+{
+    struct recover_options options = options_of();
+    return run(&options);
+}
+
+/* ------------------------------------------------------------------ the last run */
+
+struct last {
+    struct journal *journal;
+    uint64_t stamp_ns, exec_id;
+};
+
+static void commit(void *context, const struct slot *record)
+{
+    struct last *last = context;
+    cr_assert(test_commit(journal_ring(last->journal), record));
+}
+
+static struct last last_run(void)
+{
+    struct journal_options options = { .directory = state,
+                                       .shared_directory = shared,
+                                       .ring_slots = 4096,
+                                       .run = 6,
+                                       .engine = TEST_ENGINE,
+                                       .build_id = "test",
+                                       .inline_disk = true };
+    char error[600];
+    struct last last = { .journal = journal_create(&options, error, sizeof error), .stamp_ns = 1000 };
+    cr_assert(last.journal != NULL, "%s", error);
+    test_run_head(6, commit, &last);
+    return last;
+}
+
+/* An order that was sent, and acknowledged when venue_id is not 0. */
+static void ordered(struct last *last, uint64_t order, uint16_t instrument, enum side side, int64_t qty,
+                    uint32_t venue_id)
+{
+    struct slot record[3];
+    test_order(record, RECORD_ORDER_NEW, order, instrument, side, qty, 600000, last->stamp_ns++);
+    commit(last, record);
+    if (venue_id != 0) {
+        struct record_report *ack = test_report(record, RECORD_ACK, order, instrument, last->stamp_ns++);
+        ack->request = REQUEST_NEW;
+        snprintf(ack->venue_order_id, VENUE_ORDER_ID_BYTES, "%u", venue_id);
+        commit(last, record);
+    }
+}
+
+static void filled(struct last *last, uint64_t order, uint16_t instrument, enum side side, int64_t qty,
+                   uint64_t exec_id, int64_t cum, bool done)
+{
+    struct slot record[3];
+    struct record_report *fill = test_report(record, RECORD_FILL, order, instrument, last->stamp_ns++);
+    fill->exec_id = exec_id;
+    fill->side = side;
+    fill->last_qty = qty;
+    fill->price = 600000;
+    fill->cum_qty = cum;
+    fill->flags = REPORT_HAS_LAST | REPORT_HAS_CUM | (done ? REPORT_TERMINAL : 0);
+    fill->status = done ? ORDER_STATUS_FILLED : ORDER_STATUS_PARTIAL;
+    commit(last, record);
+}
+
+/* SIGKILL: some of it is on disk, some only in the ring. */
+static void killed(struct last *last)
+{
+    (void)last; /* its memory and thread-less journal are left as they are */
+}
+
+/* The world after a run that filled 30 of the inverse leg and hedged 5 of the linear one. */
+static struct last usual(void)
+{
+    struct last last = last_run();
+    ordered(&last, test_order_id(1), 0, SIDE_BUY, 30, 11);
+    filled(&last, test_order_id(1), 0, SIDE_BUY, 30, 501, 30, true);
+    ordered(&last, test_order_id(2), 1, SIDE_SELL, 5, 12);
+    filled(&last, test_order_id(2), 1, SIDE_SELL, 5, 601, 5, true);
+    journal_poll(last.journal, 1, 1);
+    world.position[0] = 30;
+    world.position[1] = -5;
+    return last;
+}
+
+static int64_t held(uint16_t instrument)
+{
+    return reduce_position_sum(recover_held(recover), instrument, instrument);
+}
+
+static uint32_t emitted(uint8_t type, struct test_list *list)
+{
+    uint32_t count = 0;
+    memset(list, 0, sizeof *list);
+    recover_emit(recover, test_list_add, list);
+    for (uint32_t at = 0; at < list->used; at += record_head_of(&list->slot[at])->slot_count) {
+        count += record_head_of(&list->slot[at])->type == type;
+    }
+    return count;
+}
+
+static uint32_t count_emitted(uint8_t type)
+{
+    struct test_list list;
+    uint32_t count = emitted(type, &list);
+    test_list_free(&list);
+    return count;
+}
+
+/* What a strategy, or the next run's reducer, makes of it. */
+static struct reduce *rebuilt(void)
+{
+    struct reduce *reduce = reduce_create();
+    struct test_list list = { 0 };
+    recover_emit(recover, test_list_add, &list);
+    test_run_head(7, test_list_add, &(struct test_list){ 0 });
+    struct slot record[2];
+    memset(record, 0, sizeof record);
+    ((struct record_begin_run *)record_begin(record, RECORD_BEGIN, 2, 1))->engine = TEST_ENGINE;
+    reduce_record(reduce, record);
+    for (uint32_t i = 0; i < instruments->count; i++) {
+        struct slot blob[RECORD_SLOTS_MAX];
+        memset(blob, 0, sizeof blob);
+        record_begin(blob, RECORD_INSTRUMENT, record_slots_for_blob(sizeof(struct instrument)), 1);
+        record_blob_write(blob, &instruments->row[i], sizeof(struct instrument));
+        reduce_record(reduce, blob);
+    }
+    for (uint32_t i = 0; recover_params(recover, i) != NULL; i++) {
+        struct slot blob[RECORD_SLOTS_MAX];
+        memset(blob, 0, sizeof blob);
+        record_begin(blob, RECORD_PARAMS, record_slots_for_blob(sizeof(struct quote_params)), 1);
+        record_blob_write(blob, recover_params(recover, i), sizeof(struct quote_params));
+        reduce_record(reduce, blob);
+    }
+    for (uint32_t at = 0; at < list.used; at += record_head_of(&list.slot[at])->slot_count) {
+        reduce_record(reduce, &list.slot[at]);
+    }
+    test_list_free(&list);
+    return reduce;
+}
+
+/* ------------------------------------------------------------------ stories */
+
+Test(recover, a_first_start_holds_nothing)
+{
+    world.names_position[0] = world.names_position[1] = false;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(recover_run(recover), 1);
+    cr_assert_eq(count_emitted(RECORD_RESTORE_POSITION), 0);
+    cr_assert_eq(count_emitted(RECORD_RESTORE_COUNTER), 1);
+    cr_assert_eq(config.quote[0].params.instance, 0);
+}
+
+Test(recover, what_was_held_is_held_again)
+{
+    struct last last = usual();
+    killed(&last);
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(recover_run(recover), 7);
+    cr_assert_eq(config.quote[0].params.instance, 3, "identity is the name");
+    cr_assert_eq(held(0), 30);
+    cr_assert_eq(held(1), -5);
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 30);
+    cr_assert_eq(reduce_position_sum(reduce, 1, 1), -5);
+    cr_assert(reduce_seen(reduce, 0, 0, SIDE_BUY, 501));
+    reduce_destroy(reduce);
+}
+
+Test(recover, executions_missed_while_dead_come_by_rest_and_find_their_order)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 13);
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 4,
+                                                             .status = ORDER_STATUS_PARTIAL,
+                                                             .venue_id = 13 };
+    world.fill[world.fill_count++] = (struct world_fill){ 501, 0, SIDE_BUY, 30, 600000, 11 };
+    world.fill[world.fill_count++] = (struct world_fill){ 502, 0, SIDE_BUY, 4, 601000, 13 };
+    world.position[0] = 34;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 34);
+    struct test_list list;
+    cr_assert_eq(emitted(RECORD_FILL, &list), 1);
+    for (uint32_t at = 0; at < list.used; at += record_head_of(&list.slot[at])->slot_count) {
+        const struct record_report *fill = (const struct record_report *)record_head_of(&list.slot[at]);
+        if (fill->head.type == RECORD_FILL) {
+            cr_assert_eq(fill->order, test_order_id(3));
+            cr_assert((fill->head.flags & RECORD_FLAG_REST) != 0);
+            cr_assert((fill->flags & REPORT_FOREIGN) == 0);
+        }
+    }
+    test_list_free(&list);
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 34);
+    cr_assert_eq(reduce_order(reduce, test_order_id(3))->filled, 4);
+    cr_assert_eq(reduce_order(reduce, test_order_id(3))->state, REDUCE_LIVE);
+    reduce_destroy(reduce);
+}
+
+Test(recover, executions_are_paged_to_the_end)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 1000, 13);
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 1000,
+                                                             .price = 600000,
+                                                             .cum = 160,
+                                                             .status = ORDER_STATUS_PARTIAL,
+                                                             .venue_id = 13 };
+    for (uint64_t i = 0; i < 160; i++) {
+        world.fill[world.fill_count++] = (struct world_fill){ 502 + i, 0, SIDE_BUY, 1, 600000, 13 };
+    }
+    world.position[0] = 190;
+    config.quote[0].params.max_inventory = 1000;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 190);
+    cr_assert_eq(count_emitted(RECORD_FILL), 160);
+}
+
+Test(recover, an_order_filled_while_dead_ends_with_the_venues_word)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 0); /* in flight when we died */
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 10,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 44 };
+    world.fill[world.fill_count++] = (struct world_fill){ 502, 0, SIDE_BUY, 10, 600000, 44 };
+    world.position[0] = 40;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(reduce_order(recover_held(recover), test_order_id(3))->state, REDUCE_DONE);
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_order(reduce, test_order_id(3))->state, REDUCE_DONE);
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 40);
+    reduce_destroy(reduce);
+}
+
+Test(recover, an_order_that_never_left_is_dropped_when_everything_agrees)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 0);
+    killed(&last);
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(count_emitted(RECORD_RESTORE_ORDER), 0);
+    cr_assert(strstr(told, "it never was") != NULL);
+}
+
+Test(recover, an_order_that_may_still_be_on_its_way_is_waited_for)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 0);
+    killed(&last);
+    world.wall_ns = 1700000000000000000LL + 2000000000LL; /* two seconds after it was sent */
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_geq(world.wall_ns, 1700000000000000000LL + RECOVER_GRACE_NS);
+    cr_assert_gt(world.asked[REST_ORDER], 5);
+}
+
+Test(recover, a_forgotten_order_that_was_told_to_have_more_is_refused)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 15);
+    struct slot record[3];
+    struct record_report *ended = test_report(record, RECORD_CANCELLED, test_order_id(3), 0, 2000);
+    ended->cum_qty = 7;
+    ended->flags = REPORT_HAS_CUM | REPORT_TERMINAL;
+    commit(&last, record);
+    killed(&last);
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+}
+
+Test(recover, a_failed_read_resolves_nothing)
+{
+    static const uint8_t whats[] = { REST_TIME,      REST_INSTRUMENTS, REST_ACCOUNT_MODE, REST_OPEN_ORDERS,
+                                     REST_POSITIONS, REST_BALANCES,    REST_FILLS };
+    for (size_t i = 0; i < POISE_COUNT_OF(whats); i++) {
+        struct last last = usual();
+        killed(&last);
+        world.fail_what = whats[i];
+        world.fail_times = 1000000;
+        cr_assert_eq(run_plain(), RECOVER_UNAVAILABLE, "what %u", whats[i]);
+        cr_assert(strstr(recover_reason(recover), "connection reset") != NULL);
+        end();
+        begin();
+        last = usual();
+        world.fail_what = whats[i];
+        world.fail_times = 3;
+        cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+        cr_assert_eq(held(0), 30);
+        end();
+        begin();
+    }
+}
+
+Test(recover, an_empty_answer_is_not_flat)
+{
+    struct last last = usual();
+    killed(&last);
+    world.names_position[0] = false;
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "not \"flat\"") != NULL, "%s", recover_reason(recover));
+    cr_assert(strstr(recover_reason(recover), "--accept-venue") != NULL);
+}
+
+Test(recover, a_difference_nobody_explains_is_refused_unless_a_person_says_so)
+{
+    struct last last = usual();
+    killed(&last);
+    world.position[0] = 37;
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "difference 7") != NULL, "%s", recover_reason(recover));
+    recover_destroy(recover);
+    rest_destroy(rest);
+    lock_release(&lock_set);
+    struct recover_options options = options_of();
+    options.accept_difference = true;
+    cr_assert_eq(run(&options), RECOVER_DONE, "%s", recover_reason(recover));
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 37);
+    int64_t unassigned = 0;
+    for (uint32_t i = 0; i < reduce_position_count(reduce); i++) {
+        const struct reduce_position *row = reduce_position_at(reduce, i);
+        unassigned += row->instance == NO_INSTANCE ? row->position.qty : 0;
+    }
+    cr_assert_eq(unassigned, 7);
+    reduce_destroy(reduce);
+}
+
+Test(recover, strangers_executions_go_to_the_unassigned_row)
+{
+    struct last last = usual();
+    killed(&last);
+    world.fill[world.fill_count++] = (struct world_fill){ 700, 0, SIDE_SELL, 12, 600000, 9999 };
+    world.position[0] = 18;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 18);
+    for (uint32_t i = 0; i < reduce_position_count(reduce); i++) {
+        const struct reduce_position *row = reduce_position_at(reduce, i);
+        if (row->instrument == 0) {
+            cr_assert_eq(row->position.qty, row->instance == 3 ? 30 : -12);
+        }
+    }
+    reduce_destroy(reduce);
+}
+
+Test(recover, a_position_from_before_our_time_is_set_aside_or_refused)
+{
+    world.position[0] = 50;
+    world.names_position[1] = false;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(count_emitted(RECORD_RESTORE_POSITION), 1);
+    recover_destroy(recover);
+    rest_destroy(rest);
+    lock_release(&lock_set);
+    struct recover_options options = options_of();
+    options.refuse_unassigned = true;
+    cr_assert_eq(run(&options), RECOVER_REFUSED);
+}
+
+Test(recover, executions_between_two_looks_settle)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 13);
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .status = ORDER_STATUS_OPEN,
+                                                             .venue_id = 13 };
+    world.fill_on_positions = true;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 32);
+    cr_assert_eq(count_emitted(RECORD_POSITION), 2, "the newest of each only");
+}
+
+Test(recover, an_order_only_the_venue_knows_is_adopted_by_its_id)
+{
+    struct last last = usual();
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
+                                                             .side = SIDE_SELL,
+                                                             .qty = 10,
+                                                             .price = 610000,
+                                                             .status = ORDER_STATUS_OPEN,
+                                                             .venue_id = 70 };
+    world.order[world.order_count++] = (struct world_order){
+        .order = 0, .side = SIDE_SELL, .qty = 3, .price = 620000, .status = ORDER_STATUS_OPEN, .venue_id = 71
+    };
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(count_emitted(RECORD_RESTORE_ORDER), 1);
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_order(reduce, test_order_id(77))->instance, 3);
+    cr_assert_eq(reduce_order(reduce, test_order_id(77))->state, REDUCE_LIVE);
+    cr_assert_geq(reduce_counter(reduce), 78);
+    reduce_destroy(reduce);
+}
+
+Test(recover, on_restart_cancel_leaves_nothing_resting)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 13);
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 2,
+                                                             .status = ORDER_STATUS_PARTIAL,
+                                                             .venue_id = 13 };
+    world.fill[world.fill_count++] = (struct world_fill){ 502, 0, SIDE_BUY, 2, 600000, 13 };
+    world.position[0] = 32;
+    config.quote[0].params.on_restart = ON_RESTART_CANCEL;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(world.asked[REST_CANCEL_ALL], 1);
+    cr_assert_eq(reduce_order(recover_held(recover), test_order_id(3))->state, REDUCE_DONE);
+    cr_assert_eq(held(0), 32);
+}
+
+Test(recover, on_restart_adopt_cancels_nothing)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 13);
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .status = ORDER_STATUS_OPEN,
+                                                             .venue_id = 13 };
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(world.asked[REST_CANCEL_ALL], 0);
+    cr_assert_eq(count_emitted(RECORD_RESTORE_ORDER), 1);
+}
+
+Test(recover, an_instance_that_is_gone_while_holding_is_refused)
+{
+    struct last last = usual();
+    killed(&last);
+    snprintf(config.quote[0].params.name, PARAMS_NAME_BYTES, "two");
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "one holds 30") != NULL, "%s", recover_reason(recover));
+    cr_assert_neq(config.quote[0].params.instance, 3, "another name is another instance");
+}
+
+Test(recover, an_orphan_may_be_held_unhedged)
+{
+    test_on_orphan = ON_ORPHAN_HOLD;
+    struct last last = usual();
+    killed(&last);
+    snprintf(config.quote[0].params.name, PARAMS_NAME_BYTES, "two");
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 30);
+    cr_assert_eq(reduce_position_sum(reduce, 1, 1), -5);
+    for (uint32_t i = 0; i < reduce_position_count(reduce); i++) {
+        cr_assert_eq(reduce_position_at(reduce, i)->instance, NO_INSTANCE);
+    }
+    reduce_destroy(reduce);
+}
+
+Test(recover, an_orphan_may_be_unwound_by_its_old_parameters)
+{
+    test_on_orphan = ON_ORPHAN_FLATTEN;
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 13);
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .status = ORDER_STATUS_OPEN,
+                                                             .venue_id = 13 };
+    snprintf(config.quote[0].params.name, PARAMS_NAME_BYTES, "two");
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    const struct quote_params *orphan = recover_params(recover, 1);
+    cr_assert(orphan != NULL);
+    cr_assert_eq(orphan->instance, 3);
+    cr_assert_eq(orphan->enabled, 0);
+    cr_assert_eq(orphan->on_restart, ON_RESTART_FLATTEN);
+    cr_assert(recover_params(recover, 2) == NULL);
+    cr_assert_eq(world.asked[REST_CANCEL_ALL], 1, "what an orphan left resting is cancelled");
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_position_at(reduce, 0)->instance, 3);
+    reduce_destroy(reduce);
+}
+
+Test(recover, a_limit_below_what_is_held_only_reduces)
+{
+    struct last last = usual();
+    killed(&last);
+    config.quote[0].params.max_inventory = 20;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(config.quote[0].params.reduce_quotes_only, 1);
+    cr_assert(strstr(told, "max_inventory was 100, is 20") != NULL);
+}
+
+Test(recover, an_account_that_is_gone_while_holding_is_refused)
+{
+    struct last last = usual();
+    killed(&last);
+    snprintf(config.account[0].row.name, ACCOUNT_NAME_BYTES, "other");
+    snprintf(config.quote[0].quote_account, ACCOUNT_NAME_BYTES, "other");
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "account inv") != NULL, "%s", recover_reason(recover));
+}
+
+Test(recover, indexes_and_units_may_change_between_runs)
+{
+    struct last last = usual();
+    killed(&last);
+    struct config_instrument swap = config.instrument[0];
+    config.instrument[0] = config.instrument[1];
+    config.instrument[1] = swap;
+    struct config_account account = config.account[0];
+    config.account[0] = config.account[1];
+    config.account[1] = account;
+    world.more_decimals = 2;
+    /* the world's rows go by this run's indexes */
+    world.position[0] = -500;
+    world.position[1] = 30;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), -500);
+    cr_assert_eq(held(1), 30);
+}
+
+Test(recover, hedge_mode_is_refused_with_its_remedy)
+{
+    world.one_way = FACT_NO;
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "one-way") != NULL);
+}
+
+Test(recover, a_second_engine_on_the_same_pair_is_refused)
+{
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct lock_set other = { 0 };
+    char error[512];
+    cr_assert_not(lock_state(&other, state, error, sizeof error));
+    struct account renamed = config.account[0].row;
+    snprintf(renamed.name, sizeof renamed.name, "same key, other name");
+    cr_assert_not(lock_pair(&other, locks, &renamed, "binance.inverse.BTCUSD_PERP", error, sizeof error));
+    cr_assert(strstr(error, "another engine") != NULL);
+    lock_release(&lock_set);
+    cr_assert(lock_state(&other, state, error, sizeof error));
+    lock_release(&other);
+}
+
+Test(recover, another_engine_number_on_this_state_is_refused)
+{
+    struct last last = usual();
+    killed(&last);
+    config.engine = TEST_ENGINE + 1;
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+}
+
+Test(recover, the_last_runs_tail_is_on_disk_before_a_new_run_begins)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 0);
+    killed(&last);
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct journal_reader_options options = { .directory = state, .run = 6 };
+    char error[600];
+    struct journal_reader *reader = journal_reader_open(&options, error, sizeof error);
+    struct journal_item item;
+    bool found = false;
+    while (journal_next(reader, &item) != JOURNAL_END) {
+        found |= record_head_of(item.item.record)->type == RECORD_ORDER_NEW &&
+                 ((const struct record_order *)record_head_of(item.item.record))->order == test_order_id(3);
+    }
+    journal_reader_close(reader);
+    cr_assert(found);
+}
