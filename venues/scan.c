@@ -593,8 +593,6 @@ int64_t scan_time_ns(const struct scan_value *value)
     if (!scan_signed(value, &time) || time <= 0) {
         return 0;
     }
-    if (time < 100000000000000LL) {
-        return time * 1000000LL;
-    }
-    return time < 100000000000000000LL ? time * 1000LL : time;
+    int64_t unit = time < 100000000000000LL ? 1000000LL : time < 100000000000000000LL ? 1000LL : 1;
+    return __builtin_mul_overflow(time, unit, &time) ? 0 : time; /* beyond what can be a time */
 }

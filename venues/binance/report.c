@@ -172,6 +172,7 @@ static const struct {
 
 uint8_t binance_outcome(uint8_t product, int status, int64_t code, const char *text, size_t bytes)
 {
+    text = text != NULL ? text : "";
     for (size_t i = 0; i < POISE_COUNT_OF(texts); i++) {
         if (texts[i].code == code && memmem(text, bytes, texts[i].words, strlen(texts[i].words)) != NULL) {
             return texts[i].reason;
