@@ -1215,7 +1215,10 @@ static void attribute(struct recover *recover, const struct slot *record)
     memset(copy, 0, sizeof copy);
     record_copy(copy, record);
     struct record_report *fill = (struct record_report *)record_head_of(copy);
-    if (reduce_seen(recover->held, fill->head.account, fill->head.instrument, fill->side, fill->exec_id)) {
+    uint16_t account = fill->head.account, instrument = fill->head.instrument;
+    bool seen = reduce_seen(recover->held, account, instrument, fill->side, fill->exec_id);
+    if (reduce_seen_whole(recover->held, account, instrument, fill->side, fill->exec_id) ||
+        (seen && (fill->flags & REPORT_HAS_FEE) == 0)) {
         return;
     }
     if (!is_ours(recover, fill->order)) {
@@ -1227,9 +1230,9 @@ static void attribute(struct recover *recover, const struct slot *record)
         fill->flags &= (uint8_t)~REPORT_FOREIGN;
     } else {
         fill->flags |= REPORT_FOREIGN;
-        recover->foreign_fills++;
+        recover->foreign_fills += !seen;
     }
-    recover->missed++;
+    recover->missed += !seen;
     learn(recover, copy);
 }
 

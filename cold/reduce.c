@@ -713,6 +713,13 @@ bool reduce_seen(const struct reduce *reduce, uint16_t account, uint16_t instrum
     return exec_find(reduce, account, instrument, side, exec_id) != NULL;
 }
 
+bool reduce_seen_whole(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
+                       uint64_t exec_id)
+{
+    const struct exec *exec = exec_find(reduce, account, instrument, side, exec_id);
+    return exec != NULL && exec->has_fee && !exec->open_price;
+}
+
 uint64_t reduce_fill_from(const struct reduce *reduce, uint16_t account, uint16_t instrument)
 {
     for (uint32_t i = 0; i < reduce->page_count; i++) {

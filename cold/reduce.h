@@ -125,8 +125,8 @@ void reduce_head(const struct reduce *reduce, uint32_t segment, reduce_emit emit
  * status ORDER_STATUS_NONE, which says "query it"), _EXEC, _COUNTER and _CASH; not RESTORE_DONE.
  *
  * RESTORE_ORDER: order, order_qty, order_price and price, side, cum_qty (filled) with REPORT_HAS_CUM,
- * realised_e8 the quantity last told (-1 never), request the kind in doubt, venue_order_id when known; spare32 = level | leg << 8 | role << 16 | tif << 24
- * and spare64 = ORDER_FLAG_* | instance << 8. */
+ * realised_e8 the quantity last told (-1 never), request the kind in doubt, venue_order_id when known;
+ * spare32 = level | leg << 8 | role << 16 | tif << 24 and spare64 = ORDER_FLAG_* | instance << 8. */
 void reduce_restore(const struct reduce *reduce, reduce_emit emit, void *context);
 
 /* reduce_opinion emits the venue's newest positions and balances and the newest CLOCK. */
@@ -164,6 +164,10 @@ const struct reduce_venue_balance *reduce_venue_balance(const struct reduce *red
 
 bool reduce_seen(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
                  uint64_t exec_id);
+
+/* reduce_seen_whole: and nothing of it was left open (fee, price). */
+bool reduce_seen_whole(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
+                       uint64_t exec_id);
 
 /* reduce_fill_from is the execution id to page fills from (inclusive): the REDUCE_OVERLAP-th newest seen of
  * that account and instrument, in ascending order; 0 when none was ever seen. */

@@ -1,0 +1,387 @@
+#include "cold/reconcile.h"
+#include "ring/clock.h"
+#include "ring/order_id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SETTLE_NS           (2 * NS_PER_S)
+#define FILLS_BACK_NS       60000000000LL
+#define PENDING_GIVEN_UP_NS (600 * NS_PER_S)
+
+enum { OPEN_MAX = 8192, DOUBTS_MAX = 32, PENDING_MAX = 1024 };
+
+enum step { STEP_OPEN_ORDERS = 0, STEP_FILLS, STEP_ORDERS, STEP_POSITIONS, STEP_BALANCES, STEP_COUNT };
+
+/* An execution that the strategy has not told yet. */
+struct pending {
+    uint16_t account, instrument;
+    uint8_t side;
+    uint64_t exec_id;
+    uint64_t found_ns; /* 0 free */
+};
+
+/* An order to be asked for by its id, as it was when it was chosen. */
+struct doubt {
+    uint64_t order;
+    uint8_t state, status;
+};
+
+struct reconcile {
+    struct reconcile_options options;
+    struct reconcile_pair pair[RECONCILE_PAIRS_MAX];
+    enum step step;
+    uint32_t at; /* which pair, order or account of the step */
+    bool asking, in_round, hurry, round_failed;
+    uint64_t now_ns;
+    int64_t wall_ns;
+    uint64_t next_ns; /* of the next round */
+    uint64_t *open;   /* orders the venue told rest, this round */
+    uint32_t open_count;
+    bool open_known[RECONCILE_PAIRS_MAX]; /* this round's answer for the pair is there */
+    struct doubt doubt[DOUBTS_MAX];
+    uint32_t doubt_count;
+    struct pending pending[PENDING_MAX];
+    struct reconcile_counts counts;
+};
+
+struct reconcile *reconcile_create(const struct reconcile_options *options)
+{
+    struct reconcile *reconcile = calloc(1, sizeof *reconcile);
+    POISE_ASSERT(reconcile != NULL && options->pair_count <= RECONCILE_PAIRS_MAX);
+    reconcile->options = *options;
+    reconcile->options.settle_ns = options->settle_ns != 0 ? options->settle_ns : SETTLE_NS;
+    memcpy(reconcile->pair, options->pairs, options->pair_count * sizeof *options->pairs);
+    reconcile->options.pairs = reconcile->pair;
+    reconcile->open = calloc(OPEN_MAX, sizeof *reconcile->open);
+    POISE_ASSERT(reconcile->open != NULL);
+    return reconcile;
+}
+
+void reconcile_destroy(struct reconcile *reconcile)
+{
+    if (reconcile != NULL) {
+        free(reconcile->open);
+        free(reconcile);
+    }
+}
+
+void reconcile_hurry(struct reconcile *reconcile)
+{
+    reconcile->hurry = true;
+}
+
+void reconcile_counts(const struct reconcile *reconcile, struct reconcile_counts *counts)
+{
+    *counts = reconcile->counts;
+}
+
+/* ------------------------------------------------------------------ telling */
+
+static void tell(struct reconcile *reconcile, const struct slot *record, uint8_t flags)
+{
+    struct slot copy[3];
+    memset(copy, 0, sizeof copy);
+    if (record_head_of(record)->slot_count > POISE_COUNT_OF(copy)) {
+        return;
+    }
+    record_copy(copy, record);
+    record_head_of(copy)->flags |= flags;
+    record_head_of(copy)->stamp_ns = reconcile->now_ns;
+    reconcile->options.emit(reconcile->options.context, copy);
+}
+
+static bool is_ours(const struct reconcile *reconcile, uint64_t order)
+{
+    const struct record_begin_run *begin = reduce_begin(reconcile->options.reduce);
+    return order != 0 && begin != NULL && order_id_engine(order) == begin->engine;
+}
+
+static void take_open_order(struct reconcile *reconcile, const struct slot *record)
+{
+    const struct record_report *report = (const struct record_report *)record_head_of(record);
+    if (report->head.type != RECORD_ORDER_STATE || report->head.slot_count < 3 ||
+        !is_ours(reconcile, report->order)) {
+        return;
+    }
+    if (reconcile->open_count < OPEN_MAX) {
+        reconcile->open[reconcile->open_count++] = report->order;
+    }
+    /* An order that is where we believe it to be is no news; the answer is a moment old already. */
+    const struct reduce_order *order = reduce_order(reconcile->options.reduce, report->order);
+    if (order == NULL || order->state == REDUCE_UNKNOWN) {
+        reconcile->counts.orders++;
+        tell(reconcile, record, RECORD_FLAG_REST);
+    }
+}
+
+/* True when the execution has been missing for long enough to be told. */
+static bool has_settled(struct reconcile *reconcile, const struct record_report *fill)
+{
+    struct pending *place = NULL;
+    for (uint32_t i = 0; i < PENDING_MAX; i++) {
+        struct pending *pending = &reconcile->pending[i];
+        if (pending->found_ns != 0 && pending->exec_id == fill->exec_id && pending->side == fill->side &&
+            pending->account == fill->head.account && pending->instrument == fill->head.instrument) {
+            bool settled = reconcile->now_ns - pending->found_ns >= reconcile->options.settle_ns;
+            if (settled) {
+                pending->found_ns = 0;
+            }
+            return settled;
+        }
+        bool free_place =
+            pending->found_ns == 0 || reconcile->now_ns - pending->found_ns > PENDING_GIVEN_UP_NS;
+        place = place == NULL && free_place ? pending : place;
+    }
+    if (place != NULL) {
+        *place = (struct pending){ .account = fill->head.account,
+                                   .instrument = fill->head.instrument,
+                                   .side = fill->side,
+                                   .exec_id = fill->exec_id,
+                                   .found_ns = reconcile->now_ns != 0 ? reconcile->now_ns : 1 };
+    }
+    return false;
+}
+
+static void take_fill(struct reconcile *reconcile, const struct slot *record)
+{
+    const struct reduce *reduce = reconcile->options.reduce;
+    const struct record_report *told = (const struct record_report *)record_head_of(record);
+    if (told->head.type != RECORD_FILL || told->head.slot_count < 3 || told->exec_id == 0) {
+        return;
+    }
+    uint16_t account = told->head.account, instrument = told->head.instrument;
+    bool seen = reduce_seen(reduce, account, instrument, told->side, told->exec_id);
+    if (reduce_seen_whole(reduce, account, instrument, told->side, told->exec_id) ||
+        (seen && (told->flags & REPORT_HAS_FEE) == 0) || !has_settled(reconcile, told)) {
+        return;
+    }
+    struct slot copy[3];
+    memset(copy, 0, sizeof copy);
+    record_copy(copy, record);
+    struct record_report *fill = (struct record_report *)record_head_of(copy);
+    if (!is_ours(reconcile, fill->order)) {
+        const struct reduce_order *order =
+            reduce_order_by_venue(reduce, account, instrument, fill->venue_order_id);
+        fill->order = order != NULL ? order->order : 0;
+    }
+    fill->flags &= (uint8_t)~REPORT_FOREIGN;
+    fill->flags |= fill->order == 0 ? REPORT_FOREIGN : 0;
+    reconcile->counts.fills++;
+    tell(reconcile, copy, RECORD_FLAG_REST);
+}
+
+static bool is_open(const struct reconcile *reconcile, uint64_t order)
+{
+    for (uint32_t i = 0; i < reconcile->open_count; i++) {
+        if (reconcile->open[i] == order) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void choose_doubt(void *context, const struct reduce_order *order)
+{
+    struct reconcile *reconcile = context;
+    bool known = false;
+    for (uint32_t i = 0; i < reconcile->options.pair_count; i++) {
+        known |= reconcile->pair[i].account == order->account &&
+                 reconcile->pair[i].instrument == order->instrument && reconcile->open_known[i];
+    }
+    bool quiet = reconcile->now_ns - order->sent_ns >= reconcile->options.settle_ns;
+    bool missing = known && quiet && !is_open(reconcile, order->order);
+    if (reconcile->doubt_count < DOUBTS_MAX &&
+        (missing || (order->state == REDUCE_UNKNOWN && quiet) || order->state == REDUCE_OWED)) {
+        reconcile->doubt[reconcile->doubt_count++] =
+            (struct doubt){ .order = order->order, .state = order->state, .status = order->status };
+    }
+}
+
+static void take_order(struct reconcile *reconcile, const struct doubt *doubt, const struct slot *record)
+{
+    const struct record_report *report = (const struct record_report *)record_head_of(record);
+    const struct reduce_order *order = reduce_order(reconcile->options.reduce, doubt->order);
+    if (report->head.slot_count < 3 || report->order != doubt->order || order == NULL ||
+        order->state != doubt->state || order->status != doubt->status) {
+        return; /* something was heard of it meanwhile: the answer is older */
+    }
+    reconcile->counts.orders++;
+    tell(reconcile, record, RECORD_FLAG_REST);
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static struct rest_question question_of(const struct reconcile *reconcile, uint16_t account,
+                                        enum rest_what what, uint16_t instrument)
+{
+    const struct account *row = &reconcile->options.accounts->row[account];
+    return (struct rest_question){
+        .venue = reconcile->options.venue(row->venue),
+        .key = &reconcile->options.key[account],
+        .account = account,
+        .query = { .what = (uint8_t)what,
+                   .product = row->product,
+                   .instrument =
+                       instrument == NO_INSTRUMENT ? NULL : &reconcile->options.instruments->row[instrument] }
+    };
+}
+
+static const char *const step_names[STEP_COUNT] = { "open orders", "executions", "order", "positions",
+                                                    "balances" };
+
+static void answered(void *context, const struct rest_reply *reply)
+{
+    struct reconcile *reconcile = context;
+    reconcile->asking = false;
+    enum step step = reconcile->step;
+    uint32_t at = reconcile->at++;
+    if (reply->result != REST_OK) {
+        reconcile->counts.failures++;
+        reconcile->round_failed = true;
+        if (reconcile->options.failed != NULL) {
+            reconcile->options.failed(reconcile->options.context, step_names[step], reply->error);
+        }
+        return;
+    }
+    if (step == STEP_OPEN_ORDERS) {
+        reconcile->open_known[at] = true;
+    }
+    uint32_t slot = 0;
+    for (const struct slot *record; (record = slots_next(reply->records, &slot)) != NULL;) {
+        switch (step) {
+        case STEP_OPEN_ORDERS:
+            take_open_order(reconcile, record);
+            break;
+        case STEP_FILLS:
+            take_fill(reconcile, record);
+            break;
+        case STEP_ORDERS:
+            take_order(reconcile, &reconcile->doubt[at], record);
+            break;
+        case STEP_POSITIONS:
+            if (record_head_of(record)->type == RECORD_POSITION &&
+                record_head_of(record)->instrument == reconcile->pair[at].instrument) {
+                reconcile->counts.positions++;
+                tell(reconcile, record, RECORD_FLAG_REST | RECORD_FLAG_SNAP);
+            }
+            break;
+        case STEP_BALANCES:
+            if (record_head_of(record)->type == RECORD_BALANCE) {
+                reconcile->counts.balances++;
+                tell(reconcile, record, RECORD_FLAG_REST | RECORD_FLAG_SNAP);
+            }
+            break;
+        case STEP_COUNT:
+            break;
+        }
+    }
+}
+
+/* The next question of the step; false: the step has no more. */
+static bool next_question(struct reconcile *reconcile, struct rest_question *question)
+{
+    const struct reduce *reduce = reconcile->options.reduce;
+    uint32_t at = reconcile->at;
+    const struct reconcile_pair *pair = &reconcile->pair[at < RECONCILE_PAIRS_MAX ? at : 0];
+    switch (reconcile->step) {
+    case STEP_OPEN_ORDERS:
+        if (at >= reconcile->options.pair_count) {
+            return false;
+        }
+        *question = question_of(reconcile, pair->account, REST_OPEN_ORDERS, pair->instrument);
+        return true;
+    case STEP_FILLS:
+        if (at >= reconcile->options.pair_count) {
+            return false;
+        }
+        *question = question_of(reconcile, pair->account, REST_FILLS, pair->instrument);
+        question->query.from_id = reduce_fill_from(reduce, pair->account, pair->instrument);
+        if (question->query.from_id == 0) {
+            const struct record_begin_run *begin = reduce_begin(reduce);
+            question->query.since_ns = (begin != NULL ? begin->wall_ns : reconcile->wall_ns) - FILLS_BACK_NS;
+            question->query.until_ns = reconcile->wall_ns;
+        }
+        return true;
+    case STEP_ORDERS: {
+        if (at == 0) {
+            reconcile->doubt_count = 0;
+            reduce_orders(reduce, choose_doubt, reconcile);
+        }
+        const struct reduce_order *order =
+            at < reconcile->doubt_count ? reduce_order(reduce, reconcile->doubt[at].order) : NULL;
+        if (order == NULL) {
+            return false;
+        }
+        *question = question_of(reconcile, order->account, REST_ORDER, order->instrument);
+        question->query.order = order->order;
+        return true;
+    }
+    case STEP_POSITIONS:
+        if (at >= reconcile->options.pair_count) {
+            return false;
+        }
+        *question = question_of(reconcile, pair->account, REST_POSITIONS, pair->instrument);
+        return true;
+    case STEP_BALANCES:
+        if (at >= reconcile->options.accounts->count) {
+            return false;
+        }
+        *question = question_of(reconcile, (uint16_t)at, REST_BALANCES, NO_INSTRUMENT);
+        return true;
+    case STEP_COUNT:
+        break;
+    }
+    return false;
+}
+
+static void begin_round(struct reconcile *reconcile)
+{
+    reconcile->in_round = true;
+    reconcile->hurry = false;
+    reconcile->round_failed = false;
+    reconcile->step = STEP_OPEN_ORDERS;
+    reconcile->at = 0;
+    reconcile->open_count = 0;
+    memset(reconcile->open_known, 0, sizeof reconcile->open_known);
+    reconcile->next_ns = reconcile->now_ns + reconcile->options.interval_ns;
+}
+
+static void end_round(struct reconcile *reconcile)
+{
+    reconcile->in_round = false;
+    reconcile->counts.rounds++;
+    if (!reconcile->round_failed) {
+        reconcile->counts.last_round_ns = reconcile->now_ns;
+    }
+}
+
+void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_ns)
+{
+    reconcile->now_ns = now_ns;
+    reconcile->wall_ns = wall_ns;
+    rest_poll(reconcile->options.rest, 0);
+    if (reconcile->asking) {
+        return;
+    }
+    if (!reconcile->in_round) {
+        if (!reconcile->hurry && now_ns < reconcile->next_ns) {
+            return;
+        }
+        begin_round(reconcile);
+    }
+    struct rest_question question;
+    if (!next_question(reconcile, &question)) {
+        reconcile->at = 0;
+        if (++reconcile->step == STEP_COUNT) {
+            end_round(reconcile);
+        }
+        return;
+    }
+    if (question.venue == NULL || !rest_ask(reconcile->options.rest, &question, answered, reconcile)) {
+        reconcile->at++; /* the venue has no such question (a spot position) */
+        return;
+    }
+    reconcile->asking = true;
+    reconcile->counts.questions++;
+}

@@ -1,0 +1,64 @@
+/* reconcile: while trading, what the venue says by REST: the third opinion.
+ *
+ * Rounds of small questions, one at a time, driven by reconcile_poll and never waiting: open orders, then
+ * executions since the last ones seen, then single orders nobody heard of, then positions and balances.  What
+ * comes out are records for the strategy (RECORD_FLAG_REST; positions and balances with RECORD_FLAG_SNAP),
+ * which treats them as it treats any report: nothing here decides.
+ *
+ *   - An execution is told only when it is still missing `settle_ns` after it was first found, so that a
+ * report on its way is not overtaken and given to nobody.
+ *   - An order is asked for by its id when its state is unknown, or when it is not among the open ones and
+ * was not heard of for `settle_ns`; the answer is told, "not found" included: proof of nothing by itself.
+ *   - A failed question is skipped until the next round and counted: it resolves nothing.  An instrument that
+ *     an answer does not name is not told as flat: it is not told at all.
+ *
+ * Cold thread. */
+#ifndef POISE_COLD_RECONCILE_H
+#define POISE_COLD_RECONCILE_H
+
+#include "cold/reduce.h"
+#include "cold/rest.h"
+
+#define RECONCILE_PAIRS_MAX 96
+
+struct reconcile_pair {
+    uint16_t account, instrument;
+};
+
+struct reconcile_options {
+    struct rest *rest;
+    const struct instrument_table *instruments;
+    const struct account_table *accounts;
+    const struct sign_key *key; /* one per account */
+    const struct venue *(*venue)(uint8_t id);
+    const struct reduce *reduce; /* journal_reduce: what is held as of the last drained record */
+    const struct reconcile_pair *pairs;
+    uint32_t pair_count;
+    uint64_t interval_ns; /* between the beginnings of two rounds */
+    uint64_t settle_ns;   /* 0: 2 s */
+    /* A record for the strategy; called from reconcile_poll, may wait.  The stamp is now_ns. */
+    void (*emit)(void *context, const struct slot *record);
+    /* A question that failed, for the log; may be NULL. */
+    void (*failed)(void *context, const char *what, const char *why);
+    void *context;
+};
+
+struct reconcile_counts {
+    uint64_t rounds, questions, failures, fills, orders, positions, balances;
+    uint64_t last_round_ns; /* when the last whole round ended */
+};
+
+struct reconcile;
+
+struct reconcile *reconcile_create(const struct reconcile_options *options);
+void reconcile_destroy(struct reconcile *reconcile);
+
+/* reconcile_poll does one small piece of work; call it every millisecond or so. */
+void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_ns);
+
+/* reconcile_hurry begins a round at the next poll: an execution's price is open, a link was lost. */
+void reconcile_hurry(struct reconcile *reconcile);
+
+void reconcile_counts(const struct reconcile *reconcile, struct reconcile_counts *counts);
+
+#endif

@@ -1,0 +1,58 @@
+/* fake_venue: a venue that is a script, and a wire that is a function call.
+ *
+ * Its truth stands in `world`; answers are records.  Time passes when somebody waits. */
+#ifndef POISE_TESTS_COLD_JOURNAL_FAKE_VENUE_H
+#define POISE_TESTS_COLD_JOURNAL_FAKE_VENUE_H
+
+#include "records.h"
+#include "cold/rest.h"
+
+enum { ORDERS = 16, FILLS = 200, PAGE = 50 };
+#define WORLD_WALL_NS 1700000100000000000LL /* when the new run starts: long after the old one's last word   \
+                                             */
+
+struct world_order {
+    uint64_t order; /* 0: somebody else's */
+    uint16_t instrument;
+    enum side side;
+    int64_t qty, price, cum;
+    uint8_t status;
+    uint32_t venue_id;
+    bool forgotten; /* the venue does not know it */
+};
+
+struct world_fill {
+    uint64_t exec_id;
+    uint16_t instrument;
+    enum side side;
+    int64_t qty, price;
+    uint32_t venue_id; /* of its order: fills do not name ours */
+};
+
+extern struct world {
+    uint64_t now_ns;
+    int64_t wall_ns;
+    struct world_order order[ORDERS];
+    uint32_t order_count;
+    struct world_fill fill[FILLS];
+    uint32_t fill_count;
+    int64_t position[2];
+    bool names_position[2];
+    uint8_t fail_what; /* enum rest_what that gets no answer */
+    uint32_t fail_times;
+    uint8_t one_way;
+    uint32_t asked[32];
+    bool fill_on_positions; /* an execution happens between the first look at positions and at fills */
+    bool no_metadata[2];
+    uint8_t more_decimals; /* the linear venue's unit became finer */
+} world;
+
+/* fake_find answers the venue; fake_transport and fake_clock are how it is reached. */
+const struct venue *fake_find(uint8_t id);
+struct rest_transport fake_transport(void);
+struct rest_clock fake_clock(void);
+
+/* fake_reset makes the world new. */
+void fake_reset(void);
+
+#endif

@@ -1,0 +1,229 @@
+#include "fake_venue.h"
+#include "cold/reconcile.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static struct reduce *reduce;
+static struct rest *rest;
+static struct reconcile *reconcile;
+static struct account_table accounts;
+static struct sign_key keys[2];
+static struct test_list said;
+static uint32_t failures;
+
+static void consume(void *context, const struct slot *record)
+{
+    reduce_record(context, record);
+}
+
+static void hear(void *context, const struct slot *record)
+{
+    (void)context;
+    test_list_add(&said, record);
+}
+
+static void failed(void *context, const char *what, const char *why)
+{
+    (void)context;
+    (void)what;
+    cr_assert(strstr(why, "connection reset") != NULL);
+    failures++;
+}
+
+static void begin(void)
+{
+    static const struct reconcile_pair pairs[2] = { { 0, 0 }, { 1, 1 } };
+    fake_reset();
+    failures = 0;
+    reduce = reduce_create();
+    test_run_head(1, consume, reduce);
+    accounts.count = 2;
+    accounts.row[0] = reduce_accounts(reduce)->row[0];
+    accounts.row[1] = reduce_accounts(reduce)->row[1];
+    struct rest_transport transport = fake_transport();
+    struct rest_clock clock = fake_clock();
+    rest = rest_create(&transport, &clock, reduce_instruments(reduce));
+    struct reconcile_options options = { .rest = rest,
+                                         .instruments = reduce_instruments(reduce),
+                                         .accounts = &accounts,
+                                         .key = keys,
+                                         .venue = fake_find,
+                                         .reduce = reduce,
+                                         .pairs = pairs,
+                                         .pair_count = 2,
+                                         .interval_ns = 10000000000,
+                                         .emit = hear,
+                                         .failed = failed };
+    reconcile = reconcile_create(&options);
+}
+
+static void end(void)
+{
+    reconcile_destroy(reconcile);
+    rest_destroy(rest);
+    reduce_destroy(reduce);
+    test_list_free(&said);
+}
+
+TestSuite(reconcile, .init = begin, .fini = end);
+
+/* Polls until a whole round has passed, at so many nanoseconds after the last. */
+static void run_round(uint64_t later_ns)
+{
+    struct reconcile_counts counts;
+    reconcile_counts(reconcile, &counts);
+    uint64_t before = counts.rounds;
+    world.now_ns += later_ns;
+    world.wall_ns += (int64_t)later_ns;
+    for (int i = 0; i < 1000 && counts.rounds == before; i++) {
+        reconcile_poll(reconcile, world.now_ns, world.wall_ns);
+        reconcile_counts(reconcile, &counts);
+    }
+    cr_assert_eq(counts.rounds, before + 1);
+}
+
+static uint32_t heard(uint8_t type, uint8_t flags)
+{
+    uint32_t count = 0;
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        const struct record_head *head = record_head_of(&said.slot[at]);
+        count += head->type == type && (head->flags & flags) == flags;
+    }
+    return count;
+}
+
+static void order_acked(uint64_t order, uint32_t venue_id)
+{
+    struct slot record[3];
+    test_order(record, RECORD_ORDER_NEW, order, 0, SIDE_BUY, 10, 600000, 1000);
+    reduce_record(reduce, record);
+    struct record_report *ack = test_report(record, RECORD_ACK, order, 0, 1001);
+    ack->request = REQUEST_NEW;
+    snprintf(ack->venue_order_id, VENUE_ORDER_ID_BYTES, "%u", venue_id);
+    reduce_record(reduce, record);
+}
+
+Test(reconcile, positions_and_balances_are_told_as_snapshots)
+{
+    run_round(0);
+    cr_assert_eq(heard(RECORD_POSITION, RECORD_FLAG_REST | RECORD_FLAG_SNAP), 2);
+    cr_assert_eq(world.asked[REST_BALANCES], 2);
+    /* nothing before the interval is over */
+    for (int i = 0; i < 100; i++) {
+        reconcile_poll(reconcile, world.now_ns, world.wall_ns);
+    }
+    cr_assert_eq(heard(RECORD_POSITION, 0), 2);
+    reconcile_hurry(reconcile);
+    run_round(0);
+    cr_assert_eq(heard(RECORD_POSITION, 0), 4);
+}
+
+Test(reconcile, an_instrument_without_a_row_is_not_told_as_flat)
+{
+    world.names_position[0] = false;
+    run_round(0);
+    cr_assert_eq(heard(RECORD_POSITION, 0), 1);
+}
+
+Test(reconcile, a_missing_execution_is_told_once_it_stayed_missing)
+{
+    order_acked(test_order_id(1), 11);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(1),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 4,
+                                                             .status = ORDER_STATUS_PARTIAL,
+                                                             .venue_id = 11 };
+    world.fill[world.fill_count++] = (struct world_fill){ 501, 0, SIDE_BUY, 4, 600000, 11 };
+    run_round(0);
+    cr_assert_eq(heard(RECORD_FILL, 0), 0, "its report may be on its way");
+    run_round(20000000000);
+    cr_assert_eq(heard(RECORD_FILL, RECORD_FLAG_REST), 1);
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        const struct record_report *fill = (const struct record_report *)record_head_of(&said.slot[at]);
+        if (fill->head.type == RECORD_FILL) {
+            cr_assert_eq(fill->order, test_order_id(1));
+            reduce_record(reduce, &said.slot[at]);
+        }
+    }
+    run_round(20000000000);
+    run_round(20000000000);
+    cr_assert_eq(heard(RECORD_FILL, 0), 1);
+}
+
+Test(reconcile, an_execution_that_came_by_stream_is_not_told_again)
+{
+    order_acked(test_order_id(1), 11);
+    world.fill[world.fill_count++] = (struct world_fill){ 501, 0, SIDE_BUY, 4, 600000, 11 };
+    run_round(0);
+    struct slot record[3];
+    struct record_report *fill = test_report(record, RECORD_FILL, test_order_id(1), 0, 2000);
+    fill->exec_id = 501;
+    fill->last_qty = 4;
+    fill->price = 600000;
+    fill->flags = REPORT_HAS_LAST | REPORT_HAS_FEE;
+    reduce_record(reduce, record);
+    run_round(20000000000);
+    cr_assert_eq(heard(RECORD_FILL, 0), 0);
+}
+
+Test(reconcile, an_order_that_does_not_rest_any_more_is_asked_for)
+{
+    order_acked(test_order_id(1), 11);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(1),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 0,
+                                                             .status = ORDER_STATUS_CANCELLED,
+                                                             .venue_id = 11 };
+    run_round(0);
+    cr_assert_eq(world.asked[REST_ORDER], 1);
+    cr_assert_eq(heard(RECORD_ORDER_STATE, RECORD_FLAG_REST), 1);
+}
+
+Test(reconcile, an_order_that_rests_as_believed_is_no_news)
+{
+    order_acked(test_order_id(1), 11);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(1),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .status = ORDER_STATUS_OPEN,
+                                                             .venue_id = 11 };
+    run_round(0);
+    cr_assert_eq(heard(RECORD_ORDER_STATE, 0), 0);
+    cr_assert_eq(world.asked[REST_ORDER], 0);
+}
+
+Test(reconcile, an_unknown_order_is_asked_for_and_not_found_is_told_as_such)
+{
+    struct slot record[3];
+    test_order(record, RECORD_ORDER_NEW, test_order_id(1), 0, SIDE_BUY, 10, 600000, 1000);
+    reduce_record(reduce, record);
+    test_report(record, RECORD_UNKNOWN, test_order_id(1), 0, 1001)->request = REQUEST_NEW;
+    reduce_record(reduce, record);
+    run_round(0);
+    cr_assert_eq(heard(RECORD_ORDER_STATE, RECORD_FLAG_REST), 1);
+    const struct record_report *report = NULL;
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        if (record_head_of(&said.slot[at])->type == RECORD_ORDER_STATE) {
+            report = (const struct record_report *)record_head_of(&said.slot[at]);
+        }
+    }
+    cr_assert_eq(report->status, ORDER_STATUS_NOT_FOUND);
+}
+
+Test(reconcile, a_failed_question_is_skipped_and_tells_nothing)
+{
+    order_acked(test_order_id(1), 11);
+    world.fail_what = REST_OPEN_ORDERS;
+    world.fail_times = 1000;
+    run_round(0);
+    cr_assert_eq(failures, 2);
+    cr_assert_eq(world.asked[REST_ORDER], 0, "without the list of open orders nothing is missing from it");
+    cr_assert_eq(heard(RECORD_POSITION, 0), 2);
+}
