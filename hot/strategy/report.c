@@ -240,7 +240,7 @@ static int64_t fallback_price(const struct strategy *s, const struct order *orde
 {
     int64_t price = order != NULL ? order->price : report->order_price;
     if (price <= 0) {
-        price = book_reference(&s->book[report->head.instrument], s->now_ns, 0);
+        price = book_reference(&s->book[report->head.instrument], s->now_ns, PRICE_OPEN_NS * 10);
     }
     return price > 0 ? price : s->instrument[report->head.instrument].tick;
 }

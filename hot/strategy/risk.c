@@ -109,6 +109,18 @@ int64_t risk_delta_e8(const struct strategy *s, uint16_t base)
     return state_money(sum / 10000);
 }
 
+bool risk_delta_beyond(const struct strategy *s, uint16_t base)
+{
+    int128 sum = 0;
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        if (s->instance[i].base == base) {
+            sum += s->exposure.instance[i].delta_e12;
+        }
+    }
+    int128 limit = (int128)s->risk.max_delta_e8 * 10000;
+    return sum > limit || sum < -limit;
+}
+
 /* What this order may take the position to, all of our orders on its side executed. */
 static bool position_allows(struct strategy *s, const struct risk_ask *ask)
 {

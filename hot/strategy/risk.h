@@ -55,6 +55,9 @@ struct order *risk_crosses(struct strategy *s, uint16_t instrument, enum side si
 /* risk_delta_e8 is the sum of the instances' deltas in a coin. */
 int64_t risk_delta_e8(const struct strategy *s, uint16_t base);
 
+/* risk_delta_beyond: that sum is beyond max_delta_e8.  No division: asked on every tick. */
+bool risk_delta_beyond(const struct strategy *s, uint16_t base);
+
 /* risk_limit sets a limit from a cell; false for an unknown id or a negative value. */
 bool risk_limit(struct strategy *s, int64_t id, int64_t value);
 

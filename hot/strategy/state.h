@@ -85,6 +85,7 @@ struct strategy {
     struct funding_seen funding[FEES_SEEN];
     uint32_t funding_next;
     uint32_t open_count; /* orders with open_qty */
+    uint64_t leave_ns;   /* stopping: open prices are waited for until then; 0 not waiting */
 
     struct convert_table convert;
     struct instance instance[PARAMS_INSTANCE_MAX];

@@ -50,6 +50,9 @@ void state_event(struct strategy *s, enum event_code code, uint16_t instance, ui
 
 /* ------------------------------------------------------------------ what follows */
 
+/* How long a stop waits for executions that are known by their sum alone. */
+#define STOP_PRICE_WAIT_NS 8000000000ULL
+
 static void check_stopped(struct strategy *s)
 {
     if (!s->stopping || s->stopped) {
@@ -62,6 +65,17 @@ static void check_stopped(struct strategy *s)
     }
     if (s->orders.live != 0) {
         return;
+    }
+    /* A quantity that only a cumulative figure told is in the position but not yet in the books: its
+     * execution is on its way, and whoever leaves before it came leaves books that differ. */
+    if (s->open_count != 0) {
+        if (s->leave_ns == 0) {
+            s->leave_ns = s->now_ns + STOP_PRICE_WAIT_NS;
+        }
+        if (s->now_ns < s->leave_ns) {
+            state_due(s, s->leave_ns);
+            return;
+        }
     }
     s->stopped = true;
     state_event(s, EVENT_STOPPED, NO_INSTANCE, 0, 0, 0, 0, 0);

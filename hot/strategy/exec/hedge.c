@@ -222,7 +222,10 @@ static bool choose_route(const struct strategy *s, const struct instance *instan
 static void measure_smallest(struct strategy *s, struct instance *instance)
 {
     const struct instrument *row = &s->instrument[instance->params.hedge_instrument];
-    int64_t price = book_reference(&s->book[instance->params.hedge_instrument], s->now_ns, 0);
+    int64_t price = book_mid(&s->book[instance->params.hedge_instrument]);
+    if (price == 0) {
+        price = s->book[instance->params.hedge_instrument].mark;
+    }
     if (price <= 0 || price > s->exposure.bound[instance->params.hedge_instrument].price) {
         return;
     }
@@ -378,8 +381,8 @@ static void send_need(struct strategy *s, struct instance *instance, int128 need
         return;
     }
     price = clear_path(s, instrument, side, price, touch_price);
-    if (price == 0) {
-        retry_later(s, instance);
+    if (price == 0) { /* the end of the quote in the way wakes us; no new one is placed meanwhile */
+        state_due(s, s->now_ns + HEDGE_BACKOFF_NS);
         return;
     }
     int64_t smallest = kind_smallest_qty(row, price, false);
@@ -420,6 +423,18 @@ void hedge_update(struct strategy *s, struct instance *instance)
     }
     send_need(s, instance, need);
     verify(s, instance);
+}
+
+bool hedge_waits_on(const struct strategy *s, uint16_t instrument, const struct instance *except)
+{
+    for (uint64_t slots = s->users[instrument]; slots != 0; slots &= slots - 1) {
+        const struct instance *other = &s->instance[__builtin_ctzll(slots)];
+        if (other != except && other->hedge.open &&
+            (other->params.hedge_instrument == instrument || other->params.second_instrument == instrument)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool hedge_due(struct strategy *s, struct instance *instance)

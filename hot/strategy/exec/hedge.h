@@ -45,6 +45,10 @@ void hedge_filled(struct strategy *s, struct instance *instance, const struct or
 /* hedge_ended takes the end of a hedge order: met nothing, or refused: wait longer each time. */
 void hedge_ended(struct strategy *s, struct instance *instance, const struct order *order, bool refused);
 
+/* hedge_waits_on: an instance other than this one has a hedge to send on the instrument: nobody places a
+ * quote in its way. */
+bool hedge_waits_on(const struct strategy *s, uint16_t instrument, const struct instance *except);
+
 /* hedge_due: something hedgeable is naked or at work. */
 bool hedge_due(struct strategy *s, struct instance *instance);
 

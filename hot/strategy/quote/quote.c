@@ -1,12 +1,14 @@
 #include "hot/strategy/quote/quote.h"
 
 #include "hot/strategy/exec/flatten.h"
+#include "hot/strategy/exec/hedge.h"
 #include "hot/strategy/quote/fair.h"
 #include "hot/strategy/request.h"
 #include "hot/strategy/risk.h"
 
 #define ONE_E12            1000000000000LL
 #define REFUSED_WAIT_NS    1000000ULL
+#define READING_NS         2000000000ULL
 #define DOUBTFUL_CANCEL_NS 1000000000ULL
 #define AMENDS_MOST        9000 /* a venue refuses an order's 10,001st amend: replace it before */
 
@@ -136,6 +138,9 @@ enum pull_reason quote_reason(struct strategy *s, struct instance *instance, str
     }
     if (s->risk.max_rejects_per_min != 0 && instance->rejects > s->risk.max_rejects_per_min) {
         return PULL_REJECTS;
+    }
+    if (risk_delta_beyond(s, instance->base)) {
+        return PULL_DELTA;
     }
     struct touch touch;
     book_touch(hedge, &touch);
@@ -294,7 +299,7 @@ static enum risk_refusal gate(struct strategy *s, struct instance *instance, enu
 
     /* Our own other side in the way moves first; that is waiting, not a refusal. */
     struct order *other = risk_crosses(s, ask.instrument, side, ask.price, false, amends);
-    if (other != NULL && other->slot == instance->slot) {
+    if ((other != NULL && other->slot == instance->slot) || hedge_waits_on(s, ask.instrument, instance)) {
         instance->quote.dirty = true;
         return RISK_SELF_CROSS;
     }
@@ -351,7 +356,13 @@ static void cancel(struct strategy *s, struct instance *instance, struct order *
         return;
     }
     if (order_in_doubt(order)) {
-        /* Whatever became of it, it must not stay: asked now and then while the doubt lasts. */
+        /* After a lost link or a restart the answer to the query says whether it may stay. */
+        bool waits = instance->pull == PULL_UNKNOWN || instance->pull == PULL_RESTORING ||
+                     instance->pull == PULL_GATEWAY;
+        if (order->by_link && waits) {
+            return;
+        }
+        /* Else, whatever became of it, it must not: asked now and then while the doubt lasts. */
         if (s->now_ns >= order->retry_ns && state_gateway_up(s, order->account)) {
             request_cancel(s, order);
             order->retry_ns = s->now_ns + DOUBTFUL_CANCEL_NS;
@@ -481,9 +492,24 @@ static void decide(struct strategy *s, struct instance *instance, const struct q
     settle_side(s, instance, side_opposite(first), wanted[side_opposite(first)]);
 }
 
+/* Every doubt about an instrument's orders is a moment old and comes from a lost link or a restart: the
+ * queries are out, and what turns out to rest may stay. */
+static bool only_reading(struct strategy *s, uint16_t instrument)
+{
+    for (struct order *order = order_first(&s->orders, 1, instrument); order != NULL;
+         order = order_after(&s->orders, 1, order)) {
+        if (order_in_doubt(order) && (!order->by_link || s->now_ns - order->changed_ns > READING_NS)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void quote_pull(struct strategy *s, struct instance *instance)
 {
-    if (instance->quote.live == 0) {
+    if (instance->quote.live == 0 ||
+        (instance->pull == PULL_UNKNOWN && only_reading(s, instance->params.quote_instrument) &&
+         only_reading(s, instance->params.hedge_instrument))) {
         return;
     }
     for (uint32_t side = 0; side < 2; side++) {

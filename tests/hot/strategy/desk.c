@@ -192,18 +192,21 @@ void desk_build(struct desk *desk)
         fee->taker_centibp = 400;
         desk_feed(desk, &slot);
     }
-    for (uint16_t from = USDT; from <= USDC; from++) {
+    for (uint16_t from = USDT; from <= USDC + 1; from++) {
         struct slot slot;
         memset(&slot, 0, sizeof slot);
         struct record_convert *convert =
             (struct record_convert *)(void *)record_begin(&slot, RECORD_CONVERT, 1, desk->now);
-        convert->from = from;
-        convert->to = USD;
+        convert->from = from <= USDC ? from : USDC;
+        convert->to = from <= USDC ? USD : USDT;
         convert->fixed_e8 = DECIMAL_E8;
         desk_feed(desk, &slot);
     }
     feed_blob(desk, RECORD_RISK, &desk->risk, sizeof desk->risk);
     feed_blob(desk, RECORD_PARAMS, &desk->params, sizeof desk->params);
+    if (desk->no_ids) {
+        return;
+    }
     struct slot slot;
     memset(&slot, 0, sizeof slot);
     struct record_counter_block *block =
