@@ -96,6 +96,8 @@ void state_settle(struct strategy *s, struct instance *instance)
             instance_step(instance, INSTANCE_EVENT_QUIET);
         }
         check_stopped(s);
+    } else if (instance->state == INSTANCE_STOPPED) {
+        check_stopped(s);
     }
 }
 

@@ -259,7 +259,6 @@ Test(risk, the_sum_of_deltas_is_bound)
     exposure_fill(&desk->s->exposure, 0, LEG_QUOTE, COIN_ACCOUNT, PERP, SIDE_BUY, 600, 600000, &change);
     exposure_fill(&desk->s->exposure, 1, LEG_QUOTE, COIN_ACCOUNT, PERP, SIDE_SELL, 300, 600000, &change);
     cr_assert_eq(risk_delta_e8(desk->s, BTC), COIN / 2);
-    desk_answer(desk, true);
     desk->s->risk.max_delta_e8 = COIN / 4;
     desk->s->instance[0].params.max_naked_e8 = desk->s->instance[1].params.max_naked_e8 = 9 * COIN;
     desk_book(desk, PERP, 600000, 600001, 5000);

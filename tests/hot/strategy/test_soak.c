@@ -504,7 +504,7 @@ static void run(uint64_t seed, uint32_t steps, bool garbage)
     calm(storm);
     const struct exposure_instance *held = &desk->s->exposure.instance[0];
     cr_assert_eq(storm->conservation, 0, "seed %lu: conservation", seed);
-    cr_assert_gt(fills, steps / 250, "seed %lu: nothing happened: %lu fills", seed, fills);
+    cr_assert_gt(fills, garbage ? 0 : steps / 250, "seed %lu: nothing happened: %lu fills", seed, fills);
     for (uint16_t i = 0; i < 2; i++) {
         int64_t unassigned = desk->s->exposure.holding[desk->s->exposure.holding_of[i][i]].unassigned.qty;
         cr_assert_eq(held->leg[i].position.qty, storm->position[i], "seed %lu: leg %u: %ld, the venue %ld",
