@@ -55,12 +55,24 @@ class Run(demo_tool.Demo):
         self.engine.send_signal(signal.SIGKILL)
         self.engine.wait()
 
+    def executions(self, runs):
+        """Distinct executions over the journals of all runs."""
+        seen = set()
+        for run in range(1, runs + 1):
+            out = subprocess.run([demo_tool.POISE, "journal", self.path("state", "journal"), "--run", str(run), "--json",
+                                  "--type", "fill"], capture_output=True, text=True).stdout
+            for line in out.splitlines():
+                fill = json.loads(line)
+                seen.add((fill["instrument"], fill["side"], fill["exec_id"]))
+        return len(seen)
+
     def verdict(self):
         """Stops the engine and answers the names of the invariants that did not hold."""
         begin = time.monotonic()
         code = self.stop()
         with open(self.path("state", "final.json")) as file:
             final = json.load(file)
+        final["executions"] = self.executions(final["run"])
         replay = subprocess.run([demo_tool.POISE, "replay", self.path("state", "journal")], capture_output=True, text=True)
         with open(self.path("replay.log"), "w") as file:
             file.write(replay.stdout + replay.stderr)
@@ -110,7 +122,7 @@ def edited_configuration(run, rng):
     run.wait_fills(2)
 
 
-@scenario(settings=("cores.feed=-1", "cores.strategy=-2", "cores.gateway=-3"))
+@scenario(settings=("cores.feed=-1", "cores.strategy=-2", "cores.gateway=-3", "cores.cold=-4"))
 def split_placement(run, rng):
     run.wait_quoting()
     run.wait_fills(4)

@@ -33,7 +33,7 @@ struct figures {
     counter *events, *alarms, *duplicates, *unknowns, *lost, *halted, *stopped;
     uint32_t market_count, account_count;
     uint16_t row_of[ORDER_INSTANCE_MAX + 1]; /* by instance number: row + 1, 0 not configured */
-    bool is_stopped, is_halted, low;
+    bool is_stopped, is_halted, low, doubt;
     struct remembered_order order[REMEMBERED];
     uint64_t exec[REMEMBERED];
 };
@@ -248,6 +248,11 @@ static void count_event(struct figures *f, const struct slot *record)
     case EVENT_COUNTER_LOW:
         f->low = true;
         break;
+    case EVENT_PRICE_OPEN:
+    case EVENT_POSITION_DIFFERS:
+    case EVENT_LADDER:
+        f->doubt = true;
+        break;
     default:
         break;
     }
@@ -275,7 +280,9 @@ void figures_record(struct figures *f, const struct slot *record)
         break;
     case RECORD_GATEWAY_STATE:
         if (head->account < f->account_count) {
-            counter_set(f->account_state[head->account], ((const struct record_state *)record)->value);
+            const struct record_state *state = (const struct record_state *)record;
+            counter_set(f->account_state[head->account], state->value);
+            f->doubt = f->doubt || state->value == GATEWAY_READY;
         }
         break;
     case RECORD_REJECT:
@@ -285,6 +292,7 @@ void figures_record(struct figures *f, const struct slot *record)
         break;
     case RECORD_UNKNOWN:
         counter_add(f->unknowns, 1);
+        f->doubt = true;
         break;
     case RECORD_ORDER_NEW:
         count_order(f, record);
@@ -321,4 +329,11 @@ bool figures_counter_low(struct figures *figures)
     bool low = figures->low;
     figures->low = false;
     return low;
+}
+
+bool figures_doubt(struct figures *figures)
+{
+    bool doubt = figures->doubt;
+    figures->doubt = false;
+    return doubt;
 }

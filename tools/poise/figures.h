@@ -35,4 +35,8 @@ bool figures_halted(const struct figures *figures);
 /* figures_counter_low: order ids run low since the last call. */
 bool figures_counter_low(struct figures *figures);
 
+/* figures_doubt: since the last call something happened that only REST can clear up: a session came back, an
+ * outcome is unknown, an execution's price is open. */
+bool figures_doubt(struct figures *figures);
+
 #endif

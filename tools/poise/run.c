@@ -428,9 +428,84 @@ static bool emergency(struct run *run)
     return true;
 }
 
+/* ------------------------------------------------------------------ the third opinion */
+
+enum { RECONCILE_SECONDS = 10, RECONCILE_HURRY_MS = 1000 };
+
+static void on_question_failed(void *context, const char *what, const char *why)
+{
+    struct run *run = context;
+    LOG(&run->books.log, clock_wall_ns(), LOG_LEVEL_WARNING, "reconcile.failed", LOG_TEXT("what", what),
+        LOG_TEXT("why", why));
+}
+
+/* Every leg of every instance, once. */
+static uint32_t list_pairs(const struct run *run, struct reconcile_pair *pair)
+{
+    const struct engine *engine = &run->engine;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < engine->config.quote_count; i++) {
+        const struct quote_params *p = &engine->config.quote[i].params;
+        const struct reconcile_pair leg[3] = { { p->quote_account, p->quote_instrument },
+                                               { p->hedge_account, p->hedge_instrument },
+                                               { p->second_account, p->second_instrument } };
+        for (uint32_t k = 0; k < POISE_COUNT_OF(leg); k++) {
+            bool known = leg[k].instrument == NO_INSTRUMENT;
+            for (uint32_t n = 0; n < count; n++) {
+                known =
+                    known || (pair[n].account == leg[k].account && pair[n].instrument == leg[k].instrument);
+            }
+            if (!known && count < RECONCILE_PAIRS_MAX) {
+                pair[count++] = leg[k];
+            }
+        }
+    }
+    return count;
+}
+
+static bool open_reconcile(struct run *run)
+{
+    static struct reconcile_pair pair[RECONCILE_PAIRS_MAX];
+    struct engine *engine = &run->engine;
+    struct reconcile_options options = { .rest = run->rest,
+                                         .instruments = &engine->instruments,
+                                         .accounts = &engine->accounts,
+                                         .key = engine->key,
+                                         .venue = venue_by_id,
+                                         .reduce = journal_reduce(run->journal),
+                                         .pairs = pair,
+                                         .pair_count = list_pairs(run, pair),
+                                         .interval_ns = RECONCILE_SECONDS * NS_PER_S,
+                                         .emit = run_send,
+                                         .failed = on_question_failed,
+                                         .context = run };
+    run->reconcile = reconcile_create(&options);
+    return run->reconcile != NULL;
+}
+
+/* A private stream that came back, an order in doubt, a price that is open: do not wait for the next round.
+ */
+static void poll_reconcile(struct run *run)
+{
+    if (run->reconcile == NULL) {
+        return;
+    }
+    uint64_t now_ns = clock_now_ns();
+    if (figures_doubt(run->books.figures)) {
+        run->doubt = true;
+    }
+    if (run->doubt && now_ns - run->hurried_ns > RECONCILE_HURRY_MS * NS_PER_MS) {
+        run->doubt = false;
+        run->hurried_ns = now_ns;
+        reconcile_hurry(run->reconcile);
+    }
+    reconcile_poll(run->reconcile, now_ns, clock_wall_ns());
+}
+
 static void cold_turn(struct run *run)
 {
     run_cold_turn(run);
+    poll_reconcile(run);
     refill_order_ids(run);
     nap(NS_PER_MS);
 }
@@ -477,6 +552,9 @@ static void leave(struct run *run, bool clean)
         journal_close(run->journal, clock_wall_ns());
         books_close(&run->books);
         counter_set(run->stopped, 1);
+    }
+    if (run->reconcile != NULL) {
+        reconcile_destroy(run->reconcile);
     }
     if (run->rest != NULL) {
         rest_destroy(run->rest);
@@ -560,6 +638,9 @@ int run_main(int argc, char **argv)
         send_start(&run, recover);
         recover_destroy(recover);
         recover = NULL;
+        if (!open_reconcile(&run)) {
+            tell("warning: no memory for reconciliation: what streams miss is found at the next start");
+        }
         tell("TRADING     run %llu", (unsigned long long)run.number);
         clean = trade(&run);
         code = clean ? EXIT_DONE : EXIT_NO;

@@ -4,6 +4,7 @@
 
 #include "cold/counter_block.h"
 #include "cold/journal.h"
+#include "cold/reconcile.h"
 #include "cold/recover.h"
 #include "cold/rest.h"
 #include "tools/poise/engine.h"
@@ -23,6 +24,9 @@ struct run {
     struct rest_transport transport;
     struct rest_clock clock;
     struct rest *rest;
+    struct reconcile *reconcile;
+    bool doubt; /* reconciliation should not wait for its interval */
+    uint64_t hurried_ns;
     struct lock_set locks;
     char journal_directory[CONFIG_PATH_BYTES + 16];
     char lock_directory[CONFIG_PATH_BYTES];
