@@ -14,6 +14,7 @@ extern const struct bench_table bench_frame;
 extern const struct bench_table bench_tls;
 extern const struct bench_table bench_strategy;
 extern const struct bench_table bench_echo;
+extern const struct bench_table bench_trip;
 
 /* what libraries a file's cases stand on */
 const char *bench_tls_name(void);

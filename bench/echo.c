@@ -66,10 +66,12 @@ bool echo_say(int socket, const unsigned char *from, size_t bytes)
     return true;
 }
 
-void echo_pace(uint64_t begin_ns, uint32_t i)
+void echo_pace(uint64_t *due_ns)
 {
-    while (clock_now_ns() < begin_ns + (uint64_t)i * ECHO_PACE_NS) {
+    uint64_t now_ns;
+    while ((now_ns = clock_now_ns()) < *due_ns) {
     }
+    *due_ns = (now_ns - *due_ns < ECHO_PACE_NS ? *due_ns : now_ns) + ECHO_PACE_NS;
 }
 
 /* ------------------------------------------------------------------ the floors */
@@ -87,10 +89,10 @@ static void *venue(void *context)
     struct floor *floor = context;
     unsigned char out[1024], in[1024];
     memset(out, 't', sizeof out);
-    uint64_t begin_ns = clock_now_ns();
+    uint64_t due_ns = clock_now_ns();
     for (uint32_t i = 0; i < floor->count; i++) {
         memcpy(out, &i, sizeof i);
-        echo_pace(begin_ns, i);
+        echo_pace(&due_ns);
         uint64_t from = clock_ticks();
         if (!echo_say(floor->sockets[0], out, floor->there) ||
             !echo_wait(floor->sockets[0], in, floor->back)) {
@@ -128,14 +130,14 @@ static uint64_t tick_floor(struct bench *bench, uint64_t *ticks, uint32_t count)
 
 static uint64_t fill_floor(struct bench *bench, uint64_t *ticks, uint32_t count)
 {
-    return run_floor(bench, ECHO_FILL_BYTES, ECHO_ORDER_BYTES, ticks, count);
+    return run_floor(bench, ECHO_FILL_BYTES, ECHO_HEDGE_BYTES, ticks, count);
 }
 
 /* clang-format off */
 static const struct bench_case rows[] = {
-    { .name = "echo_floor", .group = "journey", .processors = 2, .operations = 1, .burst_samples = 4000,
+    { .name = "echo_floor", .group = "journey", .processors = 2, .operations = 1, .burst_samples = ECHO_SAMPLES,
       .burst = tick_floor },
-    { .name = "echo_floor_fill", .group = "journey", .processors = 2, .operations = 1, .burst_samples = 4000,
+    { .name = "echo_floor_fill", .group = "journey", .processors = 2, .operations = 1, .burst_samples = ECHO_SAMPLES,
       .burst = fill_floor },
 };
 /* clang-format on */

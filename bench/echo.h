@@ -10,9 +10,12 @@
 
 /* What goes over the wire in the journeys: a best-price tick in a WebSocket frame in a TLS 1.3 record, and a
  * signed order in the same wrapping.  The floor moves as many bytes without any of it. */
-#define ECHO_TICK_BYTES  168
-#define ECHO_ORDER_BYTES 345
-#define ECHO_FILL_BYTES  600 /* an execution report on the private stream */
+#define ECHO_TICK_BYTES  246
+#define ECHO_ORDER_BYTES 399
+#define ECHO_FILL_BYTES  524 /* an execution report on the private stream */
+#define ECHO_HEDGE_BYTES 497
+
+#define ECHO_SAMPLES 2000 /* a burst: 0.11 s */
 
 /* Ticks stand so far apart that each finds the path at rest, but not cold. */
 #define ECHO_PACE_NS 50000
@@ -26,7 +29,8 @@ bool echo_wait(int socket, unsigned char *to, size_t bytes);
 /* echo_say sends all of it. */
 bool echo_say(int socket, const unsigned char *from, size_t bytes);
 
-/* echo_pace spins until the tick number i of a burst is due. */
-void echo_pace(uint64_t begin_ns, uint32_t i);
+/* echo_pace spins until *due_ns and sets it to the next tick's time: ECHO_PACE_NS later, or so much after now
+ * when the machine took longer away, because what comes in a hurry is another measurement. */
+void echo_pace(uint64_t *due_ns);
 
 #endif

@@ -77,15 +77,20 @@ static bool hurry(bool on)
     return sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &param) == 0;
 }
 
+void bench_second_place(struct bench *bench, pthread_attr_t *attributes)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(bench->second, &set);
+    pthread_attr_init(attributes);
+    pthread_attr_setaffinity_np(attributes, sizeof set, &set);
+}
+
 void bench_second(struct bench *bench, void *(*function)(void *), void *context)
 {
     /* Created where it will run: a thread that begins elsewhere would be measured moving. */
     pthread_attr_t attributes;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(bench->second, &set);
-    pthread_attr_init(&attributes);
-    pthread_attr_setaffinity_np(&attributes, sizeof set, &set);
+    bench_second_place(bench, &attributes);
     if (pthread_create(&bench->thread, &attributes, function, context) != 0) {
         perror("poise-bench: second thread");
         exit(3);

@@ -13,6 +13,8 @@
 #include "ring/base.h"
 #include "ring/clock.h"
 
+#include <pthread.h>
+
 #define BENCH_AGAINST_MAX  4
 #define BENCH_REASON_BYTES 160
 
@@ -54,6 +56,9 @@ bool bench_absent(struct bench *bench, const char *reason);
 /* bench_second runs a function on the second processor until bench_join; one at a time. */
 void bench_second(struct bench *bench, void *(*function)(void *), void *context);
 void bench_join(struct bench *bench);
+
+/* bench_second_place makes attributes for a thread of the case's own on the second processor. */
+void bench_second_place(struct bench *bench, pthread_attr_t *attributes);
 
 /* bench_smoke is true when counts should be tiny. */
 bool bench_smoke(const struct bench *bench);
