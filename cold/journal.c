@@ -1388,6 +1388,7 @@ static bool next_in_ring(struct journal_reader *reader, struct journal_item *ite
         return false;
     }
     memcpy(reader->copy, record, (size_t)slot_count * SLOT_BYTES);
+    /* edge P: if the sequence still stands after the copy, no producer touched the slots during it */
     atomic_thread_fence(memory_order_acquire);
     if (atomic_load_explicit(spsc_word((struct slot *)(uintptr_t)record), memory_order_relaxed) !=
             position + 1 ||

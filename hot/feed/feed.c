@@ -710,6 +710,7 @@ static const struct conn_handler snapshot_handler = {
     .on_down = on_rest_down,
 };
 
+/* tidy: from here at start */
 /* ---- start ------------------------------------------------------------------------------------------- */
 
 static void add_counters(struct feed *feed, const struct feed_options *options)
@@ -922,6 +923,7 @@ void feed_stop(struct feed *feed, uint64_t now_ns)
     }
 }
 
+/* tidy: from here hot */
 /* ---- what time asks for ------------------------------------------------------------------------------ */
 
 /* pay sends what found no room before. */

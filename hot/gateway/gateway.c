@@ -1046,6 +1046,7 @@ static const struct conn_handler link_handler = {
     .on_down = on_down,
 };
 
+/* tidy: from here at start */
 /* ---- start ------------------------------------------------------------------------------------------- */
 
 static void add_counters(struct gateway *gateway, const struct gateway_options *options)
@@ -1270,6 +1271,7 @@ void gateway_stop(struct gateway *gateway, uint64_t now_ns)
     }
 }
 
+/* tidy: from here hot */
 /* ---- one turn ---------------------------------------------------------------------------------------- */
 
 /* watch_heartbeat sees whether the strategy still turns.  A turn of our own that took long is no evidence

@@ -4,7 +4,7 @@
 #ifndef POISE_TESTS_COLD_JOURNAL_FAKE_VENUE_H
 #define POISE_TESTS_COLD_JOURNAL_FAKE_VENUE_H
 
-#include "records.h"
+#include "tests/cold/journal/records.h"
 #include "cold/rest.h"
 
 enum { ORDERS = 16, FILLS = 200, PAGE = 50 };

@@ -1,4 +1,4 @@
-#include "records.h"
+#include "tests/cold/journal/records.h"
 
 #include <ftw.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "records.h"
+#include "tests/cold/journal/records.h"
 #include "ring/clock.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,4 @@
-#include "fake_venue.h"
+#include "tests/cold/journal/fake_venue.h"
 #include "cold/reconcile.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* Recovery against a venue that is a script. */
-#include "fake_venue.h"
+#include "tests/cold/journal/fake_venue.h"
 #include "cold/counter_block.h"
 #include "cold/recover.h"
 

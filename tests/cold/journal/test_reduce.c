@@ -1,4 +1,4 @@
-#include "records.h"
+#include "tests/cold/journal/records.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* The tools on a journal that a real strategy wrote. */
-#include "records.h"
+#include "tests/cold/journal/records.h"
 #include "hot/strategy/strategy.h"
 #include "tools/poise/commands.h"
 
