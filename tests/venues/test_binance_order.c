@@ -1,6 +1,7 @@
 /* Orders out and reports in, trap by trap. */
 #include "ring/order_id.h"
 #include "tests/venues/desk.h"
+#include "venues/binance/report.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
@@ -658,6 +659,17 @@ Test(binance_order, a_revoked_key_ends_order_entry)
               "permissions for action.\"}}");
     cr_assert_not(desk->session->orders_ready);
     cr_assert_eq(desk->session->last_code, -2015);
+}
+
+Test(binance_order, every_key_is_found_among_those_of_its_length)
+{
+    for (uint32_t i = 0; i < KEY_COUNT; i++) {
+        uint32_t bytes = binance_keys[i].bytes;
+        cr_assert_leq(bytes, BINANCE_KEY_LETTERS, "%s", binance_keys[i].text);
+        cr_assert(binance_key_from[bytes] <= i && i < binance_key_from[bytes + 1], "%s",
+                  binance_keys[i].text);
+    }
+    cr_assert_eq(binance_key_from[BINANCE_KEY_LETTERS + 1], KEY_COUNT);
 }
 
 Test(binance_order, cancel_all_by_rest_is_unknown_when_nobody_can_tell)

@@ -365,11 +365,11 @@ static bool error_of(struct binance_session *session, struct binance_reader *rea
 }
 
 static bool event_of(struct binance_session *session, struct binance_reader *reader, enum session_slot slot,
-                     const struct scan_value *letters, const struct scan_value *envelope, uint64_t now_ns,
-                     struct venue_out *out)
+                     const struct binance_event *event, uint64_t now_ns, struct venue_out *out)
 {
     enum feed_control control;
-    if (!binance_user_event(reader, letters, envelope, &control)) {
+    const struct scan_value *e = &event->letters[SCAN_LETTER('e')];
+    if (!binance_user_event(reader, event, &control)) {
         return false;
     }
     if (control == CONTROL_STREAM_ENDED) {
@@ -377,7 +377,7 @@ static bool event_of(struct binance_session *session, struct binance_reader *rea
     } else if (control == CONTROL_SHUTDOWN) {
         binance_session_shutdown(session, slot, out, now_ns);
     }
-    tell(reader, control, 0, letters[SCAN_LETTER('e')].at, letters[SCAN_LETTER('e')].bytes);
+    tell(reader, control, 0, e->at, e->bytes);
     return true;
 }
 
@@ -401,7 +401,8 @@ static int64_t message(struct venue_session *base, enum session_slot slot, const
     struct binance_session *session = (struct binance_session *)base;
     struct binance_reader reader = reader_of(base, sink, now_ns);
     struct scan scan, inner;
-    struct scan_value letters[SCAN_LETTERS], envelope[ENVELOPE_COUNT];
+    struct binance_event heard;
+    const struct scan_value *letters = heard.letters, *envelope = heard.envelope;
     (void)wall_ns;
 
     out->act = ACT_NONE;
@@ -409,7 +410,7 @@ static int64_t message(struct venue_session *base, enum session_slot slot, const
         return binance_sbe_private(&reader, bytes, count);
     }
     scan_open(&scan, bytes, count);
-    scan_fields(&scan, letters, binance_envelope, ENVELOPE_COUNT, envelope);
+    binance_event_read(&scan, &heard);
     int64_t consumed = scan_finish(&scan);
     if (consumed <= 0) {
         return consumed;
@@ -420,13 +421,12 @@ static int64_t message(struct venue_session *base, enum session_slot slot, const
     const struct scan_value *id = &envelope[ENVELOPE_ID];
     bool sound;
     if (letters[SCAN_LETTER('e')].type == SCAN_STRING) {
-        sound = event_of(session, &reader, slot, letters, envelope, now_ns, out);
+        sound = event_of(session, &reader, slot, &heard, now_ns, out);
     } else if (event->type == SCAN_OBJECT || data->type == SCAN_OBJECT) {
         const struct scan_value *wrapped = event->type == SCAN_OBJECT ? event : data;
         struct scan_value wrapped_at = *wrapped;
         scan_open(&inner, wrapped_at.at, wrapped_at.bytes);
-        sound = scan_fields(&inner, letters, binance_envelope, ENVELOPE_COUNT, envelope) &&
-                event_of(session, &reader, slot, letters, envelope, now_ns, out);
+        sound = binance_event_read(&inner, &heard) && event_of(session, &reader, slot, &heard, now_ns, out);
     } else if (result->type != SCAN_NONE || error->type == SCAN_OBJECT) {
         int64_t status = error->type == SCAN_OBJECT ? 400 : 200;
         scan_signed(&envelope[ENVELOPE_STATUS], &status);

@@ -4,71 +4,75 @@
 #include <string.h>
 
 const struct scan_name binance_keys[KEY_COUNT] = {
-    [KEY_SYMBOL] = SCAN_NAME("symbol"),
-    [KEY_ORDER_ID] = SCAN_NAME("orderId"),
-    [KEY_CLIENT_ID] = SCAN_NAME("clientOrderId"),
-    [KEY_ORIG_CLIENT_ID] = SCAN_NAME("origClientOrderId"),
-    [KEY_STATUS] = SCAN_NAME("status"),
-    [KEY_PRICE] = SCAN_NAME("price"),
-    [KEY_ORIG_QTY] = SCAN_NAME("origQty"),
+    [KEY_ID] = SCAN_NAME("id"),
     [KEY_QTY] = SCAN_NAME("qty"),
-    [KEY_EXECUTED_QTY] = SCAN_NAME("executedQty"),
+    [KEY_MSG] = SCAN_NAME("msg"),
     [KEY_SIDE] = SCAN_NAME("side"),
     [KEY_TYPE] = SCAN_NAME("type"),
-    [KEY_TIF] = SCAN_NAME("timeInForce"),
-    [KEY_TRANSACT_TIME] = SCAN_NAME("transactTime"),
-    [KEY_UPDATE_TIME] = SCAN_NAME("updateTime"),
     [KEY_TIME] = SCAN_NAME("time"),
-    [KEY_FILLS] = SCAN_NAME("fills"),
-    [KEY_IS_WORKING] = SCAN_NAME("isWorking"),
     [KEY_CODE] = SCAN_NAME("code"),
-    [KEY_MSG] = SCAN_NAME("msg"),
+    [KEY_FREE] = SCAN_NAME("free"),
+    [KEY_PRICE] = SCAN_NAME("price"),
+    [KEY_FILLS] = SCAN_NAME("fills"),
+    [KEY_BUYER] = SCAN_NAME("buyer"),
+    [KEY_MAKER] = SCAN_NAME("maker"),
+    [KEY_ASSET] = SCAN_NAME("asset"),
+    [KEY_SYMBOL] = SCAN_NAME("symbol"),
+    [KEY_STATUS] = SCAN_NAME("status"),
+    [KEY_LOCKED] = SCAN_NAME("locked"),
+    [KEY_ASSETS] = SCAN_NAME("assets"),
+    [KEY_INCOME] = SCAN_NAME("income"),
+    [KEY_ORDER_ID] = SCAN_NAME("orderId"),
+    [KEY_ORIG_QTY] = SCAN_NAME("origQty"),
+    [KEY_IS_BUYER] = SCAN_NAME("isBuyer"),
+    [KEY_IS_MAKER] = SCAN_NAME("isMaker"),
+    [KEY_TRADE_ID] = SCAN_NAME("tradeId"),
+    [KEY_BALANCE] = SCAN_NAME("balance"),
+    [KEY_BALANCES] = SCAN_NAME("balances"),
+    [KEY_IS_WORKING] = SCAN_NAME("isWorking"),
+    [KEY_POSITIONS] = SCAN_NAME("positions"),
+    [KEY_MARK_PRICE] = SCAN_NAME("markPrice"),
+    [KEY_UPDATE_TIME] = SCAN_NAME("updateTime"),
+    [KEY_COMMISSION] = SCAN_NAME("commission"),
+    [KEY_ENTRY_PRICE] = SCAN_NAME("entryPrice"),
+    [KEY_INDEX_PRICE] = SCAN_NAME("indexPrice"),
+    [KEY_INCOME_TYPE] = SCAN_NAME("incomeType"),
+    [KEY_EXECUTED_QTY] = SCAN_NAME("executedQty"),
+    [KEY_TIF] = SCAN_NAME("timeInForce"),
+    [KEY_REALIZED] = SCAN_NAME("realizedPnl"),
+    [KEY_POSITION_AMT] = SCAN_NAME("positionAmt"),
+    [KEY_FUNDING_RATE] = SCAN_NAME("fundingRate"),
+    [KEY_FUNDING_TIME] = SCAN_NAME("fundingTime"),
+    [KEY_TRANSACT_TIME] = SCAN_NAME("transactTime"),
     [KEY_AMENDED_ORDER] = SCAN_NAME("amendedOrder"),
     [KEY_CANCEL_RESULT] = SCAN_NAME("cancelResult"),
-    [KEY_CANCEL_RESPONSE] = SCAN_NAME("cancelResponse"),
-    [KEY_NEW_ORDER_RESPONSE] = SCAN_NAME("newOrderResponse"),
-    [KEY_CONTINGENCY] = SCAN_NAME("contingencyType"),
     [KEY_ORDER_REPORTS] = SCAN_NAME("orderReports"),
-    [KEY_ID] = SCAN_NAME("id"),
-    [KEY_COMMISSION] = SCAN_NAME("commission"),
-    [KEY_COMMISSION_ASSET] = SCAN_NAME("commissionAsset"),
-    [KEY_IS_BUYER] = SCAN_NAME("isBuyer"),
-    [KEY_BUYER] = SCAN_NAME("buyer"),
-    [KEY_IS_MAKER] = SCAN_NAME("isMaker"),
-    [KEY_MAKER] = SCAN_NAME("maker"),
-    [KEY_REALIZED] = SCAN_NAME("realizedPnl"),
-    [KEY_TRADE_ID] = SCAN_NAME("tradeId"),
-    [KEY_POSITION_AMT] = SCAN_NAME("positionAmt"),
     [KEY_POSITION_SIDE] = SCAN_NAME("positionSide"),
-    [KEY_ENTRY_PRICE] = SCAN_NAME("entryPrice"),
-    /* two spellings of one thing: REST positionRisk says R, everything else r */
+    [KEY_CLIENT_ID] = SCAN_NAME("clientOrderId"),
+    [KEY_WALLET_BALANCE] = SCAN_NAME("walletBalance"),
+    [KEY_TAX_COMMISSION] = SCAN_NAME("taxCommission"),
+    [KEY_CANCEL_RESPONSE] = SCAN_NAME("cancelResponse"),
+    [KEY_CONTINGENCY] = SCAN_NAME("contingencyType"),
+    [KEY_COMMISSION_ASSET] = SCAN_NAME("commissionAsset"),
+    [KEY_LAST_FUNDING] = SCAN_NAME("lastFundingRate"),
+    [KEY_NEXT_FUNDING] = SCAN_NAME("nextFundingTime"),
+    [KEY_NEW_ORDER_RESPONSE] = SCAN_NAME("newOrderResponse"),
     [KEY_UNREALIZED] = SCAN_NAME("unRealizedProfit"),
     [KEY_UNREALIZED_LOW] = SCAN_NAME("unrealizedProfit"),
     [KEY_LIQUIDATION] = SCAN_NAME("liquidationPrice"),
-    [KEY_ASSET] = SCAN_NAME("asset"),
-    [KEY_BALANCE] = SCAN_NAME("balance"),
-    [KEY_WALLET_BALANCE] = SCAN_NAME("walletBalance"),
     [KEY_AVAILABLE] = SCAN_NAME("availableBalance"),
-    [KEY_FREE] = SCAN_NAME("free"),
-    [KEY_LOCKED] = SCAN_NAME("locked"),
-    [KEY_BALANCES] = SCAN_NAME("balances"),
-    [KEY_ASSETS] = SCAN_NAME("assets"),
-    [KEY_POSITIONS] = SCAN_NAME("positions"),
-    [KEY_MARK_PRICE] = SCAN_NAME("markPrice"),
-    [KEY_INDEX_PRICE] = SCAN_NAME("indexPrice"),
-    [KEY_LAST_FUNDING] = SCAN_NAME("lastFundingRate"),
-    [KEY_NEXT_FUNDING] = SCAN_NAME("nextFundingTime"),
-    [KEY_FUNDING_RATE] = SCAN_NAME("fundingRate"),
-    [KEY_FUNDING_TIME] = SCAN_NAME("fundingTime"),
-    [KEY_INCOME] = SCAN_NAME("income"),
-    [KEY_INCOME_TYPE] = SCAN_NAME("incomeType"),
+    [KEY_ORIG_CLIENT_ID] = SCAN_NAME("origClientOrderId"),
+    [KEY_LIST_CLIENT_ID] = SCAN_NAME("listClientOrderId"),
+    [KEY_SPECIAL_COMMISSION] = SCAN_NAME("specialCommission"),
+    [KEY_STANDARD_COMMISSION] = SCAN_NAME("standardCommission"),
     [KEY_MAKER_RATE] = SCAN_NAME("makerCommissionRate"),
     [KEY_TAKER_RATE] = SCAN_NAME("takerCommissionRate"),
-    [KEY_LIST_CLIENT_ID] = SCAN_NAME("listClientOrderId"),
-    [KEY_STANDARD_COMMISSION] = SCAN_NAME("standardCommission"),
-    [KEY_TAX_COMMISSION] = SCAN_NAME("taxCommission"),
-    [KEY_SPECIAL_COMMISSION] = SCAN_NAME("specialCommission"),
 };
+
+/* Replies have two dozen keys and there are more than sixty names: looking only at those of the right length
+ * made the acknowledgement of an order more than twice as fast to read.  A test finds every name by it. */
+const uint8_t binance_key_from[BINANCE_KEY_LETTERS + 2] = { 0,  0,  0,  1,  3,  8,  13, 18, 24, 25, 28,
+                                                            33, 39, 44, 47, 48, 52, 57, 60, 61, 63 };
 
 static bool wrong(struct binance_reader *reader, const char *why)
 {
@@ -79,10 +83,34 @@ static bool wrong(struct binance_reader *reader, const char *why)
     return false;
 }
 
+bool binance_fields_here(struct scan *scan, struct scan_value fields[KEY_COUNT])
+{
+    struct scan_value key, ignored;
+    memset(fields, 0, KEY_COUNT * sizeof *fields);
+    if (!scan_object(scan)) {
+        return false;
+    }
+    while (scan_key(scan, &key)) {
+        struct scan_value *to = &ignored;
+        if (key.bytes <= BINANCE_KEY_LETTERS) {
+            for (uint32_t i = binance_key_from[key.bytes]; i < binance_key_from[key.bytes + 1]; i++) {
+                if (memcmp(binance_keys[i].text, key.at, key.bytes) == 0) {
+                    to = &fields[i];
+                    break;
+                }
+            }
+        }
+        if (!scan_take(scan, to)) {
+            return false;
+        }
+    }
+    return scan->state == SCAN_FINE;
+}
+
 bool binance_fields(struct scan *scan, const char *text, size_t bytes, struct scan_value fields[KEY_COUNT])
 {
     scan_open(scan, text, bytes);
-    return scan_fields(scan, NULL, binance_keys, KEY_COUNT, fields);
+    return binance_fields_here(scan, fields);
 }
 
 /* ------------------------------------------------------------------ codes */
@@ -409,6 +437,9 @@ static bool conditional(const struct scan_value fields[KEY_COUNT])
     }
     return false;
 }
+
+static bool object(struct binance_reader *reader, const struct scan_value fields[KEY_COUNT],
+                   enum binance_shape only);
 
 /* What an order object answers, when neither our own id nor a person said so. */
 static enum request_kind guess_request(const struct binance_reader *reader,
@@ -829,7 +860,10 @@ static bool fee_tables(struct binance_reader *reader, const struct scan_value fi
     static const struct scan_name parts[] = { SCAN_NAME("maker"), SCAN_NAME("taker"), SCAN_NAME("buyer"),
                                               SCAN_NAME("seller") };
     int64_t sum[2] = { 0, 0 };
-    for (int table = KEY_STANDARD_COMMISSION; table <= KEY_SPECIAL_COMMISSION; table++) {
+    static const enum binance_key tables[] = { KEY_STANDARD_COMMISSION, KEY_TAX_COMMISSION,
+                                               KEY_SPECIAL_COMMISSION };
+    for (size_t n = 0; n < POISE_COUNT_OF(tables); n++) {
+        enum binance_key table = tables[n];
         if (fields[table].type != SCAN_OBJECT) {
             continue;
         }
@@ -942,14 +976,28 @@ static bool account(struct binance_reader *reader, const struct scan_value field
     return binance_array(reader, assets->at, assets->bytes, SHAPE_BALANCE);
 }
 
+/* An object that emits once, after everything in it was looked at, needs no dry walk before. */
+static bool emits_once(const struct scan_value fields[KEY_COUNT])
+{
+    enum binance_shape shape = binance_shape_of(fields);
+    return (shape == SHAPE_ORDER && fields[KEY_FILLS].type == SCAN_NONE) || shape == SHAPE_FILL ||
+           shape == SHAPE_POSITION || shape == SHAPE_BALANCE || shape == SHAPE_FEE;
+}
+
 bool binance_object(struct binance_reader *reader, const char *text, size_t bytes, enum binance_shape only)
 {
     struct scan scan;
     struct scan_value fields[KEY_COUNT];
-    forget_words(reader);
     if (!binance_fields(&scan, text, bytes, fields)) {
         return wrong(reader, scan.why);
     }
+    return object(reader, fields, only);
+}
+
+static bool object(struct binance_reader *reader, const struct scan_value fields[KEY_COUNT],
+                   enum binance_shape only)
+{
+    forget_words(reader);
     enum binance_shape shape = binance_shape_of(fields);
     bool wanted = only == SHAPE_OTHER || shape == only || shape == SHAPE_ERROR ||
                   (only == SHAPE_ORDER && shape == SHAPE_ORDER_LIST) ||
@@ -1024,13 +1072,15 @@ bool binance_array(struct binance_reader *reader, const char *text, size_t bytes
     return scan.state == SCAN_FINE || wrong(reader, scan.why);
 }
 
-bool binance_value(struct binance_reader *reader, const struct scan_value *value, enum binance_shape only)
+/* walk_twice: dry, then in earnest; of an array or of an object's fields. */
+static bool walk_twice(struct binance_reader *reader, const struct scan_value *array,
+                       const struct scan_value *fields, enum binance_shape only)
 {
     for (int pass = 0; pass < 2; pass++) {
         struct binance_reader walk = *reader;
         walk.dry = pass == 0;
-        bool sound = value->type == SCAN_ARRAY ? binance_array(&walk, value->at, value->bytes, only)
-                                               : binance_object(&walk, value->at, value->bytes, only);
+        bool sound =
+            array != NULL ? binance_array(&walk, array->at, array->bytes, only) : object(&walk, fields, only);
         if (!sound || pass == 1) {
             reader->rows = walk.rows;
             reader->skipped = walk.skipped;
@@ -1042,6 +1092,25 @@ bool binance_value(struct binance_reader *reader, const struct scan_value *value
         }
     }
     return true;
+}
+
+bool binance_fields_emit(struct binance_reader *reader, const struct scan_value fields[KEY_COUNT],
+                         enum binance_shape only)
+{
+    return emits_once(fields) ? object(reader, fields, only) : walk_twice(reader, NULL, fields, only);
+}
+
+bool binance_value(struct binance_reader *reader, const struct scan_value *value, enum binance_shape only)
+{
+    if (value->type == SCAN_ARRAY) {
+        return walk_twice(reader, value, NULL, only);
+    }
+    struct scan scan;
+    struct scan_value fields[KEY_COUNT];
+    if (!binance_fields(&scan, value->at, value->bytes, fields)) {
+        return wrong(reader, scan.why);
+    }
+    return binance_fields_emit(reader, fields, only);
 }
 
 void binance_refusal(struct binance_reader *reader, int status, int64_t code, const char *text, size_t bytes)
@@ -1247,17 +1316,59 @@ static bool execution(struct binance_reader *reader, const struct scan_value let
     return true;
 }
 
-static bool order_trade_update(struct binance_reader *reader, const struct scan_value letters[SCAN_LETTERS])
+static bool order_trade_update(struct binance_reader *reader, const struct binance_event *event)
 {
-    const struct scan_value *o = at_letter(letters, 'o');
+    const struct scan_value *o = at_letter(event->letters, 'o');
     struct scan_value inner[SCAN_LETTERS], more[ENVELOPE_COUNT];
     struct scan scan;
+    int64_t time_ns = scan_time_ns(at_letter(event->letters, 'E'));
     if (o->type != SCAN_OBJECT) {
         return wrong(reader, "an order update without its order");
     }
+    if (event->has_order) {
+        return execution(reader, event->order_letters, event->order_envelope, time_ns);
+    }
     scan_open(&scan, o->at, o->bytes);
     scan_fields(&scan, inner, binance_envelope, ENVELOPE_COUNT, more);
-    return execution(reader, inner, more, scan_time_ns(at_letter(letters, 'E')));
+    return execution(reader, inner, more, time_ns);
+}
+
+bool binance_event_read(struct scan *scan, struct binance_event *event)
+{
+    struct scan_value key, ignored;
+    memset(event->letters, 0, sizeof event->letters);
+    memset(event->envelope, 0, sizeof event->envelope);
+    event->has_order = false;
+    if (!scan_object(scan)) {
+        return false;
+    }
+    while (scan_key(scan, &key)) {
+        struct scan_value *to = &ignored;
+        if (key.bytes == 1 && SCAN_LETTER(*key.at) < SCAN_LETTERS) {
+            to = &event->letters[SCAN_LETTER(*key.at)];
+            if (*key.at == 'o' && scan_peek(scan) == SCAN_OBJECT) {
+                /* the order inside a futures update is read where it stands: it is most of the message */
+                to->type = SCAN_OBJECT;
+                to->at = scan->at;
+                event->has_order = scan_fields(scan, event->order_letters, binance_envelope, ENVELOPE_COUNT,
+                                               event->order_envelope);
+                to->bytes = (uint32_t)(scan->at - to->at);
+                continue;
+            }
+        } else {
+            for (uint32_t i = 0; i < ENVELOPE_COUNT; i++) {
+                if (binance_envelope[i].bytes == key.bytes &&
+                    memcmp(binance_envelope[i].text, key.at, key.bytes) == 0) {
+                    to = &event->envelope[i];
+                    break;
+                }
+            }
+        }
+        if (!scan_take(scan, to)) {
+            return false;
+        }
+    }
+    return scan->state == SCAN_FINE;
 }
 
 /* The fastest notice of a fill: no fee, no status, no total; the full report with the same id follows. */
@@ -1483,17 +1594,18 @@ static bool algo_update(struct binance_reader *reader, const struct scan_value l
     return true;
 }
 
-bool binance_user_event(struct binance_reader *reader, const struct scan_value letters[SCAN_LETTERS],
-                        const struct scan_value envelope[ENVELOPE_COUNT], enum feed_control *control)
+bool binance_user_event(struct binance_reader *reader, const struct binance_event *event,
+                        enum feed_control *control)
 {
+    const struct scan_value *letters = event->letters;
     const struct scan_value *e = at_letter(letters, 'e');
     *control = 0;
     forget_words(reader);
     if (scan_is(e, "ORDER_TRADE_UPDATE")) {
-        return order_trade_update(reader, letters);
+        return order_trade_update(reader, event);
     }
     if (scan_is(e, "executionReport")) {
-        return execution(reader, letters, envelope, scan_time_ns(at_letter(letters, 'E')));
+        return execution(reader, letters, event->envelope, scan_time_ns(at_letter(letters, 'E')));
     }
     if (scan_is(e, "TRADE_LITE")) {
         return trade_lite(reader, letters);

@@ -30,75 +30,81 @@ struct binance_reader {
 };
 
 /* Keys of the objects in replies and on REST. */
-enum binance_key {
-    KEY_SYMBOL,
-    KEY_ORDER_ID,
-    KEY_CLIENT_ID,
-    KEY_ORIG_CLIENT_ID,
-    KEY_STATUS,
-    KEY_PRICE,
-    KEY_ORIG_QTY,
-    KEY_QTY,
-    KEY_EXECUTED_QTY,
-    KEY_SIDE,
-    KEY_TYPE,
-    KEY_TIF,
-    KEY_TRANSACT_TIME,
-    KEY_UPDATE_TIME,
-    KEY_TIME,
-    KEY_FILLS,
-    KEY_IS_WORKING,
-    KEY_CODE,
-    KEY_MSG,
-    KEY_AMENDED_ORDER,
-    KEY_CANCEL_RESULT,
-    KEY_CANCEL_RESPONSE,
-    KEY_NEW_ORDER_RESPONSE,
-    KEY_CONTINGENCY,
-    KEY_ORDER_REPORTS,
-    KEY_ID,
-    KEY_COMMISSION,
-    KEY_COMMISSION_ASSET,
-    KEY_IS_BUYER,
-    KEY_BUYER,
-    KEY_IS_MAKER,
-    KEY_MAKER,
-    KEY_REALIZED,
-    KEY_TRADE_ID,
-    KEY_POSITION_AMT,
-    KEY_POSITION_SIDE,
-    KEY_ENTRY_PRICE,
-    KEY_UNREALIZED,
-    KEY_UNREALIZED_LOW,
-    KEY_LIQUIDATION,
-    KEY_ASSET,
-    KEY_BALANCE,
-    KEY_WALLET_BALANCE,
-    KEY_AVAILABLE,
-    KEY_FREE,
-    KEY_LOCKED,
-    KEY_BALANCES,
-    KEY_ASSETS,
-    KEY_POSITIONS,
-    KEY_MARK_PRICE,
-    KEY_INDEX_PRICE,
-    KEY_LAST_FUNDING,
-    KEY_NEXT_FUNDING,
-    KEY_FUNDING_RATE,
-    KEY_FUNDING_TIME,
-    KEY_INCOME,
-    KEY_INCOME_TYPE,
-    KEY_MAKER_RATE,
-    KEY_TAKER_RATE,
-    KEY_LIST_CLIENT_ID,
-    KEY_STANDARD_COMMISSION,
-    KEY_TAX_COMMISSION,
-    KEY_SPECIAL_COMMISSION,
-    KEY_COUNT
+enum binance_key { /* by the length of their names: see binance_key_from */
+                   KEY_ID,
+                   KEY_QTY,
+                   KEY_MSG,
+                   KEY_SIDE,
+                   KEY_TYPE,
+                   KEY_TIME,
+                   KEY_CODE,
+                   KEY_FREE,
+                   KEY_PRICE,
+                   KEY_FILLS,
+                   KEY_BUYER,
+                   KEY_MAKER,
+                   KEY_ASSET,
+                   KEY_SYMBOL,
+                   KEY_STATUS,
+                   KEY_LOCKED,
+                   KEY_ASSETS,
+                   KEY_INCOME,
+                   KEY_ORDER_ID,
+                   KEY_ORIG_QTY,
+                   KEY_IS_BUYER,
+                   KEY_IS_MAKER,
+                   KEY_TRADE_ID,
+                   KEY_BALANCE,
+                   KEY_BALANCES,
+                   KEY_IS_WORKING,
+                   KEY_POSITIONS,
+                   KEY_MARK_PRICE,
+                   KEY_UPDATE_TIME,
+                   KEY_COMMISSION,
+                   KEY_ENTRY_PRICE,
+                   KEY_INDEX_PRICE,
+                   KEY_INCOME_TYPE,
+                   KEY_EXECUTED_QTY,
+                   KEY_TIF,
+                   KEY_REALIZED,
+                   KEY_POSITION_AMT,
+                   KEY_FUNDING_RATE,
+                   KEY_FUNDING_TIME,
+                   KEY_TRANSACT_TIME,
+                   KEY_AMENDED_ORDER,
+                   KEY_CANCEL_RESULT,
+                   KEY_ORDER_REPORTS,
+                   KEY_POSITION_SIDE,
+                   KEY_CLIENT_ID,
+                   KEY_WALLET_BALANCE,
+                   KEY_TAX_COMMISSION,
+                   KEY_CANCEL_RESPONSE,
+                   KEY_CONTINGENCY,
+                   KEY_COMMISSION_ASSET,
+                   KEY_LAST_FUNDING,
+                   KEY_NEXT_FUNDING,
+                   KEY_NEW_ORDER_RESPONSE,
+                   KEY_UNREALIZED,
+                   KEY_UNREALIZED_LOW,
+                   KEY_LIQUIDATION,
+                   KEY_AVAILABLE,
+                   KEY_ORIG_CLIENT_ID,
+                   KEY_LIST_CLIENT_ID,
+                   KEY_SPECIAL_COMMISSION,
+                   KEY_STANDARD_COMMISSION,
+                   KEY_MAKER_RATE,
+                   KEY_TAKER_RATE,
+                   KEY_COUNT
 };
 extern const struct scan_name binance_keys[KEY_COUNT];
 
-/* binance_fields takes a complete object apart by the keys above. */
+/* binance_key_from[n] is the first key whose name has n or more letters, for n up to BINANCE_KEY_LETTERS. */
+#define BINANCE_KEY_LETTERS 19
+extern const uint8_t binance_key_from[BINANCE_KEY_LETTERS + 2];
+
+/* binance_fields takes a complete object apart by the keys above; binance_fields_here the one at the cursor.
+ */
+bool binance_fields_here(struct scan *scan, struct scan_value fields[KEY_COUNT]);
 bool binance_fields(struct scan *scan, const char *text, size_t bytes, struct scan_value fields[KEY_COUNT]);
 
 /* What an object is, told by its keys. */
@@ -125,8 +131,11 @@ enum binance_shape binance_shape_of(const struct scan_value fields[KEY_COUNT]);
 bool binance_object(struct binance_reader *reader, const char *text, size_t bytes, enum binance_shape only);
 bool binance_array(struct binance_reader *reader, const char *text, size_t bytes, enum binance_shape only);
 
-/* binance_value is either, by the value's type, first dry and then in earnest. */
+/* binance_value is either, by the value's type; nothing is emitted unless all of it is sound.
+ * binance_fields_emit does so for an object that was taken apart already. */
 bool binance_value(struct binance_reader *reader, const struct scan_value *value, enum binance_shape only);
+bool binance_fields_emit(struct binance_reader *reader, const struct scan_value fields[KEY_COUNT],
+                         enum binance_shape only);
 
 /* Keys around replies and inside events. */
 enum binance_envelope_key {
@@ -145,11 +154,23 @@ enum binance_envelope_key {
 };
 extern const struct scan_name binance_envelope[ENVELOPE_COUNT];
 
-/* binance_user_event emits what one event of a user stream says; letters and envelope are of the event object
- * itself.  *control is set when it concerns the session (CONTROL_STREAM_ENDED, CONTROL_SHUTDOWN,
- * CONTROL_LIMITS), else 0. */
-bool binance_user_event(struct binance_reader *reader, const struct scan_value letters[SCAN_LETTERS],
-                        const struct scan_value envelope[ENVELOPE_COUNT], enum feed_control *control);
+/* One message of a session or one event inside it, taken apart.  The order inside a futures update (`o`) is
+ * taken apart with it. */
+struct binance_event {
+    struct scan_value letters[SCAN_LETTERS];
+    struct scan_value envelope[ENVELOPE_COUNT];
+    bool has_order;
+    struct scan_value order_letters[SCAN_LETTERS]; /* valid with has_order */
+    struct scan_value order_envelope[ENVELOPE_COUNT];
+};
+
+/* binance_event_read takes the object at the cursor apart; the scan must outlive the event. */
+bool binance_event_read(struct scan *scan, struct binance_event *event);
+
+/* binance_user_event emits what one event of a user stream says.  *control is set when it concerns the
+ * session (CONTROL_STREAM_ENDED, CONTROL_SHUTDOWN, CONTROL_LIMITS), else 0. */
+bool binance_user_event(struct binance_reader *reader, const struct binance_event *event,
+                        enum feed_control *control);
 
 /* What a refusal's code means: an enum reject_reason, or BINANCE_OUTCOME_UNKNOWN. */
 #define BINANCE_OUTCOME_UNKNOWN 0xff
