@@ -5,6 +5,7 @@
  * is naked hedged, the journal drained, final.json written.  Every step before trading prints one line; a
  * refusal names its remedy and leaves nothing behind. */
 #include "tools/poise/run.h"
+#include "cold/slots.h"
 #include "ring/clock.h"
 #include "tools/poise/commands.h"
 
@@ -136,11 +137,11 @@ static void send_tables(struct run *run)
     for (uint32_t i = 0; i < engine->accounts.count; i++) {
         const struct account *row = &engine->accounts.row[i];
         send_blob(run, RECORD_ACCOUNT, NO_INSTRUMENT, row->index, row, sizeof *row);
-        const struct config_account *from = &config->account[i];
         for (uint32_t k = 0; k < engine->instruments.count; k++) {
             const struct instrument *instrument = &engine->instruments.row[k];
             if (instrument->venue == row->venue && instrument->product == row->product) {
-                send_fee(run, row->index, instrument->index, from->maker_centibp, from->taker_centibp);
+                send_fee(run, row->index, instrument->index, run->fee[i][k].maker_centibp,
+                         run->fee[i][k].taker_centibp);
             }
         }
     }
@@ -317,6 +318,59 @@ static struct recover *open_recovery(struct run *run)
     return recover_create(&options);
 }
 
+/* The venue's own word on fees, for accounts whose rates the configuration leaves to it. */
+static bool ask_fee(struct run *run, const struct account *account, const struct instrument *instrument)
+{
+    struct rest_question question = {
+        .venue = venue_by_id(account->venue),
+        .key = &run->engine.key[account->index],
+        .account = account->index,
+        .query = { .what = REST_FEES, .product = account->product, .instrument = instrument }
+    };
+    const struct rest_reply *reply = rest_wait(run->rest, &question, 10 * NS_PER_S);
+    uint32_t at = 0;
+    for (const struct slot *record;
+         reply->result == REST_OK && (record = slots_next(reply->records, &at)) != NULL;) {
+        const struct record_fee *fee = (const struct record_fee *)record;
+        if (fee->head.type == RECORD_FEE && fee->head.instrument == instrument->index) {
+            run->fee[account->index][instrument->index] =
+                (struct run_fee){ fee->maker_centibp, fee->taker_centibp };
+            tell("%-11s %s on %s: maker %.2f bp, taker %.2f bp", "fees", instrument->name, account->name,
+                 (double)fee->maker_centibp / 100, (double)fee->taker_centibp / 100);
+            return true;
+        }
+    }
+    tell("%s on %s: the venue does not tell its fees (%s): set maker_bp and taker_bp of the account",
+         instrument->name, account->name, reply->error);
+    return false;
+}
+
+static bool find_fees(struct run *run)
+{
+    struct engine *engine = &run->engine;
+    for (uint32_t a = 0; a < engine->accounts.count; a++) {
+        const struct account *account = &engine->accounts.row[a];
+        const struct config_account *from = &engine->config.account[a];
+        for (uint32_t i = 0; i < engine->instruments.count; i++) {
+            const struct instrument *instrument = &engine->instruments.row[i];
+            struct run_fee *fee = &run->fee[a][i];
+            *fee = (struct run_fee){ from->maker_centibp, from->taker_centibp };
+            bool ask = fee->maker_centibp == INT64_MIN || fee->taker_centibp == INT64_MIN;
+            if (ask && instrument->venue == account->venue && instrument->product == account->product &&
+                !ask_fee(run, account, instrument)) {
+                return false;
+            }
+            if (from->maker_centibp != INT64_MIN) {
+                fee->maker_centibp = from->maker_centibp;
+            }
+            if (from->taker_centibp != INT64_MIN) {
+                fee->taker_centibp = from->taker_centibp;
+            }
+        }
+    }
+    return true;
+}
+
 /* Tables, parameters, what is held; then the strategy may decide. */
 static void send_start(struct run *run, struct recover *recover)
 {
@@ -368,7 +422,7 @@ static int start(struct run *run, struct recover *recover)
         tell("%s", recover_reason(recover));
         return (int)verdict;
     }
-    return EXIT_DONE;
+    return find_fees(run) ? EXIT_DONE : EXIT_UNFIT;
 }
 
 /* ------------------------------------------------------------------ trading and leaving */

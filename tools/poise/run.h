@@ -10,6 +10,10 @@
 #include "tools/poise/engine.h"
 #include "tools/poise/books.h"
 
+struct run_fee {
+    int64_t maker_centibp, taker_centibp; /* 1/100 bp */
+};
+
 struct run {
     struct engine engine;
     struct journal *journal;
@@ -19,6 +23,7 @@ struct run {
     bool recover_only, accept_difference;
     bool hot; /* the hot side runs */
     counter *stopped;
+    struct run_fee fee[ACCOUNT_MAX][INSTRUMENT_MAX];
 
     struct rest_curl *curl;
     struct rest_transport transport;
