@@ -246,6 +246,9 @@ static void wire_poll(void *context, int timeout_ms, rest_arrived arrived, void 
     struct rest_query query = pending.query;
     pending.call = 0;
     world.asked[query.what]++;
+    if (world.before != NULL) {
+        world.before(&query);
+    }
     struct rest_body body = { .status = 0, .error = "connection reset" };
     if (query.what == world.fail_what && world.fail_times != 0) {
         world.fail_times--;

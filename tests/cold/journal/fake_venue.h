@@ -8,8 +8,9 @@
 #include "cold/rest.h"
 
 enum { ORDERS = 16, FILLS = 200, PAGE = 50 };
-#define WORLD_WALL_NS 1700000100000000000LL /* when the new run starts: long after the old one's last word   \
-                                             */
+#define WORLD_WALL_NS                                                                                        \
+    1700000100000000000LL /* when the new run starts: long after the old one's last word                     \
+                           */
 
 struct world_order {
     uint64_t order; /* 0: somebody else's */
@@ -43,6 +44,7 @@ extern struct world {
     uint8_t one_way;
     uint32_t asked[32];
     bool fill_on_positions; /* an execution happens between the first look at positions and at fills */
+    void (*before)(const struct rest_query *query); /* called before an answer is made; may be NULL */
     bool no_metadata[2];
     uint8_t more_decimals; /* the linear venue's unit became finer */
 } world;

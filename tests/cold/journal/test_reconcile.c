@@ -140,6 +140,9 @@ Test(reconcile, a_missing_execution_is_told_once_it_stayed_missing)
     world.fill[world.fill_count++] = (struct world_fill){ 501, 0, SIDE_BUY, 4, 600000, 11 };
     run_round(0);
     cr_assert_eq(heard(RECORD_FILL, 0), 0, "its report may be on its way");
+    reconcile_hurry(reconcile);
+    run_round(1000000000);
+    cr_assert_eq(heard(RECORD_FILL, 0), 0, "a second look too soon is no proof");
     run_round(20000000000);
     cr_assert_eq(heard(RECORD_FILL, RECORD_FLAG_REST), 1);
     for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
@@ -183,6 +186,25 @@ Test(reconcile, an_order_that_does_not_rest_any_more_is_asked_for)
     run_round(0);
     cr_assert_eq(world.asked[REST_ORDER], 1);
     cr_assert_eq(heard(RECORD_ORDER_STATE, RECORD_FLAG_REST), 1);
+}
+
+static void cancelled_meanwhile(const struct rest_query *query)
+{
+    if (query->what == REST_ORDER) {
+        struct slot record[3];
+        struct record_report *report = test_report(record, RECORD_CANCELLED, test_order_id(1), 0, 3000);
+        report->flags = REPORT_HAS_CUM | REPORT_TERMINAL;
+        reduce_record(reduce, record);
+    }
+}
+
+Test(reconcile, an_answer_that_was_overtaken_is_not_told)
+{
+    order_acked(test_order_id(1), 11);
+    world.before = cancelled_meanwhile;
+    run_round(0);
+    cr_assert_eq(world.asked[REST_ORDER], 1);
+    cr_assert_eq(heard(RECORD_ORDER_STATE, 0), 0);
 }
 
 Test(reconcile, an_order_that_rests_as_believed_is_no_news)
