@@ -38,43 +38,75 @@ static int128 value_e8(struct desk *desk, int64_t price)
     return coin_e8 * price / 10 + quote_e8;
 }
 
+struct trade {
+    bool perp;
+    enum side side;
+    int64_t qty, price;
+};
+
+/* The same from the bare list of trades, knowing nothing of positions, entries or realised profit: each
+ * contract bought at p is worth C (1/p - 1/M) coin at M, each coin bought at p is worth M - p. */
+static int128 trades_value_e8(struct desk *desk, const struct trade *trade, int count, int128 coin_e12,
+                              int128 quote_e8, int64_t price)
+{
+    for (int i = 0; i < count; i++) {
+        const struct trade *t = &trade[i];
+        if (t->perp) {
+            coin_e12 += kind_exposure_e12(&desk->s->instrument[PERP], t->side, t->qty, t->price) -
+                        kind_exposure_e12(&desk->s->instrument[PERP], t->side, t->qty, price);
+        } else {
+            quote_e8 +=
+                side_sign(t->side) * (int128)t->qty * (price - t->price) * 10000; /* 1e-3 x 1e-1 -> 1e-8 */
+        }
+    }
+    return coin_e12 * price / 10 / 10000 + quote_e8;
+}
+
 /* Architecture 4's test of truth, over random histories: at mark +/- 10 % the value moves by delta x move,
  * and by nothing else. */
 Test(exposure, revaluation_moves_by_delta_times_the_move_and_by_nothing_else)
 {
     struct desk *desk = desk_ready(NULL, NULL);
     struct exposure *exposure = &desk->s->exposure;
+    static struct trade trade[200];
     seed = 20240808;
     for (int run = 0; run < 50; run++) {
-        exposure_open(exposure, 0, BTC, between(0, 3) * COIN / 2);
+        int64_t owned = between(0, 3) * COIN / 2;
+        int128 coin_e12 = (int128)owned * 10000;
+        int128 quote_e8 = 0;
+        exposure_open(exposure, 0, BTC, owned);
         exposure_open_leg(exposure, 0, LEG_QUOTE, COIN_ACCOUNT, PERP);
         exposure_open_leg(exposure, 0, LEG_HEDGE, USDT_ACCOUNT, USDT_PERP);
         exposure->holding[exposure->holding_of[COIN_ACCOUNT][PERP]].total_qty = 0;
         exposure->holding[exposure->holding_of[USDT_ACCOUNT][USDT_PERP]].total_qty = 0;
         int64_t price = 600000;
-        int fills = 0;
         for (int i = 0; i < 200; i++) {
             price = base_max(400000, base_min(800000, price + between(-3000, 3000)));
             struct exposure_change change;
             bool perp = between(0, 1);
-            enum side side = between(0, 1) ? SIDE_BUY : SIDE_SELL;
-            int64_t qty = perp ? between(1, 500) : between(1, 800);
+            trade[i] = (struct trade){ perp, between(0, 1) ? SIDE_BUY : SIDE_SELL,
+                                       perp ? between(1, 500) : between(1, 800), price };
             cr_assert(exposure_fill(exposure, 0, perp ? LEG_QUOTE : LEG_HEDGE,
-                                    perp ? COIN_ACCOUNT : USDT_ACCOUNT, perp ? PERP : USDT_PERP, side, qty,
-                                    price, &change));
-            fills++;
-            exposure_cash(exposure, 0, perp ? COIN_ACCOUNT : USDT_ACCOUNT, perp ? BTC : USDT, PNL_FEE,
-                          -between(0, 100000));
-            exposure_cash(exposure, 0, COIN_ACCOUNT, BTC, PNL_FUNDING, between(-50000, 50000));
+                                    perp ? COIN_ACCOUNT : USDT_ACCOUNT, perp ? PERP : USDT_PERP,
+                                    trade[i].side, trade[i].qty, price, &change));
+            int64_t fee = between(0, 100000);
+            int64_t funding = between(-50000, 50000);
+            exposure_cash(exposure, 0, perp ? COIN_ACCOUNT : USDT_ACCOUNT, perp ? BTC : USDT, PNL_FEE, -fee);
+            exposure_cash(exposure, 0, COIN_ACCOUNT, BTC, PNL_FUNDING, funding);
+            coin_e12 += (int128)(funding - (perp ? fee : 0)) * 10000;
+            quote_e8 -= perp ? 0 : fee;
         }
         exposure_check(exposure);
+        int128 here = trades_value_e8(desk, trade, 200, coin_e12, quote_e8, price);
         for (int percent = -10; percent <= 10; percent += 20) {
             int64_t other = price + price * percent / 100;
-            int128 moved = value_e8(desk, other) - value_e8(desk, price);
+            int128 there = trades_value_e8(desk, trade, 200, coin_e12, quote_e8, other);
             int128 expected = exposure->instance[0].delta_e12 * (other - price) / 10 / 10000;
-            int128 off = moved - expected;
-            /* three roundings of 1e-8 coin at most, at 60,000 each */
-            cr_assert(off < 400000 && off > -400000, "off by %lld e-8 USD", (long long)off);
+            int128 off = there - here - expected;
+            /* 200 bookings rounded at 1e-8 coin, 6,000 USD of move: a thousandth of a cent each */
+            cr_assert(off < 200 * 4000 && off > -200 * 4000, "off by %lld e-8 USD", (long long)off);
+            int128 kept = value_e8(desk, other) - there;
+            cr_assert(kept < 200 * 40000 && kept > -200 * 40000, "worth %lld e-8 USD more", (long long)kept);
         }
     }
     desk_free(desk);

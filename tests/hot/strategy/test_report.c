@@ -270,6 +270,26 @@ Test(report, unknown_is_queried_never_resent_and_stops_new_risk)
     desk_free(desk);
 }
 
+Test(report, a_doubt_told_again_does_not_put_off_its_query)
+{
+    struct desk *desk = quoting();
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+    desk_reject(desk, bid->id, REQUEST_NEW, REASON_DUPLICATE_ID);
+    for (int i = 0; i < 4; i++) { /* far apart by now */
+        desk_order_state(desk, bid->id, ORDER_STATUS_NOT_FOUND, 0, 0);
+        desk_clock(desk, 2 * SECOND);
+    }
+    desk_order_state(desk, bid->id, ORDER_STATUS_NOT_FOUND, 0, 0);
+    cr_assert_eq(bid->state, ORDER_UNKNOWN);
+    uint32_t asked = bid->queries;
+    for (int i = 0; i < 100; i++) {
+        desk_clock(desk, 100 * MS);
+        desk_reject(desk, bid->id, REQUEST_NEW, REASON_DUPLICATE_ID);
+    }
+    cr_assert_gt(bid->queries, asked);
+    desk_free(desk);
+}
+
 Test(report, not_found_is_proof_only_by_rest_repeated_and_late)
 {
     struct desk *desk = desk_ready(NULL, NULL);
@@ -395,10 +415,12 @@ Test(report, late_news_of_an_earlier_amend_does_not_end_the_one_in_flight)
     cr_assert_eq(bid->state, ORDER_AMENDING);
     int64_t second = bid->want_price;
     cr_assert_neq(first, second);
+    uint64_t tie = bid->tie;
     desk_feed(desk, news);
     desk_feed(desk, answer);
     cr_assert_eq(bid->state, ORDER_AMENDING);
     cr_assert_eq(bid->want_price, second);
+    cr_assert_eq(bid->tie, tie); /* and nothing was asked again */
     desk_free(desk);
 }
 
