@@ -54,6 +54,30 @@ static inline const char *plain(const char *at, const char *end)
     return at;
 }
 
+/* short_string answers the length of a string of up to 15 plain bytes that begins behind `at`, -1 when it is
+ * longer, has escapes, or stands too near the end.  Nearly every key and value is one: reading them in one
+ * look took a report of a fill from 17.1 to 12.3 thousand instructions (callgrind, -O3). */
+static inline int short_string(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    if (end - at >= 24) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(at + 1));
+        __m128i stop = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))),
+            _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v));
+        int mask = _mm_movemask_epi8(stop);
+        if (mask != 0) {
+            int bytes = __builtin_ctz((unsigned)mask);
+            return at[1 + bytes] == '"' ? bytes : -1;
+        }
+    }
+#else
+    (void)at;
+    (void)end;
+#endif
+    return -1;
+}
+
 static int hex(char c)
 {
     if (c >= '0' && c <= '9') {
@@ -66,6 +90,12 @@ static int hex(char c)
 /* string steps over a string, cursor at its opening quote; *escapes tells whether there were any. */
 static bool string(struct scan *scan, bool *escapes)
 {
+    int bytes = short_string(scan->at, scan->end);
+    if (bytes >= 0) {
+        *escapes = false;
+        scan->at += bytes + 2;
+        return true;
+    }
     scan->at++;
     *escapes = false;
     for (;;) {
@@ -397,6 +427,24 @@ static bool next(struct scan *scan, char bracket)
 
 bool scan_key(struct scan *scan, struct scan_value *key)
 {
+    if (POISE_LIKELY(scan->state == SCAN_FINE && scan->end - scan->at >= 32)) {
+        /* as venues print it: a comma, unless it is the first, and the key with its colon */
+        uint64_t bit = 1ULL << (scan->depth - 1);
+        const char *at = scan->at + ((scan->fresh & bit) == 0);
+        int bytes = -1;
+        if (*at == '"' && ((scan->fresh & bit) != 0 || *scan->at == ',')) {
+            bytes = short_string(at, scan->end);
+        }
+        if (bytes >= 0 && at[bytes + 2] == ':') {
+            scan->fresh &= ~bit;
+            key->at = at + 1;
+            key->bytes = (uint32_t)bytes;
+            key->type = SCAN_STRING;
+            key->escaped = 0;
+            scan->at = at + bytes + 3;
+            return true;
+        }
+    }
     if (!next(scan, '}')) {
         return false;
     }
@@ -434,6 +482,17 @@ bool scan_item(struct scan *scan)
 
 bool scan_take(struct scan *scan, struct scan_value *value)
 {
+    if (POISE_LIKELY(scan->state == SCAN_FINE && scan->at < scan->end && *scan->at == '"')) {
+        int bytes = short_string(scan->at, scan->end);
+        if (bytes >= 0) {
+            value->at = scan->at + 1;
+            value->bytes = (uint32_t)bytes;
+            value->type = SCAN_STRING;
+            value->escaped = 0;
+            scan->at += bytes + 2;
+            return true;
+        }
+    }
     if (scan->state != SCAN_FINE || !space(scan)) {
         return false;
     }
