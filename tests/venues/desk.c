@@ -19,7 +19,7 @@ const struct record_report *desk_report(const struct desk *desk, uint32_t i)
 
 struct desk *desk_make(uint8_t product, const char *symbol, uint8_t key_type, int64_t dead_man_ms)
 {
-    struct desk *desk = calloc(1, sizeof *desk);
+    struct desk *desk = kept(sizeof *desk);
     static const unsigned char seed[32] = { 7 };
     table_one(&desk->table, product, symbol, product == PRODUCT_INVERSE ? 1 : 2,
               product == PRODUCT_INVERSE ? 0 : 3);
@@ -33,7 +33,7 @@ struct desk *desk_make(uint8_t product, const char *symbol, uint8_t key_type, in
     } else {
         cr_assert(sign_key_hmac(&desk->key, "the-key", "the-secret", 10));
     }
-    desk->session = aligned_alloc(64, (venue_binance.order->session_bytes + 63) / 64 * 64);
+    desk->session = kept(venue_binance.order->session_bytes);
     uint16_t wanted = 0;
     venue_binance.order->init(desk->session, &venue_binance, &desk->table, &desk->account, &desk->key,
                               &wanted, 1);

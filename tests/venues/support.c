@@ -189,6 +189,18 @@ void book_take(struct book *book, const struct venue *venue, uint8_t product, co
     }
 }
 
+void *kept(size_t bytes)
+{
+    static void *all[1024];
+    static size_t count;
+    void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (memory == NULL || count == POISE_COUNT_OF(all)) {
+        abort();
+    }
+    memset(memory, 0, bytes);
+    return all[count++] = memory;
+}
+
 void table_one(struct instrument_table *table, uint8_t product, const char *symbol, int price_decimals,
                int qty_decimals)
 {

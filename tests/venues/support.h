@@ -47,6 +47,9 @@ void book_clear(struct book *book);
 void book_set(struct book *book, enum side side, struct level level);
 void book_take(struct book *book, const struct venue *venue, uint8_t product, const struct feed_event *event);
 
+/* kept answers zeroed memory that lives as long as the program, which knows it: no leak is told. */
+void *kept(size_t bytes);
+
 /* A table with one instrument. */
 void table_one(struct instrument_table *table, uint8_t product, const char *symbol, int price_decimals,
                int qty_decimals);

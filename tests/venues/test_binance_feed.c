@@ -32,7 +32,7 @@ static struct listener *listener_make(uint8_t product)
 {
     static const char *const linear[] = { "BTCUSDT", "ETHUSDT", "BNBUSDT" };
     static const char *const inverse[] = { "BTCUSD_PERP", "BTCUSD_211231" };
-    struct listener *listener = calloc(1, sizeof *listener);
+    struct listener *listener = kept(sizeof *listener);
     instrument_table_reset(&listener->table);
     for (int kind = PRODUCT_SPOT; kind <= PRODUCT_INVERSE; kind++) {
         const char *const *symbols = kind == PRODUCT_INVERSE ? inverse : linear;
@@ -430,4 +430,5 @@ Test(binance_feed, binary_frames_decode_to_the_documented_values)
             cr_assert_eq(listener->count, 0);
         }
     }
+    file_free(&file);
 }

@@ -36,7 +36,9 @@ static bool is_message(const char *name)
 
 static uint8_t product_of(const char *name)
 {
-    return strncmp(name, "spot", 4) == 0 ? PRODUCT_SPOT : strncmp(name, "usdm", 4) == 0 ? PRODUCT_LINEAR : PRODUCT_INVERSE;
+    return strncmp(name, "spot", 4) == 0   ? PRODUCT_SPOT
+           : strncmp(name, "usdm", 4) == 0 ? PRODUCT_LINEAR
+                                           : PRODUCT_INVERSE;
 }
 
 /* ------------------------------------------------------------------ decoded and compared */
@@ -54,7 +56,7 @@ static void decode_into(const char *in, const char *name, const char *out)
     }
     if (strstr(name, "depth") != NULL && strstr(name, "_ws_") == NULL) {
         arguments[count++] = "--instrument";
-        arguments[count++] = strstr(name, "nkn") != NULL   ? "NKNUSDT"
+        arguments[count++] = strstr(name, "nkn") != NULL     ? "NKNUSDT"
                              : strstr(name, "sushi") != NULL ? "SUSHIUSDT"
                              : strstr(name, "ctk") != NULL   ? "CTKUSDT"
                                                              : "BTCUSDT";
@@ -95,7 +97,8 @@ static void compare(const char *name, char *work)
 {
     char in[512], got[64], expected[512], hex[64];
     snprintf(in, sizeof in, "%s/tests/data/fixtures/binance/%s", POISE_SOURCE_DIR, name);
-    snprintf(expected, sizeof expected, "%s/tests/data/fixtures/expected/binance/%s.lines", POISE_SOURCE_DIR, name);
+    snprintf(expected, sizeof expected, "%s/tests/data/fixtures/expected/binance/%s.lines", POISE_SOURCE_DIR,
+             name);
     snprintf(got, sizeof got, "%s/got", work);
     if (ends(name, ".sbe")) {
         snprintf(hex, sizeof hex, "%s/hex", work);
@@ -113,14 +116,15 @@ static void compare(const char *name, char *work)
     size_t a = 0, b = 0, line = 0, want_bytes, have_bytes;
     const char *wanted, *had;
     for (;;) {
-        bool more = file_line(&want, &a, &wanted, &want_bytes), less = file_line(&have, &b, &had, &have_bytes);
+        bool more = file_line(&want, &a, &wanted, &want_bytes),
+             less = file_line(&have, &b, &had, &have_bytes);
         cr_assert_eq(more, less, "%s: one has more than %zu lines", name, line);
         if (!more) {
             break;
         }
         line++;
-        cr_assert(want_bytes == have_bytes && memcmp(wanted, had, want_bytes) == 0, "%s, line %zu:\n%.*s\n%.*s", name, line,
-                  (int)want_bytes, wanted, (int)have_bytes, had);
+        cr_assert(want_bytes == have_bytes && memcmp(wanted, had, want_bytes) == 0,
+                  "%s, line %zu:\n%.*s\n%.*s", name, line, (int)want_bytes, wanted, (int)have_bytes, had);
     }
     file_free(&want);
     file_free(&have);
@@ -179,7 +183,8 @@ static void on_record(void *context, const struct slot *record)
     mill->yielded++;
 }
 
-static void on_row(void *context, const struct instrument *row, const char *base, const char *quote, const char *settle)
+static void on_row(void *context, const struct instrument *row, const char *base, const char *quote,
+                   const char *settle)
 {
     struct mill *mill = context;
     (void)row;
@@ -212,8 +217,12 @@ static void mill_make(struct mill *mill, size_t bytes)
     memset(mill, 0, sizeof *mill);
     instrument_table_reset(&mill->table);
     mill->levels = malloc(FEED_LEVELS_MAX * sizeof *mill->levels);
-    mill->any = (struct instrument){ .venue = VENUE_BINANCE, .index = 9, .price_decimals = 8, .qty_decimals = 8, .tick = 1, .lot = 1 };
-    mill->hooks = (struct venue_hooks){ .context = mill, .unknown_symbol = any_symbol, .unknown_currency = any_currency };
+    mill->any = (struct instrument){
+        .venue = VENUE_BINANCE, .index = 9, .price_decimals = 8, .qty_decimals = 8, .tick = 1, .lot = 1
+    };
+    mill->hooks = (struct venue_hooks){ .context = mill,
+                                        .unknown_symbol = any_symbol,
+                                        .unknown_currency = any_currency };
     cr_assert(sign_key_hmac(&mill->key, "k", "s", 1));
     mill->session = aligned_alloc(64, (venue_binance.order->session_bytes + 63) / 64 * 64);
     mill->out.body = mill->body;
@@ -249,15 +258,20 @@ static int64_t grind(struct mill *mill, enum part part, uint8_t product, const c
     }
     if (part == PRIVATE) {
         mill->account.product = product;
-        venue_binance.order->init(mill->session, &venue_binance, &mill->table, &mill->account, &mill->key, &none, 0);
+        venue_binance.order->init(mill->session, &venue_binance, &mill->table, &mill->account, &mill->key,
+                                  &none, 0);
         mill->session->hooks = &mill->hooks;
-        return venue_binance.order->message(mill->session, SESSION_SLOT_ORDER, at, bytes, 1, 1, &sink, &mill->out);
+        return venue_binance.order->message(mill->session, SESSION_SLOT_ORDER, at, bytes, 1, 1, &sink,
+                                            &mill->out);
     }
     struct rest_query query = { .what = REST_ANY, .product = product };
-    struct rest_answer answer = {
-        .instruments = &mill->table, .sink = sink, .instrument = on_row, .instrument_context = mill, .hooks = &mill->hooks
-    };
-    return venue_binance.rest->parse(&query, 200, at, bytes, &answer) == REST_BROKEN ? PARSE_INCOMPLETE : (int64_t)bytes;
+    struct rest_answer answer = { .instruments = &mill->table,
+                                  .sink = sink,
+                                  .instrument = on_row,
+                                  .instrument_context = mill,
+                                  .hooks = &mill->hooks };
+    return venue_binance.rest->parse(&query, 200, at, bytes, &answer) == REST_BROKEN ? PARSE_INCOMPLETE
+                                                                                     : (int64_t)bytes;
 }
 
 static size_t trimmed(const char *text, size_t bytes)
@@ -278,7 +292,8 @@ static void cut(struct mill *mill, const char *name, const char *text, size_t by
         uint8_t product = product_of(name);
         for (size_t prefix = 0; prefix < bytes; prefix += prefix < 3000 ? 1 : 997) {
             int64_t consumed = grind(mill, part, product, text, prefix);
-            cr_assert_eq(consumed, PARSE_INCOMPLETE, "%s: part %d takes %ld of a prefix of %zu", name, part, consumed, prefix);
+            cr_assert_eq(consumed, PARSE_INCOMPLETE, "%s: part %d takes %ld of a prefix of %zu", name, part,
+                         consumed, prefix);
             cr_assert_eq(mill->yielded, 0, "%s: part %d yields from a prefix of %zu", name, part, prefix);
         }
         int64_t consumed = grind(mill, part, product, text, bytes);
@@ -299,14 +314,16 @@ static void change(struct mill *mill, const char *name, const char *text, size_t
             int64_t consumed = grind(mill, part, product_of(name), copy, bytes);
             cr_assert(consumed >= PARSE_BROKEN && consumed <= (int64_t)bytes, "%s", name);
             if (consumed <= 0) {
-                cr_assert_eq(mill->yielded, 0, "%s: part %d yields from what it calls unsound: %.*s", name, part, (int)bytes, copy);
+                cr_assert_eq(mill->yielded, 0, "%s: part %d yields from what it calls unsound: %.*s", name,
+                             part, (int)bytes, copy);
             }
         }
     }
     free(copy);
 }
 
-typedef void (*treatment)(struct mill *mill, const char *name, const char *text, size_t bytes, uint64_t *seed);
+typedef void (*treatment)(struct mill *mill, const char *name, const char *text, size_t bytes,
+                          uint64_t *seed);
 
 static void treat_cut(struct mill *mill, const char *name, const char *text, size_t bytes, uint64_t *seed)
 {

@@ -368,8 +368,6 @@ Test(binance_order, every_refusal_means_what_the_page_says)
             cr_assert_eq(report->status, ORDER_STATUS_NOT_FOUND);
             cr_assert_eq(report->flags & REPORT_TERMINAL, 0, "proof of nothing by itself");
         }
-        free(desk->session);
-        free(desk);
     }
 }
 

@@ -29,7 +29,7 @@ static void on_row(void *context, const struct instrument *row, const char *base
 
 static struct clerk *clerk_make(uint8_t product)
 {
-    struct clerk *clerk = calloc(1, sizeof *clerk);
+    struct clerk *clerk = kept(sizeof *clerk);
     clerk->desk =
         desk_make(product, product == PRODUCT_INVERSE ? "BTCUSD_PERP" : "BTCUSDT", SIGN_HMAC_SHA256, 0);
     clerk->query.product = product;
@@ -152,7 +152,7 @@ Test(binance_rest, a_full_page_of_fills_goes_on_behind_its_last)
     clerk->query.instrument = &clerk->desk->table.row[0];
     static struct instrument_table none; /* rows are skipped: only paging matters */
     clerk->answer.instruments = &none;
-    char *body = malloc(1000 * 128 + 3), *at = body;
+    char *body = kept(1000 * 128 + 3), *at = body;
     *at++ = '[';
     for (int i = 0; i < 1000; i++) {
         at += sprintf(
