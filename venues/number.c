@@ -9,7 +9,7 @@ bool number_pairs_scalar(const struct number_task *task, int64_t *out)
 {
     for (uint32_t i = 0; i < 2 * task->pairs; i++) {
         const uint16_t *ends = task->ends + i * NUMBER_PAIR / 2;
-        int decimals = i % 2 == 0 ? task->first.decimals : task->second.decimals;
+        int decimals = (int)(task->forms >> 16 * (i % 2) & 15);
         if (ends[1] <= ends[0] ||
             !scan_fixed(task->bytes + ends[0] + 1, (size_t)(ends[1] - ends[0] - 1), decimals, &out[i])) {
             return false;
@@ -58,8 +58,9 @@ struct lane {
     uint8_t spare[8];
 };
 
-/* Every form there is, made once at start: 13 KB, of which a message touches 128 bytes. */
-static struct lane lanes[NUMBER_BEHIND_MAX + 1][NUMBER_DECIMALS_MAX + 1];
+/* Every form there is, made once at start: 15 KB, of which a message touches 192 bytes. */
+static struct lane lanes[NUMBER_BEHIND_MAX + 1][16] __attribute__((aligned(64)));
+_Static_assert(NUMBER_DECIMALS_MAX < 16, "rows of a power of two: an index without a multiplication");
 
 __attribute__((constructor)) static void make_lanes(void)
 {
@@ -85,9 +86,14 @@ __attribute__((constructor)) static void make_lanes(void)
     }
 }
 
-static inline const struct lane *lane_of(struct number_form form)
+static inline const struct lane *first_of(number_forms forms)
 {
-    return &lanes[form.behind][form.decimals];
+    return &lanes[0][0] + (uint16_t)forms;
+}
+
+static inline const struct lane *second_of(number_forms forms)
+{
+    return &lanes[0][0] + (forms >> 16);
 }
 
 /* The ends of one pair in one word, lowest first. */
@@ -165,19 +171,29 @@ static inline AVX2 __m256i convert2(struct work2 *work, const char *bytes, uint6
     return x;
 }
 
-AVX2 bool number_pairs_avx2(const struct number_task *task, int64_t *out)
+static inline AVX2 struct work2 work2_of(number_forms forms, bool positive)
 {
-    const struct lane *a = lane_of(task->first), *b = lane_of(task->second);
-    struct work2 work = {
+    const struct lane *a = first_of(forms), *b = second_of(forms);
+    return (struct work2){
         .zero = { twice(a->zero), twice(b->zero) },
         .most = { twice(a->most), twice(b->most) },
         .place = { twice(a->place), twice(b->place) },
         .least = _mm_broadcastq_epi64(both(&a->least, &b->least)),
         .range = _mm_broadcastq_epi64(both(&a->range, &b->range)),
-        .positive = _mm256_setr_epi64x(-(int64_t)task->positive, 0, -(int64_t)task->positive, 0),
+        .positive = _mm256_setr_epi64x(-(int64_t)positive, 0, -(int64_t)positive, 0),
         .wrong = _mm256_setzero_si256(),
         .misfit = _mm_setzero_si128(),
     };
+}
+
+static inline AVX2 bool fine2(const struct work2 *work)
+{
+    return _mm256_testz_si256(work->wrong, work->wrong) && _mm_testz_si128(work->misfit, work->misfit);
+}
+
+AVX2 bool number_pairs_avx2(const struct number_task *task, int64_t *out)
+{
+    struct work2 work = work2_of(task->forms, task->positive);
     const uint16_t *ends = task->ends;
     uint32_t left = task->pairs;
     for (; left >= 2; left -= 2, ends += 2 * NUMBER_PAIR, out += 4) {
@@ -188,23 +204,16 @@ AVX2 bool number_pairs_avx2(const struct number_task *task, int64_t *out)
         __m256i last = convert2(&work, task->bytes, pair_at(ends), pair_at(ends));
         _mm_storeu_si128((__m128i_u *)out, _mm256_castsi256_si128(last));
     }
-    return _mm256_testz_si256(work.wrong, work.wrong) && _mm_testz_si128(work.misfit, work.misfit);
+    return fine2(&work);
 }
 
-AVX2 bool number_few_avx2(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW])
+AVX2 bool number_few_avx2(const char *bytes, uint64_t p, uint64_t q, uint64_t r, uint64_t s,
+                          number_forms forms, int64_t out[2 * NUMBER_FEW])
 {
-    struct number_task half = *task;
-    const struct number_form whole = { 0, 0 };
-    bool fine = true;
-    /* two pairs are one step here: only where the forms change inside a step are they done apart */
-    for (uint32_t from = 0; from < NUMBER_FEW; from += half.pairs, out += 2 * half.pairs) {
-        half.ends = task->ends + from * NUMBER_PAIR;
-        half.pairs = from + 1 == formed || from % 2 == 1 ? 1 : 2;
-        half.first = from < formed ? task->first : whole;
-        half.second = from < formed ? task->second : whole;
-        fine &= number_pairs_avx2(&half, out);
-    }
-    return fine;
+    struct work2 pairs = work2_of(forms, false), wholes = work2_of(0, false);
+    _mm256_storeu_si256((__m256i_u *)out, convert2(&pairs, bytes, p, q));
+    _mm256_storeu_si256((__m256i_u *)(out + 4), convert2(&wholes, bytes, r, s));
+    return fine2(&pairs) && fine2(&wholes);
 }
 
 /* ------------------------------------------------------------------ four pairs at once */
@@ -269,7 +278,7 @@ static inline AVX512 __m512i convert4(struct work4 *work, const char *bytes, __m
 
 AVX512 bool number_pairs_avx512(const struct number_task *task, int64_t *out)
 {
-    const struct lane *a = lane_of(task->first), *b = lane_of(task->second);
+    const struct lane *a = first_of(task->forms), *b = second_of(task->forms);
     struct work4 work = {
         .zero = { four(a->zero), four(b->zero) },
         .most = { four(a->most), four(b->most) },
@@ -295,35 +304,53 @@ AVX512 bool number_pairs_avx512(const struct number_task *task, int64_t *out)
         __m512i last = convert4(&work, task->bytes, words, p, q, r, p);
         _mm512_mask_storeu_epi64(out, (__mmask8)_bzhi_u32(0xff, 2 * left), last);
     }
-    return work.wrong == 0 && work.misfit == 0 && (work.nought & work.positive) == 0;
+    return _kortestz_mask64_u8(work.wrong, work.misfit) && (work.nought & work.positive) == 0;
 }
 
-/* The lanes of the formed pairs are of one form, the others' of another. */
-static inline AVX512 __m512i mixed(const uint8_t *whole, const uint8_t *form, __mmask16 formed)
+/* Lanes of the first and of the second form in turn. */
+static inline AVX512 __m512i mixed(const uint8_t *first, const uint8_t *second)
 {
-    return _mm512_mask_broadcast_i32x4(four(whole), formed, _mm_loadu_si128((const __m128i_u *)form));
+    return _mm512_mask_broadcast_i32x4(four(first), 0xf0f0, _mm_loadu_si128((const __m128i_u *)second));
 }
 
-AVX512 bool number_few_avx512(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW])
+/* Not by convert4: here the lanes are the two pairs in one register and the whole numbers, which need no
+ * order, in the other. */
+AVX512 bool number_few_avx512(const char *bytes, uint64_t p, uint64_t q, uint64_t r, uint64_t s,
+                              number_forms forms, int64_t out[2 * NUMBER_FEW])
 {
-    const struct lane *a = lane_of(task->first), *b = lane_of(task->second), *whole = &lanes[0][0];
-    __mmask16 lane = (__mmask16)_bzhi_u32(0xffff, 4 * formed);
-    __mmask8 word = (__mmask8)_bzhi_u32(0xff, formed);
-    struct work4 work = {
-        .zero = { mixed(whole->zero, a->zero, lane), mixed(whole->zero, b->zero, lane) },
-        .most = { mixed(whole->most, a->most, lane), mixed(whole->most, b->most, lane) },
-        .place = { mixed(whole->place, a->place, lane), mixed(whole->place, b->place, lane) },
-        .least = _mm256_mask_broadcastq_epi64(_mm256_set1_epi32((int)whole->least), word,
-                                              both(&a->least, &b->least)),
-        .range = _mm256_mask_broadcastq_epi64(_mm256_set1_epi32((int)whole->range), word,
-                                              both(&a->range, &b->range)),
-    };
-    const uint16_t *ends = task->ends;
-    uint64_t p = pair_at(ends), q = pair_at(ends + NUMBER_PAIR);
-    uint64_t r = pair_at(ends + 2 * NUMBER_PAIR), s = pair_at(ends + 3 * NUMBER_PAIR);
-    __m256i words = _mm256_setr_epi64x((int64_t)p, (int64_t)q, (int64_t)r, (int64_t)s);
-    _mm512_storeu_si512(out, convert4(&work, task->bytes, words, p, q, r, s));
-    return work.wrong == 0 && work.misfit == 0;
+    const __m512i one = _mm512_setr_epi64(0, 0, 0x0404040404040404, 0x0404040404040404, 0x0808080808080808,
+                                          0x0808080808080808, 0x0c0c0c0c0c0c0c0c, 0x0c0c0c0c0c0c0c0c);
+    const __m512i other = _mm512_add_epi8(one, _mm512_set1_epi8(16));
+    const __m512i cut =
+        _mm512_broadcast_i32x4(_mm_setr_epi8(16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1));
+    const struct lane *a = first_of(forms), *b = second_of(forms);
+    __m256i least =
+        _mm256_inserti128_si256(_mm256_set1_epi32(2), _mm_broadcastq_epi64(both(&a->least, &b->least)), 0);
+    __m256i range = _mm256_inserti128_si256(_mm256_set1_epi32((int)(LANE - 1) | (int)0xffff0000),
+                                            _mm_broadcastq_epi64(both(&a->range, &b->range)), 0);
+    __m256i ends = _mm256_setr_epi64x((int64_t)p, (int64_t)q, (int64_t)r, (int64_t)s);
+    __m256i lengths = _mm256_sub_epi16(_mm256_srli_epi32(ends, 16), ends); /* in the even words */
+    __mmask16 misfit = _mm256_cmpgt_epu16_mask(_mm256_sub_epi16(lengths, least), range);
+    __m512i x =
+        text4(bytes, (uint16_t)(p >> 16), (uint16_t)(p >> 48), (uint16_t)(q >> 16), (uint16_t)(q >> 48));
+    __m512i y =
+        text4(bytes, (uint16_t)(r >> 16), (uint16_t)(r >> 48), (uint16_t)(s >> 16), (uint16_t)(s >> 48));
+    __m512i wide = _mm512_castsi256_si512(lengths);
+    x = _mm512_maskz_sub_epi8(_mm512_cmpgt_epu8_mask(_mm512_permutexvar_epi8(one, wide), cut), x,
+                              mixed(a->zero, b->zero));
+    y = _mm512_maskz_sub_epi8(_mm512_cmpgt_epu8_mask(_mm512_permutexvar_epi8(other, wide), cut), y,
+                              _mm512_set1_epi8('0'));
+    __mmask64 wrong =
+        _mm512_cmpgt_epu8_mask(x, mixed(a->most, b->most)) | _mm512_cmpgt_epu8_mask(y, _mm512_set1_epi8(9));
+    x = _mm512_shuffle_epi8(x, mixed(a->place, b->place));
+    x = _mm512_madd_epi16(_mm512_maddubs_epi16(x, _mm512_set1_epi16(0x010a)), _mm512_set1_epi32(0x00010064));
+    y = _mm512_madd_epi16(_mm512_maddubs_epi16(y, _mm512_set1_epi16(0x010a)), _mm512_set1_epi32(0x00010064));
+    x = _mm512_madd_epi16(_mm512_packus_epi32(x, y), _mm512_set1_epi32(0x00012710));
+    x = _mm512_add_epi64(_mm512_mul_epu32(x, _mm512_set1_epi64(100000000)), _mm512_srli_epi64(x, 32));
+    /* packing has interleaved the two registers' lanes */
+    x = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), x);
+    _mm512_storeu_si512(out, x);
+    return _kortestz_mask64_u8(wrong, misfit);
 }
 
 #endif

@@ -12,7 +12,9 @@
 
 #include "venues/index.h"
 
-#include <string.h>
+#if defined(__x86_64__)
+#include <emmintrin.h>
+#endif
 
 #define NUMBER_BEHIND_MAX   14 /* digits behind the point */
 #define NUMBER_DECIMALS_MAX 12 /* of the unit */
@@ -26,18 +28,19 @@
 #define NUMBER_ENDS(before, end)   ((uint32_t)(before) | (uint32_t)(end) << 16)
 #define NUMBER_WORD(first, second) ((uint64_t)(first) | (uint64_t)(second) << 32) /* of their ends */
 
-/* How one number of a pair is printed and what it is counted in. */
-struct number_form {
-    uint8_t behind;   /* digits behind the point; 0: no point */
-    uint8_t decimals; /* of the unit */
-};
+/* How the two numbers of a pair are printed and what they are counted in: digits behind the point (0: no
+ * point) and decimals of the unit, of the first in the low half and of the second in the high half.  0 is two
+ * whole numbers. */
+typedef uint32_t number_forms;
+#define NUMBER_FORM(behind, decimals) ((uint32_t)(behind) << 4 | (uint32_t)(decimals))
+#define NUMBER_FORMS(first, second)   ((number_forms)(first) | (number_forms)(second) << 16)
 
 /* What a call needs to know. */
 struct number_task {
     const char *bytes;
     const uint16_t *ends; /* NUMBER_PAIR entries a pair, `pairs` of them */
     uint32_t pairs;
-    struct number_form first, second;
+    number_forms forms;
     bool positive; /* as in a book: the first of each pair must be above 0, the second at least 0 */
 };
 
@@ -46,9 +49,10 @@ struct number_task {
  * NUMBER_DECIMALS_MAX, behind at most NUMBER_BEHIND_MAX. */
 typedef bool (*number_pairs)(const struct number_task *task, int64_t *out);
 
-/* The same for a handful: exactly NUMBER_FEW pairs, of which the first `formed` are in the task's forms and
- * the rest whole numbers without a point.  What is not needed repeats another. */
-typedef bool (*number_few)(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW]);
+/* The same for a handful, told by value because it is called for the shortest messages: two pairs in these
+ * forms, then four whole numbers without a point.  What is not needed repeats another. */
+typedef bool (*number_few)(const char *bytes, uint64_t p, uint64_t q, uint64_t r, uint64_t s,
+                           number_forms forms, int64_t out[2 * NUMBER_FEW]);
 
 struct number_means {
     number_pairs pairs;
@@ -61,8 +65,10 @@ bool number_pairs_scalar(const struct number_task *task, int64_t *out);
 #if defined(__x86_64__)
 bool number_pairs_avx2(const struct number_task *task, int64_t *out);
 bool number_pairs_avx512(const struct number_task *task, int64_t *out);
-bool number_few_avx2(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW]);
-bool number_few_avx512(const struct number_task *task, uint32_t formed, int64_t out[2 * NUMBER_FEW]);
+bool number_few_avx2(const char *bytes, uint64_t p, uint64_t q, uint64_t r, uint64_t s, number_forms forms,
+                     int64_t out[2 * NUMBER_FEW]);
+bool number_few_avx512(const char *bytes, uint64_t p, uint64_t q, uint64_t r, uint64_t s, number_forms forms,
+                       int64_t out[2 * NUMBER_FEW]);
 #endif
 
 /* number_at answers the functions of a level, NULL where this processor lacks it. */
@@ -70,22 +76,21 @@ struct number_means number_at(enum index_level level);
 
 /* number_behind counts the digits behind the point of the text between two ends, which needs the same 16
  * bytes; 0 without a point. */
-static inline uint8_t number_behind(const char *bytes, uint32_t before, uint32_t end)
+static inline __attribute__((always_inline)) uint32_t number_behind(const char *bytes, uint32_t before,
+                                                                    uint32_t end)
 {
+#if defined(__x86_64__)
+    const __m128i_u *from = (const __m128i_u *)(bytes + end - 16);
+    __m128i points = _mm_cmpeq_epi8(_mm_loadu_si128(from), _mm_set1_epi8('.'));
+    uint32_t behind = (uint32_t)__builtin_clz((uint32_t)_mm_movemask_epi8(points) << 16 | 1);
+#else
     uint32_t behind = 0;
-    for (int half = 0; half < 2; half++, behind += 8) {
-        uint64_t word;
-        memcpy(&word, bytes + end - 8 * (half + 1), sizeof word);
-        /* the top bit of each byte that is a point, exactly; the last character is the top byte */
-        word ^= 0x2e2e2e2e2e2e2e2eULL;
-        word = ~(((word & 0x7f7f7f7f7f7f7f7fULL) + 0x7f7f7f7f7f7f7f7fULL) | word | 0x7f7f7f7f7f7f7f7fULL);
-        if (word != 0) {
-            behind += (uint32_t)__builtin_clzll(word) >> 3;
-            /* a point before this number is another's */
-            return behind + before + 1 < end && behind <= NUMBER_BEHIND_MAX ? (uint8_t)behind : 0;
-        }
+    while (behind < 16 && bytes[end - 1 - behind] != '.') {
+        behind++;
     }
-    return 0;
+#endif
+    /* a point before this number is another's */
+    return behind + before + 1 < end && behind <= NUMBER_BEHIND_MAX ? behind : 0;
 }
 
 #endif

@@ -66,6 +66,15 @@ static const struct kind_keys aggregate_keys = {
 typedef uint32_t ends;
 #define ENDS(before, end) NUMBER_ENDS(before, end)
 
+/* The ends of a string, as the index has them side by side.  Two loads: the index may have stored them by
+ * two stores, and no load is served from two at once. */
+static inline ends ends_at(const uint16_t *quotes)
+{
+    uint32_t end = quotes[1];
+    __asm__("" : "+r"(end)); /* or the compiler makes one of them */
+    return ENDS(quotes[0], end);
+}
+
 static inline uint32_t before_of(ends value)
 {
     return value & 0xffff;
@@ -227,10 +236,17 @@ ALWAYS bool fields_walk(struct message *message, uint32_t ordinal)
 #define FOLLOWS(at, text)                                                                                    \
     ((load8(bytes + (at)) ^ load8(text "\0\0\0\0\0\0\0")) << (64 - 8 * (sizeof(text) - 1)) == 0)
 
+/* Best prices, found: kept apart from the message, so that they can stay in registers. */
+struct found {
+    uint64_t seen;
+    ends symbol, last, time[2]; /* T, E */
+    uint64_t bid, ask;          /* pairs */
+};
+
 /* top_walk is fields_walk for the best prices in the three orders of keys that the venue prints: linear
  * e u s b B a A T E, inverse u e s ps b B a A T E, spot u s b B a A.  Comparing what stands between the
  * values is a third of the work of finding out.  False: some other message, and nothing was said of it. */
-ALWAYS bool top_walk(struct message *message, uint32_t ordinal)
+ALWAYS bool top_walk(const struct message *message, uint32_t ordinal, struct found *found)
 {
     const char *bytes = message->bytes;
     const uint16_t *quotes = message->quotes + ordinal; /* moves on */
@@ -264,8 +280,8 @@ ALWAYS bool top_walk(struct message *message, uint32_t ordinal)
     } else {
         return false;
     }
-    message->value[KEY('u')] = ENDS(before, end);
-    message->value[KEY('s')] = ENDS(quotes[0], quotes[1]);
+    found->last = ENDS(before, end);
+    found->symbol = ends_at(quotes);
     if (quotes[1] + 8U <= count && FOLLOWS(quotes[1], "\",\"ps\":\"")) {
         seen |= BIT(KEY_PS);
         quotes += 4;
@@ -275,10 +291,9 @@ ALWAYS bool top_walk(struct message *message, uint32_t ordinal)
         !FOLLOWS(quotes[13], "\",\"A\":\"")) {
         return false;
     }
-    message->value[KEY('b')] = ENDS(quotes[4], quotes[5]);
-    message->value[KEY('B')] = ENDS(quotes[8], quotes[9]);
-    message->value[KEY('a')] = ENDS(quotes[12], quotes[13]);
-    message->value[KEY('A')] = ENDS(quotes[16], quotes[17]);
+    found->bid = NUMBER_WORD(ends_at(quotes + 4), ends_at(quotes + 8));
+    found->ask = NUMBER_WORD(ends_at(quotes + 12), ends_at(quotes + 16));
+    found->time[0] = found->time[1] = found->last;
     at = quotes[17];
     if (quotes_end - quotes == 22) {
         end = quotes[20] - 1U;
@@ -286,12 +301,12 @@ ALWAYS bool top_walk(struct message *message, uint32_t ordinal)
             return false;
         }
         seen |= HAS('T') | HAS('E');
-        message->value[KEY('T')] = ENDS(at + 5, end);
-        message->value[KEY('E')] = ENDS(end + 4, object_end);
+        found->time[0] = ENDS(at + 5, end);
+        found->time[1] = ENDS(end + 4, object_end);
     } else if (quotes_end - quotes != 18 || at + 1 != object_end) {
         return false;
     }
-    message->seen = seen;
+    found->seen = seen;
     return true;
 }
 
@@ -349,16 +364,18 @@ struct numbers {
     const int64_t *whole; /* into value */
 };
 
-/* JSON has no leading zeros; and 18 digits always fit. */
+/* JSON has no leading zeros. */
 ALWAYS bool whole_is_sound(const char *bytes, ends value)
 {
-    uint32_t many = bytes_of(value);
-    return many - 1 < 18 && (bytes[before_of(value) + 1] != '0' || many == 1);
+    return bytes[before_of(value) + 1] != '0' || bytes_of(value) == 1;
 }
 
 static bool whole_read(const char *bytes, ends value, int64_t *out)
 {
     *out = 0;
+    if (bytes_of(value) - 1 >= 18) {
+        return false; /* nothing, or more than is sure to fit */
+    }
     for (uint32_t at = before_of(value) + 1; at < end_of(value); at++) {
         unsigned digit = (unsigned)(unsigned char)bytes[at] - '0';
         if (digit > 9) {
@@ -370,21 +387,45 @@ static bool whole_read(const char *bytes, ends value, int64_t *out)
 }
 
 /* The careful way, for what the quick one refuses: numbers that are not printed alike, or are longer. */
-static __attribute__((noinline)) bool numbers_read_each(const struct number_task *task,
+static __attribute__((noinline)) bool numbers_read_each(const char *bytes, const struct instrument *row,
                                                         struct numbers *numbers, uint32_t formed)
 {
-    struct number_task decimals = *task;
-    decimals.pairs = formed;
+    const struct number_task decimals = { .bytes = bytes,
+                                          .ends = (const uint16_t *)numbers->pair,
+                                          .pairs = formed,
+                                          .forms = NUMBER_FORMS(row->price_decimals, row->qty_decimals) };
     if (!number_pairs_scalar(&decimals, numbers->value)) {
         return false;
     }
     for (uint32_t i = 2 * formed; i < 2 * NUMBER_FEW; i++) {
         ends value = (ends)(numbers->pair[i / 2] >> 32 * (i % 2));
-        if (!whole_read(task->bytes, value, &numbers->value[i])) {
+        if (!whole_read(bytes, value, &numbers->value[i])) {
             return false;
         }
     }
     return true;
+}
+
+/* Digits behind the point of one number.  Futures print as many as the unit has and spot prints eight: said
+ * by branches, the processor goes on with its guess, where an answer that is computed would be waited for. */
+ALWAYS uint32_t behind_of(const char *bytes, ends value, uint32_t decimals)
+{
+    const char *last = bytes + end_of(value) - 1;
+    if (__builtin_expect(decimals > 0 && *(last - decimals) == '.', 1)) {
+        return decimals;
+    }
+    if (__builtin_expect(*(last - 8) == '.', 1)) {
+        return 8;
+    }
+    return number_behind(bytes, before_of(value), end_of(value));
+}
+
+/* How the numbers of a pair are printed. */
+ALWAYS number_forms forms_of(const char *bytes, const struct instrument *row, uint64_t pair)
+{
+    uint32_t price = row->price_decimals, qty = row->qty_decimals;
+    return NUMBER_FORMS(NUMBER_FORM(behind_of(bytes, (ends)pair, price), price),
+                        NUMBER_FORM(behind_of(bytes, (ends)(pair >> 32), qty), qty));
 }
 
 /* The i-th whole number asked for, or the first where there is none. */
@@ -397,14 +438,13 @@ ALWAYS ends whole_at(const struct message *message, const uint8_t *keys, uint32_
     return value;
 }
 
-/* numbers_read reads `formed` pairs of decimals, whose ends the caller has put first into numbers->pair, and
- * the whole numbers of the keys: 2 * (NUMBER_FEW - formed) at most. */
+/* numbers_read reads two pairs of decimals, whose ends the caller has put first into numbers->pair, and up to
+ * four whole numbers; or no pairs and up to eight. */
 ALWAYS bool numbers_read(const struct message *message, const struct means *means,
                          const struct instrument *row, struct numbers *numbers, uint32_t formed,
                          const uint8_t *keys, uint32_t key_count)
 {
     const char *bytes = message->bytes;
-    const ends first = message->value[keys[0]];
     bool sound = true;
     /* unrolled, so that the words of a pair are put together in registers (see ends) */
 #pragma GCC unroll 4
@@ -416,23 +456,13 @@ ALWAYS bool numbers_read(const struct message *message, const struct means *mean
         return false;
     }
     numbers->whole = numbers->value + 2 * formed;
-    struct number_task task = { .bytes = bytes,
-                                .ends = (const uint16_t *)numbers->pair,
-                                .first = { .decimals = row->price_decimals },
-                                .second = { .decimals = row->qty_decimals } };
     /* only the first whole number can stand so early in a message that 16 bytes do not precede its end */
-    if (means->number.few != NULL && end_of(first) >= 16 && row->price_decimals <= NUMBER_DECIMALS_MAX &&
-        row->qty_decimals <= NUMBER_DECIMALS_MAX) {
-        if (formed > 0) {
-            ends a = (ends)numbers->pair[0], b = (ends)(numbers->pair[0] >> 32);
-            task.first.behind = number_behind(bytes, before_of(a), end_of(a));
-            task.second.behind = number_behind(bytes, before_of(b), end_of(b));
-        }
-        if (means->number.few(&task, formed, numbers->value)) {
-            return true;
-        }
+    if (means->number.few != NULL && end_of(message->value[keys[0]]) >= 16 &&
+        means->number.few(bytes, numbers->pair[0], numbers->pair[1], numbers->pair[2], numbers->pair[3],
+                          formed > 0 ? forms_of(bytes, row, numbers->pair[0]) : 0, numbers->value)) {
+        return true;
     }
-    return numbers_read_each(&task, numbers, formed);
+    return numbers_read_each(bytes, row, numbers, formed);
 }
 
 /* Levels, all printed alike if it is the quick way that reads them. */
@@ -444,17 +474,14 @@ ALWAYS bool levels_read(const struct message *message, const struct means *means
         .bytes = message->bytes,
         .ends = quotes,
         .pairs = end_of(side),
-        .first = { .decimals = row->price_decimals },
-        .second = { .decimals = row->qty_decimals },
+        .forms = NUMBER_FORMS(row->price_decimals, row->qty_decimals),
         .positive = true,
     };
     if (task.pairs == 0) {
         return true;
     }
-    if (means->number.few != NULL && row->price_decimals <= NUMBER_DECIMALS_MAX &&
-        row->qty_decimals <= NUMBER_DECIMALS_MAX && quotes[1] >= 16) {
-        task.first.behind = number_behind(message->bytes, quotes[0], quotes[1]);
-        task.second.behind = number_behind(message->bytes, quotes[2], quotes[3]);
+    if (means->number.few != NULL && quotes[1] >= 16) {
+        task.forms = forms_of(message->bytes, row, NUMBER_WORD(ends_at(quotes), ends_at(quotes + 2)));
         if (means->number.pairs(&task, &levels->price)) {
             return true;
         }
@@ -475,11 +502,10 @@ ALWAYS bool time_ns(int64_t time, int64_t *ns)
 }
 
 /* The time of a message: T, else E; 0 without either.  whole[1] is the one, whole[2] the other. */
-ALWAYS bool time_of(const struct message *message, const struct numbers *numbers, int64_t *ns)
+ALWAYS bool time_of(uint64_t seen, const struct numbers *numbers, int64_t *ns)
 {
     *ns = 0;
-    return (message->seen & (HAS('T') | HAS('E'))) == 0 ||
-           time_ns(numbers->whole[message->seen & HAS('T') ? 1 : 2], ns);
+    return (seen & (HAS('T') | HAS('E'))) == 0 || time_ns(numbers->whole[seen & HAS('T') ? 1 : 2], ns);
 }
 
 ALWAYS bool symbol_is(const struct instrument *row, const char *symbol, uint32_t bytes)
@@ -499,16 +525,16 @@ ALWAYS bool symbol_is(const struct instrument *row, const char *symbol, uint32_t
 }
 
 /* The instrument a message is about; nearly always the one before, or the table's hash knows. */
-ALWAYS const struct instrument *row_of(struct feed_parser *parser, const struct message *message)
+ALWAYS const struct instrument *row_of(struct feed_parser *parser, const struct message *message,
+                                       uint64_t seen, ends symbol)
 {
-    ends symbol = message->value[KEY('s')];
     const char *text = message->bytes + before_of(symbol) + 1;
     uint32_t bytes = bytes_of(symbol);
     if (bytes == 0 || bytes >= INSTRUMENT_SYMBOL_BYTES) {
         return NULL;
     }
     uint8_t product = parser->product;
-    if (message->seen & BIT(KEY_ST)) {
+    if (seen & BIT(KEY_ST)) {
         /* streams of all markets carry both futures products: 1 linear, 2 inverse.  On spot it is there too
          * and means nothing */
         ends st = message->value[KEY_ST];
@@ -520,14 +546,17 @@ ALWAYS const struct instrument *row_of(struct feed_parser *parser, const struct 
     }
     if (parser->last_instrument < parser->instruments->count && end_of(symbol) + 8 <= message->count) {
         const struct instrument *row = &parser->instruments->row[parser->last_instrument];
-        if (row->venue == VENUE_BINANCE && row->product == product && symbol_is(row, text, bytes)) {
+        if (row->venue == VENUE_BINANCE && row->product == product &&
+            row->price_decimals <= NUMBER_DECIMALS_MAX && row->qty_decimals <= NUMBER_DECIMALS_MAX &&
+            symbol_is(row, text, bytes)) {
             return row;
         }
     }
     const struct instrument *row = instrument_find(parser->instruments, VENUE_BINANCE, product, text, bytes);
-    if (row != NULL) {
-        parser->last_instrument = row->index;
+    if (row == NULL || row->price_decimals > NUMBER_DECIMALS_MAX || row->qty_decimals > NUMBER_DECIMALS_MAX) {
+        return NULL;
     }
+    parser->last_instrument = row->index;
     return row;
 }
 
@@ -541,7 +570,7 @@ ALWAYS bool truth_of(const struct message *message, unsigned key, bool *truth)
 
 /* Everything but the part of the union that is the kind's own. */
 ALWAYS void name(struct feed_event *event, uint8_t kind, const struct message *message,
-                 const struct instrument *row)
+                 const struct instrument *row, ends symbol)
 {
     event->kind = kind;
     event->flags = 0;
@@ -549,8 +578,8 @@ ALWAYS void name(struct feed_event *event, uint8_t kind, const struct message *m
     event->aggressor = event->control = event->status = event->top_n = 0;
     event->first = event->last = event->previous = 0;
     event->bid_count = event->ask_count = 0;
-    event->text = message->bytes + before_of(message->value[KEY('s')]) + 1;
-    event->text_bytes = bytes_of(message->value[KEY('s')]);
+    event->text = message->bytes + before_of(symbol) + 1;
+    event->text_bytes = bytes_of(symbol);
     event->bids = event->asks = NULL;
 }
 
@@ -562,12 +591,12 @@ ALWAYS bool depth(struct feed_parser *parser, const struct message *message, con
     ends bids = message->value[KEY('b')], asks = message->value[KEY('a')];
     if (end_of(bids) + end_of(asks) > parser->level_capacity ||
         !numbers_read(message, means, row, &numbers, 0, keys, POISE_COUNT_OF(keys)) ||
-        !time_of(message, &numbers, &event->venue_time_ns) ||
+        !time_of(message->seen, &numbers, &event->venue_time_ns) ||
         !levels_read(message, means, row, bids, parser->levels) ||
         !levels_read(message, means, row, asks, parser->levels + end_of(bids))) {
         return false;
     }
-    name(event, FEED_EVENT_DEPTH, message, row);
+    name(event, FEED_EVENT_DEPTH, message, row, message->value[KEY('s')]);
     event->last = (uint64_t)numbers.whole[0];
     event->first = (uint64_t)numbers.whole[3];
     event->previous = message->seen & BIT(KEY_PU) ? (uint64_t)numbers.whole[4] : 0;
@@ -584,17 +613,32 @@ ALWAYS bool depth(struct feed_parser *parser, const struct message *message, con
 }
 
 ALWAYS bool top(const struct message *message, const struct means *means, const struct instrument *row,
-                struct feed_event *event)
+                const struct found *found, struct feed_event *event)
 {
-    static const uint8_t keys[3] = { KEY('u'), KEY('T'), KEY('E') };
+    const char *bytes = message->bytes;
     struct numbers numbers;
-    numbers.pair[0] = NUMBER_WORD(message->value[KEY('b')], message->value[KEY('B')]);
-    numbers.pair[1] = NUMBER_WORD(message->value[KEY('a')], message->value[KEY('A')]);
-    if (!numbers_read(message, means, row, &numbers, 2, keys, POISE_COUNT_OF(keys)) ||
-        !time_of(message, &numbers, &event->venue_time_ns)) {
+    numbers.whole = numbers.value + 4;
+    uint64_t wholes[2] = { NUMBER_WORD(found->last, found->time[0]),
+                           NUMBER_WORD(found->time[1], found->last) };
+    if (!whole_is_sound(bytes, found->last) || !whole_is_sound(bytes, found->time[0]) ||
+        !whole_is_sound(bytes, found->time[1])) {
         return false;
     }
-    name(event, FEED_EVENT_TOP, message, row);
+    if (means->number.few == NULL || end_of(found->last) < 16 ||
+        !means->number.few(bytes, found->bid, found->ask, wholes[0], wholes[1],
+                           forms_of(bytes, row, found->bid), numbers.value)) {
+        numbers.pair[0] = found->bid;
+        numbers.pair[1] = found->ask;
+        numbers.pair[2] = wholes[0];
+        numbers.pair[3] = wholes[1];
+        if (!numbers_read_each(bytes, row, &numbers, 2)) {
+            return false;
+        }
+    }
+    if (!time_of(found->seen, &numbers, &event->venue_time_ns)) {
+        return false;
+    }
+    name(event, FEED_EVENT_TOP, message, row, found->symbol);
     event->last = (uint64_t)numbers.whole[0];
     event->u.top.bid_price = numbers.value[0];
     event->u.top.bid_qty = numbers.value[1];
@@ -603,19 +647,40 @@ ALWAYS bool top(const struct message *message, const struct means *means, const 
     return true;
 }
 
+/* The same of a message whose keys are in some other order. */
+ALWAYS bool top_in_any_order(const struct message *message, const struct means *means,
+                             const struct instrument *row, struct feed_event *event)
+{
+    const ends *value = message->value;
+    const ends last = value[KEY('u')];
+    const struct found found = {
+        .seen = message->seen,
+        .symbol = value[KEY('s')],
+        .last = last,
+        .time = { message->seen & HAS('T') ? value[KEY('T')] : last,
+                  message->seen & HAS('E') ? value[KEY('E')] : last },
+        .bid = NUMBER_WORD(value[KEY('b')], value[KEY('B')]),
+        .ask = NUMBER_WORD(value[KEY('a')], value[KEY('A')]),
+    };
+    return top(message, means, row, &found, event);
+}
+
 ALWAYS bool trade(const struct message *message, const struct means *means, const struct instrument *row,
                   const uint8_t keys[5], struct feed_event *event)
 {
     struct numbers numbers;
     bool sold, known;
-    numbers.pair[0] = NUMBER_WORD(message->value[KEY('p')], message->value[KEY('q')]);
-    if (!numbers_read(message, means, row, &numbers, 1, keys, 5) ||
-        !time_of(message, &numbers, &event->venue_time_ns) || numbers.value[1] == 0 ||
+    int64_t fifth;
+    numbers.pair[0] = numbers.pair[1] = NUMBER_WORD(message->value[KEY('p')], message->value[KEY('q')]);
+    if (!numbers_read(message, means, row, &numbers, 2, keys, 4) ||
+        ((message->seen & BIT(keys[4])) && (!whole_is_sound(message->bytes, message->value[keys[4]]) ||
+                                            !whole_read(message->bytes, message->value[keys[4]], &fifth))) ||
+        !time_of(message->seen, &numbers, &event->venue_time_ns) || numbers.value[1] == 0 ||
         !truth_of(message, KEY('m'), &sold) ||
         ((message->seen & HAS('M')) && !truth_of(message, KEY('M'), &known))) {
         return false;
     }
-    name(event, FEED_EVENT_TRADE, message, row);
+    name(event, FEED_EVENT_TRADE, message, row, message->value[KEY('s')]);
     event->aggressor = sold ? SIDE_SELL : SIDE_BUY;
     event->u.trade.price = numbers.value[0];
     event->u.trade.qty = numbers.value[1];
@@ -632,14 +697,15 @@ ALWAYS bool understand(struct feed_parser *parser, const struct message *message
 {
     static const uint8_t trade_whole[5] = { KEY('t'), KEY('T'), KEY('E'), KEY('b'), KEY('a') };
     static const uint8_t aggregate_whole[5] = { KEY('a'), KEY('T'), KEY('E'), KEY('f'), KEY('l') };
-    const struct instrument *row = message->seen & HAS('s') ? row_of(parser, message) : NULL;
+    const struct instrument *row =
+        message->seen & HAS('s') ? row_of(parser, message, message->seen, message->value[KEY('s')]) : NULL;
     ends kind = message->value[KEY('e')];
     if (row == NULL) {
         return false;
     }
     if (keys_are(message, &top_keys)) {
         return ((message->seen & HAS('e')) == 0 || TEXT_IS(message, kind, "bookTicker")) &&
-               top(message, means, row, event);
+               top_in_any_order(message, means, row, event);
     }
     if (keys_are(message, &depth_keys)) {
         return TEXT_IS(message, kind, "depthUpdate") && depth(parser, message, means, row, event);
@@ -655,8 +721,18 @@ ALWAYS bool understand(struct feed_parser *parser, const struct message *message
 
 /* ------------------------------------------------------------------ the levels */
 
+ALWAYS bool others(struct feed_parser *parser, struct message *message, const struct means *means,
+                   uint32_t ordinal, struct feed_event *event)
+{
+    return fields_walk(message, ordinal) && understand(parser, message, means, event);
+}
+
+/* `rest` is others() for these means, not inlined: the registers it needs would be saved for every message.
+ */
 ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
-                     void *context, const struct means *means)
+                     void *context, const struct means *means,
+                     bool (*rest)(struct feed_parser *parser, struct message *message, uint32_t ordinal,
+                                  struct feed_event *event))
 {
     struct message message;
     struct feed_event event;
@@ -664,12 +740,13 @@ ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count
     if (!message_open(&message, means, bytes, count, &ordinal)) {
         return NOT_MINE;
     }
-    if (top_walk(&message, ordinal)) {
-        const struct instrument *row = row_of(parser, &message);
-        if (row == NULL || !top(&message, means, row, &event)) {
+    struct found found;
+    if (top_walk(&message, ordinal, &found)) {
+        const struct instrument *row = row_of(parser, &message, found.seen, found.symbol);
+        if (row == NULL || !top(&message, means, row, &found, &event)) {
             return NOT_MINE;
         }
-    } else if (!fields_walk(&message, ordinal) || !understand(parser, &message, means, &event)) {
+    } else if (!rest(parser, &message, ordinal, &event)) {
         return NOT_MINE;
     }
     parser->broken_at = 0;
@@ -678,13 +755,18 @@ ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count
     return (int64_t)count;
 }
 
-/* One function a level, so that what a level brings is called by name. */
+/* The functions of a level, so that what it brings is called by name. */
 #define LEVEL(suffix, few)                                                                                   \
+    static const struct means means_##suffix = { index_quotes_##suffix, { number_pairs_##suffix, few } };    \
+    static __attribute__((noinline)) bool others_##suffix(                                                   \
+        struct feed_parser *parser, struct message *message, uint32_t ordinal, struct feed_event *event)     \
+    {                                                                                                        \
+        return others(parser, message, &means_##suffix, ordinal, event);                                     \
+    }                                                                                                        \
     static int64_t parse_##suffix(struct feed_parser *parser, const char *bytes, size_t count,               \
                                   feed_sink sink, void *context)                                             \
     {                                                                                                        \
-        static const struct means means = { index_quotes_##suffix, { number_pairs_##suffix, few } };         \
-        return parse(parser, bytes, count, sink, context, &means);                                           \
+        return parse(parser, bytes, count, sink, context, &means_##suffix, others_##suffix);                 \
     }
 
 LEVEL(scalar, NULL)
@@ -709,15 +791,9 @@ binance_fast binance_fast_at(enum index_level level)
     return parse_scalar;
 }
 
-static binance_fast best = parse_scalar;
+binance_fast binance_fast_parse = parse_scalar;
 
 __attribute__((constructor)) static void choose(void)
 {
-    best = binance_fast_at(index_level_best());
-}
-
-int64_t binance_fast_parse(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
-                           void *context)
-{
-    return best(parser, bytes, count, sink, context);
+    binance_fast_parse = binance_fast_at(index_level_best());
 }

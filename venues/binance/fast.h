@@ -19,9 +19,8 @@
 typedef int64_t (*binance_fast)(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
                                 void *context);
 
-/* binance_fast_parse works at the best level of this processor, chosen at start. */
-int64_t binance_fast_parse(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
-                           void *context);
+/* binance_fast_parse is the parser of the best level of this processor, chosen before main and constant. */
+extern binance_fast binance_fast_parse;
 
 /* binance_fast_at answers the parser of one level, or NULL where this processor lacks it. */
 binance_fast binance_fast_at(enum index_level level);

@@ -103,7 +103,8 @@ Test(index, more_quotes_than_fit_or_a_longer_text_is_refused)
 
 /* ------------------------------------------------------------------ numbers */
 
-#define PAIRS_MAX 9
+#define PAIRS_MAX               9
+#define FORMS(behind, decimals) NUMBER_FORMS(NUMBER_FORM(behind, decimals), NUMBER_FORM(behind, decimals))
 
 struct sheet {
     char text[1024];
@@ -168,8 +169,8 @@ Test(number, every_form_of_sixteen_characters_reads_as_the_scalar_parser_reads_i
                     struct number_task task = { .bytes = sheet.text,
                                                 .ends = sheet.ends,
                                                 .pairs = pairs,
-                                                .first = { (uint8_t)behind, (uint8_t)decimals },
-                                                .second = { 3, 3 } };
+                                                .forms = NUMBER_FORMS(NUMBER_FORM(behind, decimals),
+                                                                      NUMBER_FORM(3, 3)) };
                     bool can = number_pairs_scalar(&task, expected);
                     for (int level = 1; level < INDEX_LEVEL_COUNT; level++) {
                         if (level_at(level) == NULL) {
@@ -212,11 +213,9 @@ Test(number, a_byte_out_of_place_in_any_number_fails_the_call)
                     bool digit = c >= '0' && c <= '9';
                     bool fine = *to == '.' ? c == '.' : digit;
                     *to = (char)c;
-                    const struct number_task task = { .bytes = sheet.text,
-                                                      .ends = sheet.ends,
-                                                      .pairs = pairs,
-                                                      .first = { 2, 2 },
-                                                      .second = { 2, 2 } };
+                    const struct number_task task = {
+                        .bytes = sheet.text, .ends = sheet.ends, .pairs = pairs, .forms = FORMS(2, 2)
+                    };
                     for (int level = 1; level < INDEX_LEVEL_COUNT; level++) {
                         cr_assert(level_at(level) == NULL || level_at(level)(&task, found) == fine,
                                   "%s: byte %d at %u", index_level_names[level], c, at);
@@ -249,11 +248,9 @@ Test(number, another_form_a_digit_below_the_unit_or_an_empty_text_fails_the_call
                 for (uint32_t i = 0; i < 2 * pairs; i++) {
                     sheet_put(&sheet, i == which ? wrong[w] : "61800.20");
                 }
-                const struct number_task task = { .bytes = sheet.text,
-                                                  .ends = sheet.ends,
-                                                  .pairs = pairs,
-                                                  .first = { 2, 1 },
-                                                  .second = { 2, 1 } };
+                const struct number_task task = {
+                    .bytes = sheet.text, .ends = sheet.ends, .pairs = pairs, .forms = FORMS(2, 1)
+                };
                 for (int level = 1; level < INDEX_LEVEL_COUNT; level++) {
                     cr_assert(level_at(level) == NULL || !level_at(level)(&task, found), "%s took %s",
                               index_level_names[level], wrong[w]);
@@ -288,7 +285,7 @@ Test(number, a_price_of_nothing_fails_where_it_must_be_positive_and_a_quantity_m
                 sheet_put(&sheet, i == which ? "0.00" : "12.00");
             }
             struct number_task task = {
-                .bytes = sheet.text, .ends = sheet.ends, .pairs = pairs, .first = { 2, 2 }, .second = { 2, 2 }
+                .bytes = sheet.text, .ends = sheet.ends, .pairs = pairs, .forms = FORMS(2, 2)
             };
             for (int level = 0; level < INDEX_LEVEL_COUNT; level++) {
                 if (number_at(level).pairs != NULL) {
@@ -310,9 +307,7 @@ Test(number, nothing_is_read_but_the_sixteen_bytes_before_an_end)
     char *text = guard_put(&guard, "................1.25", 20);
     memset(text, '"', 16);
     const uint16_t ends[NUMBER_PAIR] = { 15, 20, 15, 20 };
-    const struct number_task task = {
-        .bytes = text, .ends = ends, .pairs = 1, .first = { 2, 2 }, .second = { 2, 2 }
-    };
+    const struct number_task task = { .bytes = text, .ends = ends, .pairs = 1, .forms = FORMS(2, 2) };
     for (int level = 0; level < INDEX_LEVEL_COUNT; level++) {
         cr_assert(number_at(level).pairs == NULL ||
                   (number_at(level).pairs(&task, found) && found[1] == 125));
