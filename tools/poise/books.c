@@ -151,6 +151,13 @@ void books_step(struct books *books, const struct journal *journal, uint64_t now
     }
 }
 
+bool books_whole(const struct books *books)
+{
+    struct ledger_counts counts;
+    ledger_counts(books->ledger, &counts);
+    return counts.without_fee == 0 && counts.without_price == 0;
+}
+
 /* ------------------------------------------------------------------ what it ended with */
 
 static void write_amount(FILE *out, const char *name, int64_t value, int decimals)

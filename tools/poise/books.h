@@ -40,6 +40,9 @@ void books_record(struct books *books, const struct slot *record, uint64_t numbe
 /* books_step does one bounded turn: a store batch, metrics requests, the checks once a second. */
 void books_step(struct books *books, const struct journal *journal, uint64_t now_ns);
 
+/* books_whole: every execution's price and fee was told by the venue. */
+bool books_whole(const struct books *books);
+
 /* books_write_final writes what the engine ended with, as JSON, for whoever compares. */
 bool books_write_final(struct books *books, const char *path, bool clean);
 

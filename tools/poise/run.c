@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* How long leaving may take before the venue-wide cancel is all that is left. */
-enum { STOP_SECONDS = 20, READY_SECONDS = 30 };
+enum { STOP_SECONDS = 20, READY_SECONDS = 30, COMPLETE_SECONDS = 8 };
 
 static volatile sig_atomic_t asked_to_stop;
 
@@ -564,6 +564,17 @@ static void cold_turn(struct run *run)
     nap(NS_PER_MS);
 }
 
+/* An execution whose fee no stream told is asked for before leaving, so that the books end whole. */
+static void complete_books(struct run *run)
+{
+    uint64_t until_ns = clock_now_ns() + COMPLETE_SECONDS * NS_PER_S;
+    while (run->reconcile != NULL && !books_whole(&run->books) && clock_now_ns() < until_ns &&
+           asked_to_stop < 2) {
+        run->doubt = true;
+        cold_turn(run);
+    }
+}
+
 static bool trade(struct run *run)
 {
     while (asked_to_stop == 0) {
@@ -581,6 +592,7 @@ static bool trade(struct run *run)
             return false;
         }
     }
+    complete_books(run);
     return figures_stopped(run->books.figures);
 }
 
