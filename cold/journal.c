@@ -16,6 +16,7 @@
 enum {
     BATCH_SLOTS = 16384, /* one job's records: 1 MiB */
     JOBS_INLINE = 16,    /* per poll without a disk thread */
+    RUNS_KEPT = 8,       /* whose last segment is never deleted */
 };
 
 #define STALL_NS       (2 * NS_PER_S)
@@ -335,7 +336,8 @@ static void sync_directory(const char *directory)
     }
 }
 
-/* Deletes the oldest whole segments beyond keep_bytes; never orders files, never the newest segment. */
+/* Deletes the oldest whole segments beyond keep_bytes; never orders files, and never the last segment of one
+ * of the newest runs: the newest may not have got as far as holding anything. */
 static void prune(const char *directory, uint64_t keep_bytes)
 {
     struct segment_file *files;
@@ -352,7 +354,9 @@ static void prune(const char *directory, uint64_t keep_bytes)
         }
     }
     for (uint32_t i = 0; i + 1 < full && total > keep_bytes; i++) {
-        if (unlink(files[i].path) == 0) {
+        bool last_of_run = files[i + 1].run != files[i].run;
+        bool recent = files[i].run + RUNS_KEPT > files[full - 1].run;
+        if (!(last_of_run && recent) && unlink(files[i].path) == 0) {
             total -= files[i].bytes;
         }
     }

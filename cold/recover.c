@@ -251,6 +251,49 @@ static bool step_lock(struct recover *recover)
 
 /* ------------------------------------------------------------------ SEGMENTS, RING */
 
+/* What reading one run back found. */
+struct read_back {
+    uint64_t records, from_ring, torn, gaps;
+};
+
+/* Reduces a run into recover->old; false when there is nothing of it (error says so) or, with *fatal, when
+ * what there is cannot be read. */
+static bool read_run(struct recover *recover, uint64_t run, struct read_back *back, bool *fatal)
+{
+    const struct recover_options *options = &recover->options;
+    struct journal_reader_options read = { .directory = options->journal_directory,
+                                           .shared_directory = options->shared_directory,
+                                           .run = run,
+                                           .newest_segment = true };
+    char error[1024];
+    memset(back, 0, sizeof *back);
+    struct journal_reader *reader = journal_reader_open(&read, error, sizeof error);
+    if (reader == NULL) {
+        *fatal = strstr(error, "layouts") != NULL;
+        if (*fatal) {
+            refuse(recover, RECOVER_REFUSED,
+                   "%s; what was held cannot be read: recover once with the build that wrote it", error);
+        }
+        return false;
+    }
+    reduce_destroy(recover->old);
+    recover->old = reduce_create();
+    struct journal_item item;
+    enum journal_result result;
+    while ((result = journal_next(reader, &item)) != JOURNAL_END) {
+        if (result == JOURNAL_RECORD || result == JOURNAL_HEAD) {
+            reduce_record(recover->old, item.item.record);
+            back->records++;
+            back->from_ring += item.from_ring;
+        } else if (result == JOURNAL_GAP) {
+            back->gaps += item.gap_to - item.gap_from;
+        }
+    }
+    back->torn = journal_reader_torn(reader);
+    journal_reader_close(reader);
+    return true;
+}
+
 static bool step_segments(struct recover *recover)
 {
     const struct recover_options *options = &recover->options;
@@ -260,50 +303,44 @@ static bool step_segments(struct recover *recover)
     }
     uint64_t newest = journal_newest_run(options->journal_directory, options->shared_directory);
     recover->run = newest + 1;
-    if (newest == 0) {
+    /* A run that never got to trade (refused, or killed while it was being told what is held) knows less than
+     * the one before it. */
+    struct read_back back = { 0 };
+    uint64_t run = newest;
+    uint32_t passed = 0;
+    for (; run > 0; run--) {
+        bool fatal = false;
+        if (read_run(recover, run, &back, &fatal) && reduce_restored(recover->old)) {
+            break;
+        }
+        if (fatal) {
+            return false;
+        }
+        passed++;
+    }
+    if (passed != 0) {
+        tell(recover, "%u run%s before this one never began to trade", passed, passed == 1 ? "" : "s");
+    }
+    if (run == 0) {
+        reduce_destroy(recover->old);
+        recover->old = reduce_create();
         tell(recover, "no run before this one");
         return true;
     }
-    struct journal_reader_options read = { .directory = options->journal_directory,
-                                           .shared_directory = options->shared_directory,
-                                           .run = newest,
-                                           .newest_segment = true };
-    struct journal_reader *reader = journal_reader_open(&read, error, sizeof error);
-    if (reader == NULL) {
-        return refuse(recover, RECOVER_REFUSED,
-                      "%s; what was held cannot be read: recover once with the build that wrote it", error);
-    }
-    struct journal_item item;
-    enum journal_result result;
-    uint64_t records = 0, from_ring = 0;
-    while ((result = journal_next(reader, &item)) != JOURNAL_END) {
-        if (result == JOURNAL_RECORD || result == JOURNAL_HEAD) {
-            reduce_record(recover->old, item.item.record);
-            records++;
-            from_ring += item.from_ring;
-        } else if (result == JOURNAL_GAP) {
-            recover->gaps += item.gap_to - item.gap_from;
-        }
-    }
-    uint64_t torn = journal_reader_torn(reader);
-    journal_reader_close(reader);
-    const struct record_begin_run *begin = reduce_begin(recover->old);
-    if (begin == NULL) {
-        tell(recover, "run %" PRIu64 " ended before it began: nothing is held by it", newest);
-        return true;
-    }
     recover->any_run = true;
+    recover->gaps = back.gaps;
+    const struct record_begin_run *begin = reduce_begin(recover->old);
     struct reduce_counts counts;
     reduce_counts(recover->old, &counts);
     tell(recover,
          "run %" PRIu64 ": %" PRIu64 " records (%" PRIu64
          " from the ring); orders: %u live, %u in flight, %u unknown, "
          "%u short of executions",
-         newest, records, from_ring, counts.live, counts.sent, counts.unknown, counts.owed);
-    if (recover->gaps != 0 || torn != 0) {
+         run, back.records, back.from_ring, counts.live, counts.sent, counts.unknown, counts.owed);
+    if (back.gaps != 0 || back.torn != 0) {
         tell(recover,
              "%" PRIu64 " records are missing and %" PRIu64 " bytes torn: the venue decides what is true",
-             recover->gaps, torn);
+             back.gaps, back.torn);
     }
     if (begin->engine != options->config->engine) {
         return refuse(
@@ -791,7 +828,7 @@ static bool step_metadata(struct recover *recover)
             return refuse(
                 recover, RECOVER_REFUSED,
                 "the venue's units became coarser than what is held or ordered: close it at the venue, or "
-                "recover with --accept-venue");
+                "recover with --accept-difference");
         }
     }
     tell(recover, "%u instruments, %u accounts, %u instances", options->instruments->count,
@@ -1340,7 +1377,7 @@ static bool judge(struct recover *recover, struct pair *pair)
         return refuse(
             recover, RECOVER_REFUSED,
             "%s on %s: the journal holds %s and the venue's answer names no position; an empty answer is not "
-            "\"flat\".  Look at the venue; if it is flat there, start with --accept-venue",
+            "\"flat\".  Look at the venue; if it is flat there, start with --accept-difference",
             instrument->name, account_name(recover, pair->account), a);
     }
     if (!pair->known && !recover->options.refuse_unassigned) {
@@ -1353,7 +1390,7 @@ static bool judge(struct recover *recover, struct pair *pair)
         return refuse(
             recover, RECOVER_REFUSED,
             "%s on %s: the venue shows %s that this engine never had to do with.  Close it, trade on another "
-            "account, or start with --accept-venue",
+            "account, or start with --accept-difference",
             instrument->name, account_name(recover, pair->account), b);
     }
     return refuse(
@@ -1361,7 +1398,7 @@ static bool judge(struct recover *recover, struct pair *pair)
         "%s on %s: the journal and every execution since say %s, the venue says %s (difference %s): "
         "settlement, liquidation, or somebody else's orders.  Look at the venue's history; when you know "
         "what "
-        "it is, start with --accept-venue and it goes to the unassigned row",
+        "it is, start with --accept-difference and it goes to the unassigned row",
         instrument->name, account_name(recover, pair->account), a, b, c);
 }
 
@@ -1379,7 +1416,7 @@ static bool bury(struct recover *recover)
             return refuse(recover, RECOVER_REFUSED,
                           "order %s on %s: the venue once told more than its executions show, and does not "
                           "know it now; "
-                          "look at its history and start with --accept-venue",
+                          "look at its history and start with --accept-difference",
                           text, instrument_at(recover, order->instrument)->name);
         }
         if (order->acked || order->filled != 0) {

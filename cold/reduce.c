@@ -34,7 +34,7 @@ struct cash_seen {
 
 struct reduce {
     struct record_begin_run begin;
-    bool began;
+    bool began, restored;
     struct instrument_table instruments;
     struct account_table accounts;
     uint32_t params_count;
@@ -1183,6 +1183,9 @@ void reduce_record(struct reduce *reduce, const struct slot *record)
         reduce->counter_end = block->end > reduce->counter_end ? block->end : reduce->counter_end;
         break;
     }
+    case RECORD_RESTORE_DONE:
+        reduce->restored = true;
+        break;
     case RECORD_RESTORE_CASH: {
         const struct record_restore_cash *cash = (const struct record_restore_cash *)head;
         if (cash->part < PNL_PART_COUNT) {
@@ -1438,6 +1441,11 @@ const struct account_table *reduce_accounts(const struct reduce *reduce)
 const struct record_begin_run *reduce_begin(const struct reduce *reduce)
 {
     return reduce->began ? &reduce->begin : NULL;
+}
+
+bool reduce_restored(const struct reduce *reduce)
+{
+    return reduce->began && reduce->restored;
 }
 
 uint32_t reduce_position_count(const struct reduce *reduce)

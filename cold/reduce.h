@@ -138,6 +138,10 @@ const struct instrument_table *reduce_instruments(const struct reduce *reduce);
 const struct account_table *reduce_accounts(const struct reduce *reduce);
 const struct record_begin_run *reduce_begin(const struct reduce *reduce); /* NULL: no run seen */
 
+/* reduce_restored: the run got as far as RESTORE_DONE.  What is held before that is half a state: the run
+ * before it is the one to believe. */
+bool reduce_restored(const struct reduce *reduce);
+
 /* reduce_params answers an instance's parameters, or NULL; reduce_params_count how many rows there are,
  * reduce_params_at the i-th. */
 const struct quote_params *reduce_params(const struct reduce *reduce, uint16_t instance);
