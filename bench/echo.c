@@ -66,12 +66,19 @@ bool echo_say(int socket, const unsigned char *from, size_t bytes)
     return true;
 }
 
-void echo_pace(uint64_t *due_ns)
+struct echo_pace echo_pace_begin(void)
+{
+    return (struct echo_pace){ clock_now_ns(), 0x9e3779b97f4a7c15ULL };
+}
+
+void echo_pace(struct echo_pace *pace)
 {
     uint64_t now_ns;
-    while ((now_ns = clock_now_ns()) < *due_ns) {
+    while ((now_ns = clock_now_ns()) < pace->due_ns) {
     }
-    *due_ns = (now_ns - *due_ns < ECHO_PACE_NS ? *due_ns : now_ns) + ECHO_PACE_NS;
+    uint64_t from_ns = now_ns - pace->due_ns < ECHO_PACE_NS ? pace->due_ns : now_ns;
+    uint64_t jitter_ns = bench_random(&pace->random) % ECHO_JITTER_NS;
+    pace->due_ns = from_ns + ECHO_PACE_NS - ECHO_JITTER_NS / 2 + jitter_ns;
 }
 
 /* ------------------------------------------------------------------ the floors */
@@ -89,10 +96,10 @@ static void *venue(void *context)
     struct floor *floor = context;
     unsigned char out[1024], in[1024];
     memset(out, 't', sizeof out);
-    uint64_t due_ns = clock_now_ns();
+    struct echo_pace pace = echo_pace_begin();
     for (uint32_t i = 0; i < floor->count; i++) {
         memcpy(out, &i, sizeof i);
-        echo_pace(&due_ns);
+        echo_pace(&pace);
         uint64_t from = clock_ticks();
         if (!echo_say(floor->sockets[0], out, floor->there) ||
             !echo_wait(floor->sockets[0], in, floor->back)) {

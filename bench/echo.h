@@ -18,7 +18,8 @@
 #define ECHO_SAMPLES 2000 /* a burst: 0.11 s */
 
 /* Ticks stand so far apart that each finds the path at rest, but not cold. */
-#define ECHO_PACE_NS 50000
+#define ECHO_PACE_NS   50000
+#define ECHO_JITTER_NS 8192 /* a power of two: half of it either way */
 
 /* echo_pair makes two connected TCP sockets on loopback, without delay, not blocking. */
 bool echo_pair(int sockets[2]);
@@ -29,8 +30,17 @@ bool echo_wait(int socket, unsigned char *to, size_t bytes);
 /* echo_say sends all of it. */
 bool echo_say(int socket, const unsigned char *from, size_t bytes);
 
-/* echo_pace spins until *due_ns and sets it to the next tick's time: ECHO_PACE_NS later, or so much after now
- * when the machine took longer away, because what comes in a hurry is another measurement. */
-void echo_pace(uint64_t *due_ns);
+/* The time of ticks: ECHO_PACE_NS apart, more or less by a fixed random stream, because the system's own
+ * timer beats with a period that 50 us divide, and would hit every so-manieth tick of one burst and none of
+ * another. */
+struct echo_pace {
+    uint64_t due_ns;
+    uint64_t random;
+};
+
+/* echo_pace_begin makes the first tick due at once; echo_pace spins until the next is.  When the machine took
+ * longer away nothing is caught up: what comes in a hurry is another measurement. */
+struct echo_pace echo_pace_begin(void);
+void echo_pace(struct echo_pace *pace);
 
 #endif

@@ -557,13 +557,13 @@ uint64_t venue_ticks(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
         return wrong(hash, "settling", 0, &none, 0);
     }
     move(venue, TALK_BID);
-    uint64_t due_ns = clock_now_ns();
+    struct echo_pace pace = echo_pace_begin();
     for (uint32_t i = 0; i < count; i++) {
         int64_t bid = TALK_BID + 5 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
         stamp(venue);
         size_t bytes = talk_move(&venue->talk, bid, venue->text);
         bytes = make_ready(venue, stream, bytes);
-        echo_pace(&due_ns);
+        echo_pace(&pace);
         ticks[i] = time_one(venue, stream, bytes, orders);
         const struct talk_request *got = &venue->request[0];
         if (ticks[i] == 0 || venue->request_count != 1 || got->kind != TALK_MODIFY || got->side != SIDE_BUY ||
@@ -588,18 +588,18 @@ uint64_t venue_fills(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
         return wrong(hash, "settling", 0, &none, 0);
     }
     move(venue, TALK_BID);
-    uint64_t due_ns = clock_now_ns();
+    struct echo_pace pace = echo_pace_begin();
     for (uint32_t i = 0; i < count; i++) {
         /* bids and asks in turn, so that inventory stays where it is; each size differs from the last */
         enum side side = i % 2 == 0 ? SIDE_BUY : SIDE_SELL;
         int64_t qty = 6 + i % 5;
-        serve_quotes(venue, due_ns);
+        serve_quotes(venue, pace.due_ns);
         double coin = 100.0 * (double)qty / ((double)venue->talk.quote[side].price / 10);
         venue->naked += side == SIDE_BUY ? coin : -coin;
         stamp(venue);
         size_t bytes = talk_fill(&venue->talk, side, qty, venue->text);
         bytes = make_ready(venue, news, bytes);
-        echo_pace(&due_ns);
+        echo_pace(&pace);
         ticks[i] = time_one(venue, news, bytes, orders);
         const struct talk_request *got = &venue->request[0];
         double hedged = (double)got->qty / 1000;

@@ -18,8 +18,11 @@ uint32_t loop_turn(struct loop *loop, uint64_t now_ns, int64_t wall_ns)
     if (loop->strategy != NULL) {
         work += strategy_role_poll(loop->strategy, now_ns, wall_ns);
     }
-    for (uint32_t i = 0; i < loop->gateway_count; i++) {
-        work += gateway_poll(loop->gateway[i], now_ns, wall_ns);
+    /* A send takes longer than everything else here: the order that was said first leaves first. */
+    uint32_t at = loop->strategy != NULL ? loop->strategy->urgent : 0;
+    for (uint32_t i = 0; i < loop->gateway_count; i++, at++) {
+        at = at < loop->gateway_count ? at : 0;
+        work += gateway_poll(loop->gateway[at], now_ns, wall_ns);
     }
     return work;
 }

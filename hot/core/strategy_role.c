@@ -73,6 +73,7 @@ static bool is_order(uint8_t type)
 static bool pass_on(struct strategy_role *role)
 {
     struct outbox *outbox = role->outbox;
+    bool first = true;
     while (role->held < outbox->used) {
         const struct slot *record = &outbox->slots[role->held];
         const struct record_head *head = record_head_of(record);
@@ -83,6 +84,10 @@ static bool pass_on(struct strategy_role *role)
                 return false;
             }
             counter_add(role->orders, 1);
+            if (first) {
+                role->urgent = head->account;
+                first = false;
+            }
         }
         role->held += head->slot_count;
     }

@@ -20,6 +20,7 @@ struct strategy_role {
 
     uint64_t last_clock_ns;
     uint64_t last_now_ns; /* strategy time never goes back */
+    uint32_t urgent;      /* account of the first order passed on last: hedges are said before quotes */
     uint32_t held;        /* first outbox slot not yet passed on; used when an order ring was full */
     bool restored;
     bool failed;      /* the journal's reserve is full: no more steps */
