@@ -105,9 +105,10 @@ await step('watchOrderBook: 20 updates without a gap, then as the snapshot says'
   }
   // The stream and the snapshot meet when a snapshot has a nonce that the followed book passed.
   const seen = new Map()
+  const plain = levels => Array.from(levels).slice(0, 30).map(level => [level[0], level[1]])
   const keep = async () => {
     book = await venue.watchOrderBook(symbol, 1000)
-    seen.set(book.nonce, { bids: book.bids.slice(0, 30), asks: book.asks.slice(0, 30) })
+    seen.set(book.nonce, { bids: plain(book.bids), asks: plain(book.asks) })
   }
   for (let i = 0; i < 60; i++) {
     await keep()
@@ -119,8 +120,9 @@ await step('watchOrderBook: 20 updates without a gap, then as the snapshot says'
       const behind = each => {
         const bid = Math.min(ours.bids[0][0], snapshot.bids[0][0])
         const ask = Math.max(ours.asks[0][0], snapshot.asks[0][0])
-        return [each.bids.filter(level => level[0] < bid).slice(0, 15), each.asks.filter(level => level[0] > ask).slice(0, 15)]
+        return [plain(each.bids).filter(level => level[0] < bid).slice(0, 15), plain(each.asks).filter(level => level[0] > ask).slice(0, 15)]
       }
+      assert(behind(snapshot).every(side => side.length >= 5))
       assert.deepEqual(behind(ours), behind(snapshot))
       return { nonce: snapshot.nonce, tries: i + 1 }
     }
@@ -349,12 +351,12 @@ await step('an Ed25519 key signs too, by REST and WebSocket', async () => {
 
 // --- the books ----------------------------------------------------------------------------------------------
 
-await step('fills and balance are the simulator\'s own, and each fill came once', async () => {
+await step('fills and balance are the simulator\'s own, and no fill is missing in the stream', async () => {
   const books = await simulatorBooks(kind)
   const own = await venue.fetchMyTrades(symbol)
   const ids = own.map(each => each.id).sort()
   assert.deepEqual(ids, books.fills.map(each => String(each.trade_id)).sort())
-  assert.deepEqual([...new Set(fills.all.map(each => each.id))].sort(), ids)
+  assert.deepEqual(fills.all.map(each => each.id).sort(), ids, 'a fill did not come by stream') // ccxt itself drops what comes twice
   assert.equal(own.reduce((sum, each) => sum + units(each.info.commission), 0n), books.fills.reduce((sum, each) => sum + units(each.fee), 0n))
   assert.equal(books.holding.open_orders.length, 0)
   const rows = (await venue.fetchBalance()).info
