@@ -58,7 +58,7 @@ class Demo:
         self.report = os.path.join(self.folder, "sim-report.json")
         self.sim = self.engine = self.table = None
         self.faults = []
-        self.tape_start = "5"  # second 180 of the recording
+        self.tape_start, self.speed = "5", "1"  # second 180 of the recording
 
     def path(self, *names):
         return os.path.join(self.folder, *names)
@@ -69,7 +69,7 @@ class Demo:
         command = [SIM, "--port", str(self.port), "--cert-dir", self.path("cert"), "--seed", str(self.options.seed),
                    "--tape", "inverse=" + os.path.join(TAPES, "coinm_btcusd_perp.jsonl.gz"),
                    "--tape", "linear=" + os.path.join(TAPES, "usdm_btcusdt.jsonl.gz"),
-                   "--tape-start", self.tape_start, "--account", f"{self.key}:{self.secret}:{money}",
+                   "--tape-start", self.tape_start, "--speed", self.speed, "--account", f"{self.key}:{self.secret}:{money}",
                    "--latency-ms", "feed=1..5,order=1..5,ack=1..5,private=1..5",
                    "--report", self.report, "--control", str(self.control), "--ready-file", ready]
         self.sim = subprocess.Popen(command, stdout=open(self.path("sim.log"), "w"), stderr=subprocess.STDOUT)
