@@ -957,7 +957,9 @@ static void try_rest(struct decode *decode, struct trial *trial, const char *bod
         print_fact(decode, "single_asset", answer.mode_single_asset);
         print_fact(decode, "cross_margin", answer.mode_cross);
         if (answer.server_time_ns != 0 && decode->printed == 0) {
-            print_control(decode, CONTROL_TIME, 0, 0, NULL, 0);
+            char digits[DECIMAL_TEXT_BYTES];
+            size_t digit_count = decimal_print(digits, answer.server_time_ns, 0);
+            print_control(decode, CONTROL_TIME, 0, 0, digits, digit_count);
         }
     } else if (result == REST_REFUSED && decode->printed == 0) {
         if (answer.code < 0) {

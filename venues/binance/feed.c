@@ -491,7 +491,11 @@ static bool object(struct walk *walk, const char *text, size_t bytes, unsigned d
             return control(walk, CONTROL_OK, id, result, result);
         }
         if (message.named[FIELD_CODE].type == SCAN_NUMBER && message.named[FIELD_MSG].type == SCAN_STRING) {
-            return control(walk, CONTROL_ERROR, id, &message.named[FIELD_CODE], &message.named[FIELD_MSG]);
+            /* futures confirm with {"code":200,"msg":..} */
+            bool good =
+                message.named[FIELD_CODE].bytes == 3 && memcmp(message.named[FIELD_CODE].at, "200", 3) == 0;
+            return control(walk, good ? CONTROL_OK : CONTROL_ERROR, id, &message.named[FIELD_CODE],
+                           &message.named[FIELD_MSG]);
         }
     }
     if (message.named[FIELD_LAST].type != SCAN_NONE && message.named[FIELD_BIDS].type == SCAN_ARRAY) {
