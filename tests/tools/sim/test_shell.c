@@ -1059,3 +1059,40 @@ Test(shell, metadata_names_every_filter)
         text_of(rest("GET", "/dapi/v1/premiumIndex", "symbol=BTCUSD_PERP")->json, "0.lastFundingRate"),
         "0.00010000");
 }
+
+Test(shell, the_day_sums_up_the_trades_it_saw)
+{
+    uint64_t market = open_socket(9, "fstream.binance.com", "/market/stream", "streams=btcusdt@ticker");
+
+    /* 60000.0 x 2, 60030.0 x 1: 180030 over 3; on COIN-M 100 USD a contract, 100/60000 + 100/50000 coins */
+    sim_source_trade(&source, 0, 6000000, 2000, false, now_ns);
+    sim_source_trade(&source, 0, 6003000, 1000, true, now_ns);
+    sim_source_trade(&source, 1, 600000, 1, false, now_ns);
+    sim_source_trade(&source, 1, 500000, 1, false, now_ns);
+    run(1100);
+
+    const json_t *day = rest("GET", "/fapi/v1/ticker/24hr", "symbol=BTCUSDT")->json;
+    cr_assert_str_eq(text_of(day, "openPrice"), "60000.00");
+    cr_assert_str_eq(text_of(day, "highPrice"), "60030.00");
+    cr_assert_str_eq(text_of(day, "lastPrice"), "60030.00");
+    cr_assert_str_eq(text_of(day, "priceChange"), "30.00");
+    cr_assert_str_eq(text_of(day, "priceChangePercent"), "0.050");
+    cr_assert_str_eq(text_of(day, "weightedAvgPrice"), "60010.00");
+    cr_assert_str_eq(text_of(day, "volume"), "3.000");
+    cr_assert_str_eq(text_of(day, "quoteVolume"), "180030.00000000");
+    cr_assert_str_eq(text_of(day, "count"), "2");
+    cr_assert_str_eq(text_of(event(market, "24hrTicker", 0), "c"), "60030.00");
+
+    const json_t *coin = rest("GET", "/dapi/v1/ticker/24hr", "")->json;
+    cr_assert_str_eq(text_of(coin, "0.baseVolume"), "0.00366666");
+    cr_assert_str_eq(text_of(coin, "0.weightedAvgPrice"), "54545.5", "harmonic: 200 / 0.00366666");
+    cr_assert_str_eq(text_of(coin, "0.priceChange"), "-10000.0");
+
+    const json_t *trades = rest("GET", "/fapi/v1/trades", "symbol=BTCUSDT&limit=1")->json;
+    cr_assert_eq(json_array_size(trades), 1);
+    cr_assert_str_eq(text_of(trades, "0.price"), "60030.00", "the newest");
+    cr_assert_str_eq(text_of(trades, "0.quoteQty"), "60030.00000000");
+    cr_assert_str_eq(text_of(trades, "0.isBuyerMaker"), "true");
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/aggTrades", "symbol=BTCUSDT")->json, "0.p"), "60000.00");
+    cr_assert_eq(code_of(rest("GET", "/fapi/v1/trades", "symbol=BTCUSDT&limit=1001")), -1130);
+}
