@@ -51,23 +51,23 @@ enum venue_act {
 
 /* One thing to do.  The caller owns the struct and the memory behind `body`; a venue writes into both. */
 struct venue_out {
-    uint8_t act;       /* enum venue_act */
-    uint8_t slot;      /* which connection of the session; see struct venue_session */
-    uint8_t binary;    /* ACT_SEND: 1 for a binary frame */
-    uint8_t request;   /* enum request_kind the answer will belong to */
-    uint16_t weight;   /* request weight at the venue */
-    uint16_t orders;   /* how many orders it counts as */
-    uint64_t tie;      /* the answer's key, as in record_order.tie; ties of the session itself have bit 63 */
-    uint64_t order;    /* our order id it is about; 0 none */
-    char *body;        /* in: memory; out: what to send */
+    uint8_t act;     /* enum venue_act */
+    uint8_t slot;    /* which connection of the session; see struct venue_session */
+    uint8_t binary;  /* ACT_SEND: 1 for a binary frame */
+    uint8_t request; /* enum request_kind the answer will belong to */
+    uint16_t weight; /* request weight at the venue */
+    uint16_t orders; /* how many orders it counts as */
+    uint64_t tie;    /* the answer's key, as in record_order.tie; ties of the session itself have bit 63 */
+    uint64_t order;  /* our order id it is about; 0 none */
+    char *body;      /* in: memory; out: what to send */
     uint32_t body_capacity;
     uint32_t body_bytes;
     const char *method; /* ACT_REQUEST: "GET", "POST", "PUT", "DELETE" */
     uint32_t path_bytes;
     uint32_t header_bytes;
-    char path[2048];                /* ACT_REQUEST: target with query, not terminated */
+    char path[2048];                 /* ACT_REQUEST: target with query, not terminated */
     char header[VENUE_HEADER_BYTES]; /* ACT_REQUEST: "Name: value\r\n" lines, not terminated */
-    struct venue_endpoint endpoint; /* ACT_OPEN */
+    struct venue_endpoint endpoint;  /* ACT_OPEN */
 };
 
 /* Receives each record a parser yields, in the order they must be published; the record is only valid
@@ -82,7 +82,8 @@ struct venue_sink {
 struct venue_hooks {
     void *context;
     /* Answers a row for a symbol that is not in the table (its index beyond the table's), or NULL. */
-    const struct instrument *(*unknown_symbol)(void *context, uint8_t product, const char *symbol, size_t bytes);
+    const struct instrument *(*unknown_symbol)(void *context, uint8_t product, const char *symbol,
+                                               size_t bytes);
     /* Answers an index for a currency that is not in the table, or CURRENCY_NONE. */
     uint16_t (*unknown_currency)(void *context, const char *code, size_t bytes);
     /* Told of what is no record: replies of the session, errors without an order, notices. */
@@ -96,11 +97,11 @@ struct venue_hooks {
     const char *request_id; /* of the request this answers; may be NULL */
     const char *note;       /* the venue's words with a refusal; may be NULL */
     uint32_t note_bytes;
-    const char *broken;     /* why a parser answered PARSE_BROKEN: static text */
-    uint32_t item;          /* which object of an array */
+    const char *broken;        /* why a parser answered PARSE_BROKEN: static text */
+    uint32_t item;             /* which object of an array */
     int64_t mark_e8, index_e8; /* marks: as printed, finer than the price unit */
-    uint8_t position_side;  /* positions: 0 net, 1 long, 2 short */
-    bool has_side;          /* the venue told the side: a record cannot leave it out */
+    uint8_t position_side;     /* positions: 0 net, 1 long, 2 short */
+    bool has_side;             /* the venue told the side: a record cannot leave it out */
 
     char *signed_text; /* encode: memory for what was signed, or NULL */
     uint32_t signed_capacity;
@@ -111,16 +112,16 @@ struct venue_hooks {
 
 enum feed_event_kind {
     FEED_EVENT_IGNORED = 0,
-    FEED_EVENT_DEPTH,       /* deltas, or with FEED_EVENT_SNAPSHOT all levels */
+    FEED_EVENT_DEPTH, /* deltas, or with FEED_EVENT_SNAPSHOT all levels */
     FEED_EVENT_TOP,
     FEED_EVENT_TRADE,
     FEED_EVENT_MARK,
     FEED_EVENT_INDEX,
-    FEED_EVENT_STATE,       /* instrument status */
+    FEED_EVENT_STATE, /* instrument status */
     FEED_EVENT_LIQUIDATION,
     FEED_EVENT_OPTION,
-    FEED_EVENT_CONTROL,     /* replies to subscribe, pongs, errors, shutdown notices */
-    FEED_EVENT_INSTRUMENT,  /* metadata: `metadata` points at a row */
+    FEED_EVENT_CONTROL,    /* replies to subscribe, pongs, errors, shutdown notices */
+    FEED_EVENT_INSTRUMENT, /* metadata: `metadata` points at a row */
 };
 
 enum feed_control {
@@ -146,20 +147,20 @@ enum feed_control {
 
 extern const char *const control_names[CONTROL_KIND_COUNT]; /* "subscribed" */
 
-#define FEED_EVENT_SNAPSHOT 0x01
-#define FEED_EVENT_TOP_N    0x02 /* the best n only: never merged with deltas */
-#define FEED_EVENT_OFF_BOOK 0x04 /* a trade that did not happen in the book (insurance fund, ADL) */
-#define FEED_EVENT_INFERRED 0x08 /* decimals were guessed from the message (decode tool only) */
+#define FEED_EVENT_SNAPSHOT   0x01
+#define FEED_EVENT_TOP_N      0x02 /* the best n only: never merged with deltas */
+#define FEED_EVENT_OFF_BOOK   0x04 /* a trade that did not happen in the book (insurance fund, ADL) */
+#define FEED_EVENT_INFERRED   0x08 /* decimals were guessed from the message (decode tool only) */
 #define FEED_EVENT_CONTINUOUS 0x10 /* mark: funding accrues continuously */
 
 struct feed_event {
     uint8_t kind;  /* enum feed_event_kind */
     uint8_t flags; /* FEED_EVENT_* */
     uint16_t instrument;
-    uint8_t aggressor; /* trade: enum side */
-    uint8_t control;   /* enum feed_control */
-    uint8_t status;    /* state: enum instrument_status */
-    uint8_t top_n;     /* FEED_EVENT_TOP_N: levels a side that the stream carries */
+    uint8_t aggressor;     /* trade: enum side */
+    uint8_t control;       /* enum feed_control */
+    uint8_t status;        /* state: enum instrument_status */
+    uint8_t top_n;         /* FEED_EVENT_TOP_N: levels a side that the stream carries */
     int64_t venue_time_ns; /* 0 unknown */
     uint64_t first;        /* depth: first update id inside, 0 none */
     uint64_t last;         /* depth, top: last update id inside */
@@ -178,7 +179,8 @@ struct feed_event {
             int64_t bid_price, bid_qty, ask_price, ask_qty;
         } top;
         struct {
-            int64_t mark, index, rate_e12, next_funding_ns, interval_s; /* 0 not told; next 0: no funding here */
+            int64_t mark, index, rate_e12, next_funding_ns,
+                interval_s;            /* 0 not told; next 0: no funding here */
             int64_t mark_e8, index_e8; /* the same as the venue prints them: finer than the price unit */
             bool has_rate;
         } mark; /* also index */
@@ -200,17 +202,19 @@ struct feed_event {
 struct feed_parser {
     const struct instrument_table *instruments;
     uint8_t venue;
-    uint8_t product;       /* enum product of this connection */
+    uint8_t product; /* enum product of this connection */
     uint8_t spare[6];
-    struct level *levels;  /* scratch for one message's levels */
-    uint32_t level_capacity; /* FEED_LEVELS_MAX or more: a message with more is BROKEN */
-    uint32_t last_instrument; /* the parser's own cache */
-    size_t broken_at;      /* after PARSE_BROKEN: offset */
-    const char *broken_why; /* after PARSE_BROKEN: static text */
-    uint16_t reply_instrument; /* whose reply this is, when the message does not say (snapshots); or NO_INSTRUMENT */
+    struct level *levels;      /* scratch for one message's levels */
+    uint32_t level_capacity;   /* FEED_LEVELS_MAX or more: a message with more is BROKEN */
+    uint32_t last_instrument;  /* the parser's own cache */
+    size_t broken_at;          /* after PARSE_BROKEN: offset */
+    const char *broken_why;    /* after PARSE_BROKEN: static text */
+    uint16_t reply_instrument; /* whose reply this is, when the message does not say (snapshots); or
+                                  NO_INSTRUMENT */
     /* Called for a symbol that is not in the table; NULL on hot roles (the event is then IGNORED).  The
      * decode tool answers with a row of guessed decimals. */
-    const struct instrument *(*unknown_symbol)(void *context, uint8_t product, const char *symbol, size_t bytes);
+    const struct instrument *(*unknown_symbol)(void *context, uint8_t product, const char *symbol,
+                                               size_t bytes);
     void *unknown_context;
 };
 
@@ -223,7 +227,7 @@ typedef void (*feed_sink)(void *context, const struct feed_event *event);
 struct feed_connection {
     struct venue_endpoint endpoint;
     uint8_t venue, product;
-    uint8_t channel;  /* the venue's own: which of its routes this is */
+    uint8_t channel;     /* the venue's own: which of its routes this is */
     uint8_t heartbeat_s; /* the venue speaks at least this often (pings included); 0 unknown */
     uint32_t instrument_count;
     uint16_t instrument[FEED_CONNECTION_INSTRUMENTS];
@@ -237,8 +241,8 @@ enum book_link {
 
 struct venue_feed {
     /* plan splits the instruments of one product over connections; answers how many (at most max). */
-    uint32_t (*plan)(const struct instrument_table *instruments, const uint16_t *wanted, uint32_t wanted_count,
-                     struct feed_connection *out, uint32_t max);
+    uint32_t (*plan)(const struct instrument_table *instruments, const uint16_t *wanted,
+                     uint32_t wanted_count, struct feed_connection *out, uint32_t max);
 
     /* subscribe writes the step-th message (0, 1, ...) to send once the connection is up; 0: no more. */
     size_t (*subscribe)(const struct instrument_table *instruments, const struct feed_connection *connection,
@@ -246,7 +250,8 @@ struct venue_feed {
 
     /* parse reads one whole WebSocket message (or a REST depth reply, with reply_instrument set) and calls
      * the sink for each event. */
-    int64_t (*parse)(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink, void *context);
+    int64_t (*parse)(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
+                     void *context);
 
     /* reply answers a message that the venue wants answered (a test request); 0 when none. */
     size_t (*reply)(const struct feed_event *event, char *out, size_t capacity);
@@ -266,8 +271,8 @@ struct venue_feed {
 enum session_slot { SESSION_SLOT_ORDER = 0, SESSION_SLOT_PRIVATE, SESSION_SLOT_REST, SESSION_SLOT_COUNT };
 
 enum session_event {
-    SESSION_UP = 1,   /* connection of the slot is open and ready for its first message */
-    SESSION_LOST,     /* it is gone; what was sent and not answered is unknown */
+    SESSION_UP = 1, /* connection of the slot is open and ready for its first message */
+    SESSION_LOST,   /* it is gone; what was sent and not answered is unknown */
 };
 
 /* The part of a session that the gateway reads.  A venue's own struct begins with it. */
@@ -277,33 +282,36 @@ struct venue_session {
     const struct account *account;
     const struct sign_key *key;
     struct venue_hooks *hooks; /* NULL on a hot role; set after init */
-    uint8_t state;            /* enum gateway_state */
-    uint8_t orders_ready;     /* order entry works: new, amend, cancel */
-    uint8_t private_ready;    /* reports flow */
+    uint8_t state;             /* enum gateway_state */
+    uint8_t orders_ready;      /* order entry works: new, amend, cancel */
+    uint8_t private_ready;     /* reports flow */
     uint8_t spare;
-    int32_t last_code;        /* the venue's, of the last refusal */
-    char why[48];             /* why state is not READY, zero padded */
-    uint64_t next_ns;         /* step wants to be called at this time at the latest */
-    int64_t clock_offset_ns;  /* venue - our wall time, as the caller measured it; added to stamps */
-    uint32_t wanted_count;    /* instruments this account trades: dead-man, cancel-all and positions */
+    int32_t last_code;       /* the venue's, of the last refusal */
+    char why[48];            /* why state is not READY, zero padded */
+    uint64_t next_ns;        /* step wants to be called at this time at the latest */
+    int64_t clock_offset_ns; /* venue - our wall time, as the caller measured it; added to stamps */
+    uint32_t wanted_count;   /* instruments this account trades: dead-man, cancel-all and positions */
     uint16_t wanted[FEED_CONNECTION_INSTRUMENTS];
 };
 
 struct venue_order {
     /* session_bytes: memory a session takes; init makes one there (cold thread). */
     size_t session_bytes;
-    void (*init)(struct venue_session *session, const struct venue *venue, const struct instrument_table *instruments,
-                 const struct account *account, const struct sign_key *key, const uint16_t *wanted, uint32_t wanted_count);
+    void (*init)(struct venue_session *session, const struct venue *venue,
+                 const struct instrument_table *instruments, const struct account *account,
+                 const struct sign_key *key, const uint16_t *wanted, uint32_t wanted_count);
 
     /* step says the next thing to do for the session itself (open, log in, keep alive, refresh the dead-man):
      * true with *out filled, call again; false: nothing until session->next_ns or an event.  alive: the
      * strategy's heartbeat advances; when false no dead-man is refreshed and no test request answered. */
-    bool (*step)(struct venue_session *session, uint64_t now_ns, int64_t wall_ns, bool alive, struct venue_out *out);
+    bool (*step)(struct venue_session *session, uint64_t now_ns, int64_t wall_ns, bool alive,
+                 struct venue_out *out);
 
     /* event tells that a connection came up or went.  After ACT_OPEN a slot's connection keeps itself
      * connected (each time SESSION_UP, each loss SESSION_LOST) until ACT_CLOSE, which is also followed by
      * SESSION_LOST if it was up.  ACT_OPEN on a slot that is closed may bring a new endpoint. */
-    void (*event)(struct venue_session *session, enum session_slot slot, enum session_event event, uint64_t now_ns);
+    void (*event)(struct venue_session *session, enum session_slot slot, enum session_event event,
+                  uint64_t now_ns);
 
     /* encode turns an order record (new, amend, cancel, cancel-all, query) into one thing to send; false
      * when this venue cannot say it (the caller reports REASON_NOT_SENT).  slot_for tells beforehand which
@@ -317,9 +325,10 @@ struct venue_order {
      * venue's page calls "outcome unknown" becomes RECORD_UNKNOWN.  *out may be filled with a reply to send
      * (out->act != ACT_NONE). */
     int64_t (*message)(struct venue_session *session, enum session_slot slot, const char *bytes, size_t count,
-                       uint64_t now_ns, int64_t wall_ns, const struct venue_sink *sink, struct venue_out *out);
-    int64_t (*response)(struct venue_session *session, uint64_t tie, int status, const char *bytes, size_t count,
-                        uint64_t now_ns, int64_t wall_ns, const struct venue_sink *sink);
+                       uint64_t now_ns, int64_t wall_ns, const struct venue_sink *sink,
+                       struct venue_out *out);
+    int64_t (*response)(struct venue_session *session, uint64_t tie, int status, const char *bytes,
+                        size_t count, uint64_t now_ns, int64_t wall_ns, const struct venue_sink *sink);
 };
 
 /* ------------------------------------------------------------------ questions asked by the cold thread */
@@ -348,9 +357,9 @@ struct rest_query {
     uint8_t product; /* enum product */
     uint16_t page;
     const struct instrument *instrument; /* or NULL: all */
-    uint64_t order;     /* REST_ORDER: our id */
-    uint64_t from_id;   /* REST_FILLS: executions from this id on; 0: use since_ns */
-    int64_t since_ns;   /* wall time; 0 none */
+    uint64_t order;                      /* REST_ORDER: our id */
+    uint64_t from_id;                    /* REST_FILLS: executions from this id on; 0: use since_ns */
+    int64_t since_ns;                    /* wall time; 0 none */
     int64_t until_ns;   /* REST_FILLS by time: wall time now.  Venues answer in windows: with it, `more` goes
                          * on with page + 1 until the windows reach it; 0: one window */
     int64_t timeout_ms; /* REST_DEAD_MAN */
@@ -376,14 +385,14 @@ struct rest_answer {
     void *instrument_context;
     struct venue_hooks *hooks; /* NULL but in tools */
     /* filled in by parse */
-    bool more;             /* ask again with page + 1, or from_id = next_from_id */
+    bool more; /* ask again with page + 1, or from_id = next_from_id */
     uint64_t next_from_id;
     int32_t code;
     int32_t rows;
     int32_t skipped; /* rows of instruments or currencies that the tables do not have: not nothing */
     char text[96];
     int64_t server_time_ns;
-    uint8_t mode_one_way;      /* enum fact: set by the page that tells it, else left as it was */
+    uint8_t mode_one_way; /* enum fact: set by the page that tells it, else left as it was */
     uint8_t mode_cross;
     uint8_t mode_single_asset;
     uint8_t can_trade;
@@ -403,10 +412,10 @@ struct venue_rest {
 
 struct venue {
     const char *name;
-    uint8_t id; /* enum venue_id */
-    uint8_t products; /* bit per enum product */
-    bool has_dead_man;   /* the venue cancels by itself when not refreshed */
-    bool amend_keeps_id; /* an amended order stays the same order at the venue */
+    uint8_t id;                     /* enum venue_id */
+    uint8_t products;               /* bit per enum product */
+    bool has_dead_man;              /* the venue cancels by itself when not refreshed */
+    bool amend_keeps_id;            /* an amended order stays the same order at the venue */
     uint32_t amend_is_cancel_below; /* 1: an amend to at most the executed quantity cancels */
     const struct venue_feed *feed;
     const struct venue_order *order;
