@@ -493,12 +493,10 @@ ALWAYS bool levels_read(const struct message *message, const struct means *means
  * not a time between 1973 and 2255 in either. */
 ALWAYS bool time_ns(int64_t time, int64_t *ns)
 {
-    if (time >= 100000000000000LL) {
-        *ns = time * 1000LL;
-        return time < 9000000000000000LL;
-    }
-    *ns = time * 1000000LL;
-    return time >= 100000000000LL && time < 9000000000000LL;
+    /* as unsigned: what is no time may overflow, and is not used */
+    bool is_us = time >= 100000000000000LL;
+    *ns = (int64_t)((uint64_t)time * (is_us ? 1000 : 1000000));
+    return is_us ? time < 9000000000000000LL : time >= 100000000000LL && time < 9000000000000LL;
 }
 
 /* The time of a message: T, else E; 0 without either.  whole[1] is the one, whole[2] the other. */
@@ -546,17 +544,14 @@ ALWAYS const struct instrument *row_of(struct feed_parser *parser, const struct 
     }
     if (parser->last_instrument < parser->instruments->count && end_of(symbol) + 8 <= message->count) {
         const struct instrument *row = &parser->instruments->row[parser->last_instrument];
-        if (row->venue == VENUE_BINANCE && row->product == product &&
-            row->price_decimals <= NUMBER_DECIMALS_MAX && row->qty_decimals <= NUMBER_DECIMALS_MAX &&
-            symbol_is(row, text, bytes)) {
+        if (row->venue == VENUE_BINANCE && row->product == product && symbol_is(row, text, bytes)) {
             return row;
         }
     }
     const struct instrument *row = instrument_find(parser->instruments, VENUE_BINANCE, product, text, bytes);
-    if (row == NULL || row->price_decimals > NUMBER_DECIMALS_MAX || row->qty_decimals > NUMBER_DECIMALS_MAX) {
-        return NULL;
+    if (row != NULL) {
+        parser->last_instrument = row->index;
     }
-    parser->last_instrument = row->index;
     return row;
 }
 
