@@ -614,7 +614,7 @@ static void move(struct reduce *reduce, uint16_t instance, uint8_t leg, uint16_t
     }
     struct fill_effect effect;
     kind_fill(of, &row->position, side, qty, price, &effect);
-    cash_add(reduce, account, instance, effect.base_currency, PNL_TRADING, effect.base_e8);
+    /* Spot's coin is the position itself; only what was paid for it is cash. */
     cash_add(reduce, account, instance, effect.quote_currency, PNL_TRADING, effect.quote_e8);
     cash_add(reduce, account, instance, effect.settle_currency, PNL_TRADING, effect.realised_e8);
 }
@@ -1282,6 +1282,7 @@ static void emit_exec(const struct reduce *reduce, const struct exec *exec, redu
     report->last_qty = exec->qty;
     report->side = exec->side;
     report->fee_currency = CURRENCY_NONE;
+    report->spare32 = exec->has_fee ? 0 : 1;
     report->flags = (uint8_t)(REPORT_HAS_LAST | (exec->open_price ? REPORT_PRICE_OPEN : 0) |
                               (exec->has_fee ? REPORT_HAS_FEE : 0));
     emit(context, record);

@@ -17,7 +17,7 @@
  * executed.  Positions move by executions alone, never by what the venue says a position is: that is kept
  * beside.  A fill of no order of ours moves the unassigned row (NO_INSTANCE).
  *
- * Cash is kept per account, instance, currency and part: realised profit and spot's exchanged amounts under
+ * Cash is kept per account, instance, currency and part: realised profit and what spot paid or received under
  * PNL_TRADING, fees under PNL_FEE, funding under PNL_FUNDING; finer parts need decision prices and are the
  * strategy's and the ledger's.
  *
@@ -126,7 +126,8 @@ void reduce_head(const struct reduce *reduce, uint32_t segment, reduce_emit emit
  *
  * RESTORE_ORDER: order, order_qty, order_price and price, side, cum_qty (filled) with REPORT_HAS_CUM,
  * realised_e8 the quantity last told (-1 never), request the kind in doubt, venue_order_id when known;
- * spare32 = level | leg << 8 | role << 16 | tif << 24 and spare64 = ORDER_FLAG_* | instance << 8. */
+ * spare32 = level | leg << 8 | role << 16 | tif << 24 and spare64 = ORDER_FLAG_* | instance << 8.
+ * RESTORE_EXEC: spare32 is 1 when its fee was never told. */
 void reduce_restore(const struct reduce *reduce, reduce_emit emit, void *context);
 
 /* reduce_opinion emits the venue's newest positions and balances and the newest CLOCK. */
