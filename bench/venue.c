@@ -455,15 +455,18 @@ void venue_sizes(const struct venue_desk *venue, size_t *there, size_t *back)
 
 /* ------------------------------------------------------------------ the spans */
 
-/* settle serves until nothing has come for a while; false when the quotes do not rest then. */
+/* settle serves until both quotes rest and nothing has come for a while; false when that does not happen. */
 static bool settle(struct venue_desk *venue)
 {
     uint64_t until_ns = clock_now_ns() + SETTLE_NS;
     uint32_t quiet = 0;
-    while (quiet < QUIET_ROUNDS && clock_now_ns() < until_ns) {
+    while (quiet < QUIET_ROUNDS || !venue_quoted(venue)) {
         quiet = look(venue) ? 0 : quiet + 1;
+        if (clock_now_ns() > until_ns) {
+            return false;
+        }
     }
-    return venue_quoted(venue);
+    return true;
 }
 
 /* make_ready seals a frame for later; nothing else may be said on that connection in between. */
@@ -534,7 +537,6 @@ static bool fresh_quotes(struct venue_desk *venue)
         size_t count = talk_gone(&venue->talk, side, venue->text);
         say_frame(venue, venue->of[PART_PRIVATE][MARKET_INVERSE], 1, venue->text, count);
     }
-    settle(venue);
     return settle(venue);
 }
 
