@@ -1,5 +1,5 @@
 /* Three threads around the journal: the strategy's that commits, the cold one that drains, the disk's. */
-#include "records.h"
+#include "tests/cold/journal/records.h"
 #include "ring/clock.h"
 
 #include <pthread.h>
