@@ -13,6 +13,7 @@ extern const struct bench_table bench_book;
 extern const struct bench_table bench_frame;
 extern const struct bench_table bench_tls;
 extern const struct bench_table bench_strategy;
+extern const struct bench_table bench_fused;
 extern const struct bench_table bench_echo;
 extern const struct bench_table bench_trip;
 

@@ -1,0 +1,470 @@
+/* From the bytes of a message as TLS leaves them to the bytes of an order as TLS takes them, on one thread
+ * and without a socket: parse, book, strategy with risk gate and journal, encode, sign, frame.  The roles are
+ * the shipped sources (fused_conn.h); the venue answers between the spans. */
+#include "bench/fused_conn.h"
+/* names are changed from here on */
+#include "bench/cases.h"
+#include "bench/talk.h"
+#include "hot/core/strategy_role.h"
+#include "hot/feed/feed.h"
+#include "hot/gateway/gateway.h"
+#include "hot/net/ws.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONNS_MAX     16
+#define FRAME_BYTES   16384
+#define FRAMES_MAX    4
+#define AROUND        64
+#define JOURNAL_SLOTS (1u << 16)
+#define TURNS_MOST    200000
+
+struct conn {
+    enum conn_kind kind;
+    enum conn_state state;
+    const struct conn_handler *handler;
+    void *owner;
+    uint8_t leg;
+    bool order; /* carries orders */
+    bool requested;
+    uint64_t heard_ns;
+    char host[VENUE_HOST_BYTES];
+    char asked[512];
+    uint32_t frame_count; /* written and not taken yet */
+    struct frame {
+        uint8_t *begin;
+        size_t bytes;
+        uint8_t room[WS_HEADER_ROOM + FRAME_BYTES];
+    } frame[FRAMES_MAX];
+};
+
+static struct {
+    struct conn conn[CONNS_MAX];
+    uint32_t conn_count;
+    struct ws_mask mask;
+    struct instrument_table instruments;
+    struct account_table accounts;
+    struct sign_key key;
+    struct counters *counters;
+    struct arena arena;
+    struct topology topology;
+    struct spsc *journal;
+    struct strategy_role role;
+    struct feed *feed[MARKET_LEGS];
+    struct gateway *gateway[MARKET_LEGS];
+    struct talk talk;
+    uint64_t now_ns;
+    int64_t wall_ns;
+    char text[AROUND + TALK_BYTES + AROUND];
+} desk;
+
+/* ------------------------------------------------------------------ a connection that is memory */
+
+struct conn *conn_create(struct net *net, const struct conn_options *options,
+                         const struct conn_handler *handler, void *owner, char *error, size_t error_bytes)
+{
+    (void)net;
+    (void)error;
+    (void)error_bytes;
+    POISE_ASSERT(desk.conn_count < CONNS_MAX);
+    struct conn *conn = &desk.conn[desk.conn_count++];
+    conn->kind = options->kind;
+    conn->handler = handler;
+    conn->owner = owner;
+    snprintf(conn->host, sizeof conn->host, "%s", options->host);
+    conn->leg = strstr(conn->host, "dapi") != NULL || strstr(conn->host, "dstream") != NULL ? MARKET_INVERSE
+                                                                                            : MARKET_LINEAR;
+    conn->order = strncmp(conn->host, "ws-", 3) == 0;
+    return conn;
+}
+
+static bool is_up(const struct conn *conn)
+{
+    return conn->state >= CONN_LOGIN && conn->state <= CONN_STALE;
+}
+
+void conn_open(struct conn *conn, uint64_t now_ns)
+{
+    (void)now_ns;
+    conn->state = CONN_CONNECTING;
+}
+
+void conn_close(struct conn *conn, uint64_t now_ns)
+{
+    (void)now_ns;
+    conn->state = CONN_CLOSED;
+}
+
+void conn_drop(struct conn *conn, uint64_t now_ns)
+{
+    (void)conn;
+    (void)now_ns;
+    POISE_ASSERT(false); /* nothing here gives a reason to */
+}
+
+void conn_logged_in(struct conn *conn, uint64_t now_ns)
+{
+    (void)now_ns;
+    conn->state = CONN_SUBSCRIBING;
+}
+
+void conn_subscribed(struct conn *conn, uint64_t now_ns)
+{
+    (void)now_ns;
+    conn->state = CONN_LIVE;
+}
+
+uint8_t *conn_frame_begin(struct conn *conn)
+{
+    bool may = is_up(conn) && conn->kind == CONN_WS && conn->frame_count < FRAMES_MAX;
+    return may ? conn->frame[conn->frame_count].room + WS_HEADER_ROOM : NULL;
+}
+
+/* The frame is finished as the shipped connection finishes it; there TLS would take it. */
+enum conn_answer conn_frame_commit(struct conn *conn, size_t len, bool binary)
+{
+    if (!is_up(conn) || len > FRAME_BYTES || conn->frame_count == FRAMES_MAX) {
+        return CONN_NOT_UP;
+    }
+    struct frame *frame = &conn->frame[conn->frame_count++];
+    frame->begin = ws_frame(frame->room + WS_HEADER_ROOM, len, binary ? WS_BINARY : WS_TEXT,
+                            ws_mask_next(&desk.mask), &frame->bytes);
+    return CONN_OK;
+}
+
+enum conn_answer conn_send_text(struct conn *conn, const uint8_t *bytes, size_t len)
+{
+    POISE_ASSERT(conn->frame_count < FRAMES_MAX);
+    memcpy(conn->frame[conn->frame_count].room + WS_HEADER_ROOM, bytes, len);
+    return conn_frame_commit(conn, len, false);
+}
+
+enum conn_answer conn_send_binary(struct conn *conn, const uint8_t *bytes, size_t len)
+{
+    return conn_send_text(conn, bytes, len);
+}
+
+bool conn_can_request(const struct conn *conn)
+{
+    return is_up(conn) && conn->kind == CONN_HTTP && !conn->requested;
+}
+
+enum conn_answer conn_request(struct conn *conn, const char *method, const char *target, const char *headers,
+                              const uint8_t *body, size_t body_len, uint64_t now_ns)
+{
+    (void)method;
+    (void)headers;
+    (void)body;
+    (void)body_len;
+    (void)now_ns;
+    if (!conn_can_request(conn)) {
+        return CONN_BUSY;
+    }
+    snprintf(conn->asked, sizeof conn->asked, "%s", target);
+    conn->requested = true;
+    return CONN_OK;
+}
+
+void conn_hold(struct conn *conn, uint64_t until_ns)
+{
+    (void)conn;
+    (void)until_ns;
+}
+
+bool conn_set_path(struct conn *conn, const char *path)
+{
+    (void)conn;
+    (void)path;
+    return true;
+}
+
+enum conn_state conn_state(const struct conn *conn)
+{
+    return conn->state;
+}
+
+uint64_t conn_heard_ns(const struct conn *conn)
+{
+    return conn->heard_ns;
+}
+
+/* ------------------------------------------------------------------ the venue, between the spans */
+
+static void hear(struct conn *conn, size_t bytes)
+{
+    conn->heard_ns = desk.now_ns;
+    conn->handler->on_message(conn->owner, conn, (uint8_t *)desk.text + AROUND, bytes, false, desk.now_ns);
+}
+
+static struct conn *conn_of(const char *host, bool order, uint32_t nth)
+{
+    for (uint32_t i = 0; i < desk.conn_count; i++) {
+        struct conn *conn = &desk.conn[i];
+        if (conn->kind == CONN_WS && conn->order == order && strncmp(conn->host, host, strlen(host)) == 0 &&
+            nth-- == 0) {
+            return conn;
+        }
+    }
+    return NULL;
+}
+
+static void answer_request(struct conn *conn)
+{
+    char *body = desk.text + AROUND;
+    struct http_response response = { .status = 200,
+                                      .head = (const uint8_t *)"HTTP/1.1 200 OK\r\n",
+                                      .head_len = 17,
+                                      .body = (const uint8_t *)body,
+                                      .keep_alive = true };
+    response.body_len = strstr(conn->asked, "/depth?") != NULL
+                            ? talk_snapshot(&desk.talk, conn->leg, body)
+                            : (size_t)sprintf(body, "{\"listenKey\":\"%s\"}", TALK_KEY);
+    conn->requested = false;
+    conn->handler->on_response(conn->owner, conn, &response, desk.now_ns);
+}
+
+/* take reads a frame, with the mask taken off again. */
+static bool take(struct conn *conn, struct frame *frame, struct talk_request *request)
+{
+    uint8_t *text = frame->room + WS_HEADER_ROOM;
+    size_t bytes = frame->bytes - (size_t)(text - frame->begin);
+    const uint8_t *mask = text - 4;
+    for (size_t i = 0; i < bytes; i++) {
+        text[i] ^= mask[i & 3];
+    }
+    return talk_read((const char *)text, bytes, conn->leg, request);
+}
+
+/* serve lets connections come up and answers everything that was asked and sent. */
+static void serve(void)
+{
+    for (uint32_t i = 0; i < desk.conn_count; i++) {
+        struct conn *conn = &desk.conn[i];
+        struct talk_request request[FRAMES_MAX];
+        if (conn->state == CONN_CONNECTING) {
+            conn->state = CONN_LOGIN;
+            conn->handler->on_ready(conn->owner, conn, desk.now_ns);
+            conn->state = conn->kind == CONN_HTTP ? CONN_LIVE : conn->state;
+        }
+        if (conn->requested) {
+            answer_request(conn);
+        }
+        uint32_t count = conn->order ? conn->frame_count : 0; /* the others' are subscriptions */
+        for (uint32_t k = 0; k < count; k++) {
+            POISE_ASSERT(take(conn, &conn->frame[k], &request[k]));
+        }
+        conn->frame_count = 0;
+        for (uint32_t k = 0; k < count; k++) {
+            hear(conn, talk_reply(&desk.talk, &request[k], desk.text + AROUND));
+        }
+    }
+}
+
+static void turn(void)
+{
+    for (int i = 0; i < MARKET_LEGS; i++) {
+        feed_poll(desk.feed[i], desk.now_ns, desk.wall_ns);
+    }
+    strategy_role_poll(&desk.role, desk.now_ns, desk.wall_ns);
+    for (int i = 0; i < MARKET_LEGS; i++) {
+        gateway_poll(desk.gateway[i], desk.now_ns, desk.wall_ns);
+    }
+}
+
+static void take_time(void)
+{
+    desk.now_ns = clock_now_ns();
+    desk.wall_ns = clock_wall_ns();
+    desk.talk.wall_ms = desk.wall_ns / 1000000;
+    while (spsc_peek(desk.journal) != NULL) {
+        spsc_release(desk.journal);
+    }
+}
+
+/* ------------------------------------------------------------------ coming up */
+
+static void *take_memory(void *context, size_t bytes)
+{
+    (void)context;
+    void *memory = NULL;
+    POISE_ASSERT(posix_memalign(&memory, 4096, bytes) == 0);
+    return memset(memory, 0, bytes);
+}
+
+static bool resolve(void *context, uint8_t venue, const char *host, struct role_address *address)
+{
+    (void)context;
+    (void)venue;
+    (void)host;
+    address->address[0] = "127.0.0.1";
+    address->count = 1;
+    return true;
+}
+
+static void say(void *context, const struct slot *record)
+{
+    (void)context;
+    POISE_ASSERT(channel_send(&desk.topology.control, record));
+}
+
+static void make_roles(char *error, size_t error_bytes)
+{
+    for (uint16_t i = 0; i < MARKET_LEGS; i++) {
+        struct feed_options feed = { .name = i == 0 ? "feed.0" : "feed.1",
+                                     .venue = &venue_binance,
+                                     .product = desk.accounts.row[i].product,
+                                     .instruments = &desk.instruments,
+                                     .wanted = { i },
+                                     .wanted_count = 1,
+                                     .depth_levels = BOOK_DEPTH_MAX,
+                                     .stale_ns = 60 * NS_PER_S,
+                                     .out = &desk.topology.feed[i],
+                                     .counters = desk.counters,
+                                     .writer = 1,
+                                     .resolve = resolve,
+                                     .take = take_memory };
+        struct gateway_options gateway = { .name = i == 0 ? "gateway.0" : "gateway.1",
+                                           .instruments = &desk.instruments,
+                                           .account = &desk.accounts.row[i],
+                                           .venue = &venue_binance,
+                                           .key = &desk.key,
+                                           .wanted = { i },
+                                           .wanted_count = 1,
+                                           .in = &desk.topology.order[i],
+                                           .out = &desk.topology.report[i],
+                                           .counters = desk.counters,
+                                           .writer = 1,
+                                           .resolve = resolve,
+                                           .heartbeat = &desk.topology.heartbeat,
+                                           .heartbeat_stale_ns = 2 * NS_PER_S,
+                                           .request_timeout_ns = 2 * NS_PER_S,
+                                           .take = take_memory };
+        desk.feed[i] = feed_create(&feed, error, error_bytes);
+        desk.gateway[i] = gateway_create(&gateway, error, error_bytes);
+        POISE_ASSERT(desk.feed[i] != NULL && desk.gateway[i] != NULL);
+        feed_start(desk.feed[i], desk.now_ns);
+        gateway_start(desk.gateway[i], desk.now_ns);
+    }
+}
+
+static bool come_up(void)
+{
+    bool told = false;
+    for (uint32_t i = 0; i < TURNS_MOST; i++) {
+        take_time();
+        turn();
+        serve();
+        for (int leg = 0; leg < MARKET_LEGS && i % 100 == 0; leg++) {
+            struct conn *stream = conn_of(leg == MARKET_LINEAR ? "fstream" : "dstream", false, 0);
+            if (stream != NULL && is_up(stream)) {
+                hear(stream, talk_still(&desk.talk, leg, desk.text + AROUND));
+            }
+        }
+        bool ready = true;
+        for (int leg = 0; leg < MARKET_LEGS; leg++) {
+            ready = ready && feed_live(desk.feed[leg]) && gateway_state(desk.gateway[leg]) == GATEWAY_READY;
+        }
+        if (ready && !told) {
+            market_build(&desk.instruments, &desk.accounts, desk.now_ns, desk.wall_ns, say, NULL);
+            told = true;
+        }
+        if (desk.talk.quote[SIDE_BUY].live && desk.talk.quote[SIDE_SELL].live) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool setup(struct bench *bench)
+{
+    char error[256] = "the roles did not come up in memory", path[64];
+    struct core_map map = { .core = { -1, -1, -1, -2 } };
+    market_tables(&desk.instruments, &desk.accounts);
+    talk_init(&desk.talk);
+    snprintf(path, sizeof path, "/dev/shm/poise-bench-%d", (int)getpid());
+    desk.counters = counters_create(path);
+    unlink(path);
+    if (desk.counters == NULL || !ws_mask_start(&desk.mask) ||
+        !sign_key_hmac(&desk.key, TALK_KEY, TALK_SECRET, strlen(TALK_SECRET)) ||
+        !arena_create(&desk.arena, topology_bytes(&map, MARKET_LEGS, MARKET_LEGS) + 65536, -1, false)) {
+        return bench_absent(bench, "no counters, randomness or memory");
+    }
+    topology_make(&desk.topology, &map, MARKET_LEGS, MARKET_LEGS, &desk.arena);
+    desk.journal = spsc_init(take_memory(NULL, spsc_bytes(JOURNAL_SLOTS)), JOURNAL_SLOTS);
+    strategy_role_init(&desk.role, strategy_init(take_memory(NULL, strategy_bytes())),
+                       take_memory(NULL, sizeof(struct outbox)), &desk.topology, desk.journal, NS_PER_MS,
+                       desk.counters, 1);
+    desk.now_ns = clock_now_ns();
+    make_roles(error, sizeof error);
+    return come_up() || bench_absent(bench, error);
+}
+
+/* The order's amends are counted by the strategy, which replaces it after nine thousand: the venue drops it
+ * before, as in the journeys. */
+static void fresh_bid(struct conn *news)
+{
+    take_time();
+    hear(news, talk_gone(&desk.talk, SIDE_BUY, desk.text + AROUND));
+    while (!desk.talk.quote[SIDE_BUY].live) {
+        take_time();
+        turn();
+        serve();
+    }
+}
+
+/* go_home puts the price where every burst begins. */
+static void go_home(struct conn *stream)
+{
+    take_time();
+    hear(stream, talk_move(&desk.talk, TALK_BID, desk.text + AROUND));
+    turn();
+    serve();
+    turn();
+}
+
+static uint64_t burst(struct bench *bench, uint64_t *ticks, uint32_t count)
+{
+    struct conn *stream = conn_of("fstream", false, 0);
+    struct conn *orders = conn_of("ws-dapi", true, 0);
+    struct conn *news = conn_of("dstream", false, 1);
+    uint64_t hash = 0;
+    (void)bench;
+    go_home(stream);
+    fresh_bid(news);
+    for (uint32_t i = 0; i < count; i++) {
+        struct talk_request request;
+        int64_t bid = TALK_BID + 5 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
+        take_time();
+        turn(); /* what the clock asks for has been done */
+        size_t bytes = talk_move(&desk.talk, bid, desk.text + AROUND);
+        uint64_t from = clock_ticks();
+        hear(stream, bytes);
+        turn();
+        ticks[i] = clock_ticks() - from;
+        POISE_ASSERT(orders->frame_count == 1 && take(orders, &orders->frame[0], &request) &&
+                     request.signed_right && request.price == market_bid(bid));
+        orders->frame_count = 0;
+        hear(orders, talk_reply(&desk.talk, &request, desk.text + AROUND));
+        hash = bench_hash(hash, (uint64_t)request.price);
+        turn();
+    }
+    return hash;
+}
+
+static void teardown(void)
+{
+    counters_close(desk.counters);
+    arena_destroy(&desk.arena);
+}
+
+/* clang-format off */
+static const struct bench_case rows[] = {
+    { .name = "fused", .group = "fused", .processors = 1, .operations = 1, .burst_samples = 4000,
+      .setup = setup, .burst = burst, .teardown = teardown },
+};
+/* clang-format on */
+
+const struct bench_table bench_fused = { rows, POISE_COUNT_OF(rows) };

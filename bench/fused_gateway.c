@@ -1,0 +1,3 @@
+#include "bench/fused_conn.h"
+/* the role itself, after its names were changed */
+#include "hot/gateway/gateway.c"
