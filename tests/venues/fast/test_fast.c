@@ -272,16 +272,26 @@ Test(fast, a_surprise_is_handed_over_and_a_known_variant_is_not)
         { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"E\":1568014460893,"), false },
         { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"E\":1568014460893,\"\""), false },
         { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"b\":[]"), false },
+        { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\""), false },
+        { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"T"), false },
+        { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"T\""), false },
+        { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"T\":"), false },
+        { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"st\":"), false },
+        { TICKER("400900217", "BTCUSDT", "25.35", "31.210", ",\"T\":["), false },
     };
     struct text text = { .product = PRODUCT_LINEAR };
+    struct guard guard;
+    guard_make(&guard, 4096);
     for (size_t i = 0; i < POISE_COUNT_OF(rows); i++) {
         EACH_LEVEL(level)
         {
-            enum compare_result result = both(&text, level, rows[i].text, strlen(rows[i].text));
+            size_t count = strlen(rows[i].text);
+            enum compare_result result = both(&text, level, guard_put(&guard, rows[i].text, count), count);
             cr_assert_eq(result == COMPARE_SAME, rows[i].ours, "%s: %s", index_level_names[level],
                          rows[i].text);
         }
     }
+    guard_free(&guard);
 }
 
 Test(fast, a_depth_update_is_ours_only_if_its_levels_are_levels)
