@@ -234,7 +234,7 @@ ALWAYS bool fields_walk(struct message *message, uint32_t ordinal)
 /* The text at an offset: four to eight characters in two comparisons that overlap. */
 #define FOLLOWS(at, text)                                                                                    \
     (load4(bytes + (at)) == load4(text) &&                                                                   \
-     load4(bytes + (at) + sizeof(text) - 5) == load4(text + sizeof(text) - 5))
+     load4(bytes + (at) + sizeof(text) - 5) == load4(&(text)[sizeof(text) - 5]))
 
 /* Best prices, found: kept apart from the message, so that they can stay in registers. */
 struct found {
