@@ -545,7 +545,9 @@ static void poll_reconcile(struct run *run)
         return;
     }
     uint64_t now_ns = clock_now_ns();
-    if (figures_doubt(run->books.figures)) {
+    struct reduce_counts counts;
+    reduce_counts(journal_reduce(run->journal), &counts);
+    if (figures_doubt(run->books.figures) || counts.unknown != 0 || counts.owed != 0) {
         run->doubt = true;
     }
     if (run->doubt && now_ns - run->hurried_ns > RECONCILE_HURRY_MS * NS_PER_MS) {
