@@ -44,7 +44,9 @@ struct quote_params {
     int64_t size;               /* qty units per quote at level 0 */
     int64_t size_step_percent;  /* size of level n is size x (1 + n x this / 100) */
     int64_t level_step_centibp; /* level n stands n x this further out */
-    int64_t min_profit_centibp; /* what must be left after both fees, hedge cost and skew; may be negative */
+    int64_t
+        min_profit_centibp; /* what must be left after both fees and hedge cost; may be negative.  Skew shifts
+                             * both quotes: the side that comes home may give up to skew_centibp of it */
     int64_t hedge_cost_centibp; /* expected cost beyond the touch of a hedge, on top of walking the book */
     int64_t max_spread_centibp; /* a hedge book wider than this is not quoted on */
     int64_t max_depth_percent;  /* largest share of the hedge book's visible top N a full fill may need */

@@ -275,7 +275,7 @@ _Static_assert(offsetof(struct record_report, venue_order_id) == 2 * SLOT_BYTES,
 
 struct record_balance {
     struct record_head head;
-    int64_t total_e8;     /* wallet: cash without unrealised P&L */
+    int64_t total_e8;     /* wallet: cash without unrealised P&L; INT64_MIN: only the change is told */
     int64_t available_e8; /* INT64_MIN unknown */
     int64_t change_e8;    /* what moved outside trading (deposit, funding), 0 unknown */
     int64_t venue_time_ns;
@@ -458,8 +458,9 @@ enum event_code {
     EVENT_JOURNAL_FULL,
     EVENT_FAIR_OFFSET, /* value[0] centibp now, [1] bound */
     EVENT_SELF_CROSS,
-    EVENT_COUNTER_LOW, /* order ids run low: cold must hand out a block; value[0] left */
-    EVENT_PRICE_OPEN, /* value[0] order executed [1] qty at a price nobody told, counted at [2]: read its fills */
+    EVENT_COUNTER_LOW,  /* order ids run low: cold must hand out a block; value[0] left */
+    EVENT_PRICE_OPEN,   /* value[0] order executed [1] qty at a price nobody told, counted at [2]: read its
+                           fills */
     EVENT_FEE_SURPRISE, /* value[0] fee, [1] what the fee table says, [2] exec_id, [3] currency */
 };
 

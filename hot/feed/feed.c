@@ -164,7 +164,7 @@ static bool publish_state(struct feed *feed, struct feed_instrument *in, enum re
 /* publish_book sends what changed within the top since the last record, or all of it when the reader's view
  * is not ours.  Nothing of a book that is not proved.
  *
- * Journey 4/8: from the full book to a record in the strategy's channel. */
+ * Journey 3/8: from the full book to a record in the strategy's channel. */
 static void publish_book(struct feed *feed, struct feed_instrument *in)
 {
     if (!sync_proved(&in->sync)) {
@@ -534,7 +534,7 @@ static void on_event(void *context, const struct feed_event *event)
  * does not link, and the book is asked for again: until then nothing of it is published, because nothing of
  * it changes.
  *
- * Journey 3/8: from a message in the connection's buffer to changes of the full book. */
+ * Journey 1/8: from a message in the connection's buffer to changes of the full book. */
 static void on_message(void *owner, struct conn *conn, uint8_t *bytes, size_t len, bool binary,
                        uint64_t now_ns)
 {

@@ -73,7 +73,7 @@ static void lag_update(struct book *book, uint64_t stamp_ns, int64_t venue_time_
     book->late_ns = (uint64_t)lag - (uint64_t)base_min(book->lag_least[0], book->lag_least[1]);
 }
 
-/* Journey 5/8: the changed levels enter the strategy's own view. */
+/* The changed levels enter the strategy's own view. */
 void book_take_levels(struct book *book, const struct record_book *record)
 {
     uint32_t bids = record->bid_count;

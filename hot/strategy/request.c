@@ -65,7 +65,7 @@ static uint64_t take_id(struct strategy *s, enum order_class order_class)
     return s->id_next++;
 }
 
-/* Journey 8/8: the decision becomes an order record. */
+/* The decision becomes an order record. */
 struct order *request_new(struct strategy *s, const struct request_new *request)
 {
     if (s->orders.live >= ORDER_LIVE_MAX) {

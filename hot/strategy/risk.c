@@ -213,7 +213,7 @@ static enum risk_refusal check_risk(struct strategy *s, const struct risk_ask *a
     return RISK_OK;
 }
 
-/* Journey 7/8: the gate.  Limits on risk bind new risk only. */
+/* Journey 6/8: the gate.  Limits on risk bind new risk only. */
 enum risk_refusal risk_check(struct strategy *s, const struct risk_ask *ask)
 {
     enum risk_refusal refusal = check_form(s, ask);

@@ -539,7 +539,7 @@ int64_t binance_feed_parse_tolerant(struct feed_parser *parser, const char *byte
     return tolerant(parser, bytes, count, sink, context);
 }
 
-/* Journey 3/8: bytes of a message become events. */
+/* Journey 2/8: bytes of a message become events. */
 static int64_t parse(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
                      void *context)
 {

@@ -534,7 +534,7 @@ static void pulled(struct strategy *s, struct instance *instance, enum pull_reas
     quote_pull(s, instance);
 }
 
-/* Journey 6/8: what should rest now? */
+/* Journey 5/8: what should rest now? */
 void quote_update(struct strategy *s, struct instance *instance)
 {
     struct quote_inputs inputs;
