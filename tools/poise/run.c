@@ -679,6 +679,14 @@ int run_main(int argc, char **argv)
         print_faults(&engine->config);
         return EXIT_USAGE;
     }
+    if (engine->config.mode != MODE_SIM && engine->config.mode != MODE_LIVE) {
+        /* A paper order must never be able to reach a venue: without the model in this process nothing
+         * starts. */
+        tell("engine.mode: poise run trades in mode sim (against poise-sim) and live; paper and backtest "
+             "need the venue "
+             "model in process, which is not here yet; nothing was started");
+        return EXIT_UNFIT;
+    }
     if (!engine_keys(engine)) {
         tell("%s", engine->error);
         return EXIT_USAGE;
