@@ -31,7 +31,9 @@ class Run(demo_tool.Demo):
         options = types.SimpleNamespace(json=True, keep=False, seed=seed, seconds=0, forever=False)
         super().__init__(options, folder=os.path.join(build, "wire", name))
         self.tape_start, self.speed = "22", "3"  # the busiest part of the recording, hurried
-        self.settings = list(settings)
+        # A lost order is known for lost after five seconds at the earliest; the ladder must not end before, or a
+        # slow machine turns a fault that recovers into a halt, which a person has to lift.
+        self.settings = ["quote.btc.ladder_step_ms=3000", *settings]
 
     def engine_command(self):
         command = super().engine_command()
