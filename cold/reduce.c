@@ -724,7 +724,8 @@ uint64_t reduce_fill_from(const struct reduce *reduce, uint16_t account, uint16_
 {
     for (uint32_t i = 0; i < reduce->page_count; i++) {
         if (reduce->page[i].account == account && reduce->page[i].instrument == instrument) {
-            return reduce->page[i].exec_id[0];
+            /* With fewer seen than overlap, one before the first seen may be the one that is missing. */
+            return reduce->page[i].count < REDUCE_OVERLAP ? 0 : reduce->page[i].exec_id[0];
         }
     }
     return 0;

@@ -99,6 +99,18 @@ Test(reduce, the_same_execution_counts_once_however_it_comes)
     cr_assert_eq(reduce_position_sum(reduce, 0, 0), 0);
 }
 
+Test(reduce, what_is_missing_may_be_older_than_all_that_was_seen)
+{
+    uint64_t order = test_order_id(1);
+    send_new(order, SIDE_SELL, 1000, 100);
+    for (uint64_t exec_id = 501; exec_id < 500 + REDUCE_OVERLAP; exec_id++) {
+        fill(order, exec_id, SIDE_SELL, 1, 600000, -1, false);
+        cr_assert_eq(reduce_fill_from(reduce, 0, 0), 0, "execution 500 would not be asked for");
+    }
+    fill(order, 500 + REDUCE_OVERLAP, SIDE_SELL, 1, 600000, -1, false);
+    cr_assert_eq(reduce_fill_from(reduce, 0, 0), 501);
+}
+
 Test(reduce, an_acknowledged_cancel_proves_nothing)
 {
     uint64_t order = test_order_id(1);
