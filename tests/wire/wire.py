@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -180,10 +181,30 @@ fault_scenario("query_2013", "no_reply:scope=place,for=4s,p=0.2", "query_2013:ms
 fault_scenario("clock_skew", "clock_skew:ms=400,for=5s")
 
 
+def play(name, options, attempt):
+    """One scenario in a fresh folder; answers what did not hold."""
+    function, settings = SCENARIOS[name]
+    rng = random.Random(f"{options.seed}/{name}/{attempt}")
+    run = Run(name, rng.randrange(1 << 30), options.build, settings)
+    begin = time.monotonic()
+    try:
+        run.start_sim()
+        run.start_engine()
+        function(run, rng)
+        broken = run.verdict()
+    except (SystemExit, Exception) as error:  # a scenario that cannot end is a failure with its reason
+        broken = [str(error)]
+    finally:
+        run.end()
+    print(f"{'FAIL' if broken else 'ok':4} {name} {time.monotonic() - begin:.1f} s {'; '.join(broken)}", flush=True)
+    return broken
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("scenario", nargs="*")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--once", action="store_true", help="a failure is final: for soaks and for looking for rare ones")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
     options = parser.parse_args()
@@ -191,26 +212,21 @@ def main():
         print("\n".join(SCENARIOS))
         return 0
     print(f"seed {options.seed}")
-    passed = failed = 0
+    passed = failed = again = 0
     for name in options.scenario or SCENARIOS:
-        function, settings = SCENARIOS[name]
-        rng = random.Random(f"{options.seed}/{name}")
-        run = Run(name, rng.randrange(1 << 30), options.build, settings)
-        begin = time.monotonic()
-        try:
-            run.start_sim()
-            run.start_engine()
-            function(run, rng)
-            broken = run.verdict()
-        except (SystemExit, Exception) as error:  # a scenario that cannot end is a failure with its reason
-            broken = [str(error)]
-        finally:
-            run.end()
-        if broken:
-            failed += 1
-        else:
-            passed += 1
-        print(f"{'FAIL' if broken else 'ok':4} {name} {time.monotonic() - begin:.1f} s {'; '.join(broken)}", flush=True)
+        broken = play(name, options, 0)
+        if broken and not options.once:
+            # Real processes on a shared machine: a failure is kept and told, and must not happen twice.
+            kept = os.path.join(options.build, "wire", name)
+            shutil.rmtree(kept + ".failed", ignore_errors=True)
+            os.rename(kept, kept + ".failed")
+            again += 1
+            print(f"AGAIN {name}: {'; '.join(broken)}: kept in {kept}.failed", flush=True)
+            broken = play(name, options, 1)
+        failed += bool(broken)
+        passed += not broken
+    if again:
+        print(f"{again} scenarios were played twice: look at what was kept")
     print(f"wire: {passed} passed, {failed} failed")
     return 1 if failed else 0
 
