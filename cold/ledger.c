@@ -88,6 +88,7 @@ struct execution {
     uint64_t exec_id; /* 0: free */
     uint16_t account, instrument;
     uint16_t index;        /* of the book it was counted in */
+    uint8_t side;          /* enum side: a trade with ourselves has one id for both ends */
     uint16_t fee_currency; /* of what was booked as its fee */
     int64_t fee_e8;        /* booked, paid positive */
     int64_t realised_e8;   /* booked */
@@ -592,7 +593,7 @@ static bool grow_executions(struct ledger *ledger)
 /* Answers the row of an execution and whether it was counted before; NULL when there is nothing to recognise
  * it by. */
 static struct execution *execution_row(struct ledger *ledger, uint16_t account, uint16_t instrument,
-                                       uint64_t exec_id, bool *seen)
+                                       uint8_t side, uint64_t exec_id, bool *seen)
 {
     *seen = false;
     if (exec_id == 0) {
@@ -605,11 +606,14 @@ static struct execution *execution_row(struct ledger *ledger, uint16_t account, 
     for (uint32_t i = 0; i < ledger->execution_size; i++, at = (at + 1) & (ledger->execution_size - 1)) {
         struct execution *row = &ledger->execution[at];
         if (row->exec_id == 0) {
-            *row = (struct execution){ .exec_id = exec_id, .account = account, .instrument = instrument };
+            *row = (struct execution){
+                .exec_id = exec_id, .account = account, .instrument = instrument, .side = side
+            };
             ledger->execution_count++;
             return row;
         }
-        if (row->exec_id == exec_id && row->account == account && row->instrument == instrument) {
+        if (row->exec_id == exec_id && row->account == account && row->instrument == instrument &&
+            row->side == side) {
             *seen = true;
             return row;
         }
@@ -752,7 +756,7 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
     }
     bool seen;
     struct execution *execution =
-        execution_row(ledger, head->account, head->instrument, report->exec_id, &seen);
+        execution_row(ledger, head->account, head->instrument, report->side, report->exec_id, &seen);
     if (seen) {
         ledger->counts.duplicates++;
         complete_fill(ledger, instrument, report, execution);
@@ -1137,7 +1141,7 @@ void ledger_record(struct ledger *ledger, const struct slot *record)
         const struct record_report *seen = body;
         bool known;
         struct execution *row =
-            execution_row(ledger, head->account, head->instrument, seen->exec_id, &known);
+            execution_row(ledger, head->account, head->instrument, seen->side, seen->exec_id, &known);
         if (row != NULL) { /* its money is in the restored cash */
             row->fee_told = true;
             row->realised_told = true;

@@ -522,6 +522,59 @@ Test(ledger, a_fee_that_was_not_told_is_counted_with_the_rate_we_know)
     cr_expect_eq(counts.without_fee, 1);
 }
 
+Test(ledger, a_fuller_report_of_the_same_execution_corrects_the_fee_once)
+{
+    all_tops(600000);
+    struct record_fee *fee = (void *)record;
+    record_begin(record, RECORD_FEE, 1, ++stamp_ns)->instrument = LINEAR;
+    fee->head.account = USDM;
+    fee->taker_centibp = 500;
+    ledger_record(ledger, record);
+    struct record_report *report = a_fill(0, LINEAR, SIDE_SELL, 100, 600000, 0, 0);
+    report->flags = REPORT_HAS_LAST;
+    report->liquidity = LIQUIDITY_TAKER;
+    ledger_record(ledger, record);
+    report->flags |= REPORT_HAS_FEE;
+    report->fee_e8 = 2 * DECIMAL_E8 + 1;
+    ledger_record(ledger, record);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_part_e8(ledger, 0, USDM, USDT, PNL_FEE), -(2 * DECIMAL_E8 + 1));
+    cr_expect_eq(ledger_position(ledger, 0, USDM, LINEAR).qty, -100);
+    struct ledger_counts counts;
+    ledger_counts(ledger, &counts);
+    cr_expect_eq(counts.without_fee, 0);
+    cr_expect(ledger_check(ledger));
+}
+
+Test(ledger, cash_follows_the_venues_realised_profit_and_the_difference_is_rounding)
+{
+    all_tops(600000);
+    take_fill(0, INVERSE, SIDE_BUY, 5, 600000, 0, 0);
+    int64_t before_e8 = ledger_cash_e8(ledger, 0, COINM, BTC);
+    struct record_report *report = a_fill(0, INVERSE, SIDE_SELL, 5, 610000, 0, 0);
+    ledger_record(ledger, record);
+    int64_t ours_e8 = ledger_cash_e8(ledger, 0, COINM, BTC) - before_e8;
+    report->flags |= REPORT_HAS_REALISED;
+    report->realised_e8 = ours_e8 - 1;
+    ledger_record(ledger, record);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_cash_e8(ledger, 0, COINM, BTC) - before_e8, ours_e8 - 1);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COINM, BTC, PNL_TRADING), ours_e8);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COINM, BTC, PNL_ROUNDING), -1);
+    cr_expect(ledger_check(ledger));
+}
+
+Test(ledger, both_ends_of_a_trade_with_ourselves_count)
+{
+    all_tops(600000);
+    struct record_report *report = a_fill(0, LINEAR, SIDE_BUY, 7, 600000, 0, 0);
+    ledger_record(ledger, record);
+    report->side = SIDE_SELL;
+    report->last_qty = 4;
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_position(ledger, 0, USDM, LINEAR).qty, 3);
+}
+
 Test(ledger, a_foreign_fill_belongs_to_nobody)
 {
     all_tops(600000);
