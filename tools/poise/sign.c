@@ -72,12 +72,12 @@ static bool names(const char *text, size_t bytes, const char *name)
     return false;
 }
 
-static void put_pair(struct binance_text *text, const char *name, const struct scan_value *value, bool any)
+static void put_pair(struct text *text, const char *name, const struct scan_value *value, bool any)
 {
-    binance_put(text, any ? "&" : "");
-    binance_put(text, name);
-    binance_put_char(text, '=');
-    binance_put_bytes(text, value->at, value->bytes);
+    text_put(text, any ? "&" : "");
+    text_put(text, name);
+    text_put_char(text, '=');
+    text_put_bytes(text, value->at, value->bytes);
 }
 
 /* string_of takes a text field; escapes beyond the scanner's scratch are refused. */
@@ -89,7 +89,7 @@ static bool string_of(const struct scan_value *value)
 
 static void sign_rest(struct signing *signing, const struct scan_value in[IN_COUNT])
 {
-    struct binance_text text = { signing->text, signing->text + sizeof signing->text, false };
+    struct text text = { signing->text, signing->text + sizeof signing->text, false };
     struct scan_value stamp = { 0 };
     char digits[24];
     if (!string_of(&in[IN_QUERY]) || !string_of(&in[IN_BODY])) {
@@ -99,8 +99,8 @@ static void sign_rest(struct signing *signing, const struct scan_value in[IN_COU
     size_t query_bytes = in[IN_QUERY].type == SCAN_STRING ? in[IN_QUERY].bytes : 0;
     size_t body_bytes = in[IN_BODY].type == SCAN_STRING ? in[IN_BODY].bytes : 0;
     bool in_body = body_bytes > 0;
-    binance_put_bytes(&text, query_bytes > 0 ? in[IN_QUERY].at : "", query_bytes);
-    binance_put_bytes(&text, body_bytes > 0 ? in[IN_BODY].at : "", body_bytes);
+    text_put_bytes(&text, query_bytes > 0 ? in[IN_QUERY].at : "", query_bytes);
+    text_put_bytes(&text, body_bytes > 0 ? in[IN_BODY].at : "", body_bytes);
 
     stamp_of(signing, &in[IN_TIMESTAMP], &stamp, digits);
     bool stamped = names(signing->text, query_bytes, "timestamp") ||
@@ -116,7 +116,7 @@ static void sign_rest(struct signing *signing, const struct scan_value in[IN_COU
         put_pair(&text, "recvWindow", &in[IN_WINDOW], any);
     }
     size_t signed_bytes = (size_t)(text.at - signing->text);
-    binance_put(&text, "&signature=");
+    text_put(&text, "&signature=");
     binance_put_signature(&text, &signing->key, signing->text, signed_bytes);
     if (text.full) {
         fail(signing, "too long");
@@ -207,12 +207,12 @@ static void sign_ws(struct signing *signing, const struct scan_value in[IN_COUNT
     }
     qsort(params, count, sizeof *params, by_name);
 
-    struct binance_text text = { signing->text, signing->text + sizeof signing->text, false };
+    struct text text = { signing->text, signing->text + sizeof signing->text, false };
     for (uint32_t i = 0; i < count; i++) {
-        binance_put(&text, i == 0 ? "" : "&");
-        binance_put_bytes(&text, params[i].name.at, params[i].name.bytes);
-        binance_put_char(&text, '=');
-        binance_put_bytes(&text, params[i].value.at, params[i].value.bytes);
+        text_put(&text, i == 0 ? "" : "&");
+        text_put_bytes(&text, params[i].name.at, params[i].name.bytes);
+        text_put_char(&text, '=');
+        text_put_bytes(&text, params[i].value.at, params[i].value.bytes);
     }
     if (text.full) {
         fail(signing, "too long");

@@ -2,7 +2,7 @@
 #include "venues/binance/fast.h"
 #include "venues/binance/product.h"
 #include "venues/binance/sbe.h"
-#include "venues/binance/text.h"
+#include "venues/text.h"
 
 #include <string.h>
 
@@ -616,20 +616,20 @@ static size_t subscribe(const struct instrument_table *instruments, const struct
     if (from >= total) {
         return 0;
     }
-    struct binance_text text = { .at = out, .end = out + capacity };
-    binance_put(&text, "{\"method\":\"SUBSCRIBE\",\"params\":[");
+    struct text text = { .at = out, .end = out + capacity };
+    text_put(&text, "{\"method\":\"SUBSCRIBE\",\"params\":[");
     for (uint32_t i = from; i < to; i++) {
         const char *symbol = instruments->row[connection->instrument[i / kinds]].symbol;
-        binance_put(&text, i == from ? "\"" : ",\"");
+        text_put(&text, i == from ? "\"" : ",\"");
         for (; *symbol != '\0'; symbol++) {
-            binance_put_char(&text, (char)(*symbol >= 'A' && *symbol <= 'Z' ? *symbol - 'A' + 'a' : *symbol));
+            text_put_char(&text, (char)(*symbol >= 'A' && *symbol <= 'Z' ? *symbol - 'A' + 'a' : *symbol));
         }
-        binance_put(&text, streams[i % kinds]);
-        binance_put(&text, "\"");
+        text_put(&text, streams[i % kinds]);
+        text_put(&text, "\"");
     }
-    binance_put(&text, "],\"id\":");
-    binance_put_unsigned(&text, step + 1);
-    binance_put(&text, "}");
+    text_put(&text, "],\"id\":");
+    text_put_unsigned(&text, step + 1);
+    text_put(&text, "}");
     return text.full ? 0 : (size_t)(text.at - out);
 }
 
@@ -656,12 +656,12 @@ static bool ask_snapshot(const struct instrument *instrument, struct venue_out *
     out->body_bytes = 0;
     out->header_bytes = 0;
     binance_endpoint(&out->endpoint, TRANSPORT_HTTP, row->rest_host, "");
-    struct binance_text text = { .at = out->path, .end = out->path + sizeof out->path };
-    binance_put(&text, row->depth_path);
-    binance_put(&text, "?symbol=");
-    binance_put(&text, instrument->symbol);
-    binance_put(&text, "&limit=");
-    binance_put_unsigned(&text, row->depth_limit);
+    struct text text = { .at = out->path, .end = out->path + sizeof out->path };
+    text_put(&text, row->depth_path);
+    text_put(&text, "?symbol=");
+    text_put(&text, instrument->symbol);
+    text_put(&text, "&limit=");
+    text_put_unsigned(&text, row->depth_limit);
     out->path_bytes = (uint32_t)(text.at - out->path);
     return !text.full;
 }

@@ -1,74 +1,23 @@
-#include "ring/order_id.h"
 #include "venues/binance/request.h"
 #include "venues/binance/sbe.h"
 #include "venues/binance/session.h"
 
 #include <string.h>
 
-/* ------------------------------------------------------------------ request ids
- *
- * A request's id carries everything its answer needs, so that no table of requests is kept here: what was
- * asked, the tie, the instrument and the order: "n" + 16 hex digits + 4 hex digits + the order's 14
- * characters. Requests of the session itself: "s" + 16 hex digits. */
-#define ID_BYTES         35
-#define ID_SESSION_BYTES 17
-
-static const char id_letters[] = {
-    [REQUEST_NEW] = 'n', [REQUEST_AMEND] = 'a', [REQUEST_CANCEL] = 'c', [REQUEST_QUERY] = 'q'
-};
-
-static void id_write(char id[ID_BYTES], enum request_kind request, const struct record_order *order)
-{
-    struct binance_text text = { id, id + ID_BYTES, false };
-    binance_put_char(&text, id_letters[request]);
-    binance_put_hex(&text, order->tie, 16);
-    binance_put_hex(&text, order->head.instrument, 4);
-    order_id_print(text.at, order->order);
-}
-
-static bool hex_read(const char *text, int digits, uint64_t *out)
-{
-    uint64_t number = 0;
-    for (int i = 0; i < digits; i++) {
-        char c = text[i];
-        uint64_t digit = c >= '0' && c <= '9'   ? (uint64_t)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (uint64_t)(c - 'a' + 10)
-                                                : 16;
-        if (digit > 15) {
-            return false;
-        }
-        number = number << 4 | digit;
-    }
-    *out = number;
-    return true;
-}
-
 /* id_read answers false for an id that is not one of ours. */
 static bool id_read(const struct scan_value *id, struct binance_reader *reader)
 {
-    uint64_t instrument;
-    if (id->type != SCAN_STRING) {
+    struct request_id read;
+    if (!request_id_read(id, reader->instruments->count, &read)) {
         return false;
     }
-    if (id->bytes == ID_SESSION_BYTES && id->at[0] == 's') {
-        return hex_read(id->at + 1, 16, &reader->tie) && (reader->tie & SESSION_TIE) != 0;
+    reader->tie = read.tie;
+    if (read.request != REQUEST_NONE) {
+        reader->request = read.request;
+        reader->instrument = read.instrument;
+        reader->order = read.order;
     }
-    if (id->bytes != ID_BYTES) {
-        return false;
-    }
-    for (uint8_t request = REQUEST_NEW; request <= REQUEST_QUERY; request++) {
-        if (id->at[0] != id_letters[request]) {
-            continue;
-        }
-        if (!hex_read(id->at + 1, 16, &reader->tie) || !hex_read(id->at + 17, 4, &instrument)) {
-            return false;
-        }
-        reader->request = request;
-        reader->instrument = instrument < reader->instruments->count ? (uint16_t)instrument : NO_INSTRUMENT;
-        reader->order = order_id_parse(id->at + 21, ORDER_ID_TEXT_BYTES);
-        return true;
-    }
-    return false;
+    return true;
 }
 
 /* ------------------------------------------------------------------ out */
@@ -197,11 +146,11 @@ static bool encode(struct venue_session *base, const struct record_order *order,
         return false;
     }
 
-    char id[ID_BYTES], ours[ORDER_ID_TEXT_BYTES];
+    char id[REQUEST_ID_BYTES], ours[ORDER_ID_TEXT_BYTES];
     const char *client = ours;
     size_t client_bytes = sizeof ours;
     struct binance_params params;
-    id_write(id, request, order);
+    request_id_write(id, request, order);
     order_id_print(ours, order->order);
     if (base->hooks != NULL && base->hooks->client_id != NULL) {
         client = base->hooks->client_id;

@@ -5,18 +5,17 @@
 void binance_params_begin(struct binance_params *params, const struct sign_key *key, bool sign, char *out,
                           size_t capacity, const char *id, size_t id_bytes, const char *method)
 {
-    params->json = (struct binance_text){ out, out + capacity, false };
-    params->text =
-        (struct binance_text){ params->signed_text, params->signed_text + BINANCE_SIGNED_BYTES, false };
+    params->json = (struct text){ out, out + capacity, false };
+    params->text = (struct text){ params->signed_text, params->signed_text + BINANCE_SIGNED_BYTES, false };
     params->begin = out;
     params->key = key;
     params->sign = sign;
     params->any = false;
-    binance_put(&params->json, "{\"id\":\"");
-    binance_put_bytes(&params->json, id, id_bytes);
-    binance_put(&params->json, "\",\"method\":\"");
-    binance_put(&params->json, method);
-    binance_put(&params->json, "\",\"params\":{");
+    text_put(&params->json, "{\"id\":\"");
+    text_put_bytes(&params->json, id, id_bytes);
+    text_put(&params->json, "\",\"method\":\"");
+    text_put(&params->json, method);
+    text_put(&params->json, "\",\"params\":{");
     if (sign) {
         binance_params_text(params, "apiKey", key->api_key, strlen(key->api_key));
     }
@@ -24,15 +23,15 @@ void binance_params_begin(struct binance_params *params, const struct sign_key *
 
 static void name_of(struct binance_params *params, const char *name)
 {
-    binance_put(&params->json, params->any ? ",\"" : "\"");
-    binance_put(&params->json, name);
-    binance_put(&params->json, "\":");
+    text_put(&params->json, params->any ? ",\"" : "\"");
+    text_put(&params->json, name);
+    text_put(&params->json, "\":");
     if (params->sign) {
         if (params->any) {
-            binance_put_char(&params->text, '&');
+            text_put_char(&params->text, '&');
         }
-        binance_put(&params->text, name);
-        binance_put_char(&params->text, '=');
+        text_put(&params->text, name);
+        text_put_char(&params->text, '=');
     }
     params->any = true;
 }
@@ -40,20 +39,20 @@ static void name_of(struct binance_params *params, const char *name)
 void binance_params_text(struct binance_params *params, const char *name, const char *value, size_t bytes)
 {
     name_of(params, name);
-    binance_put_char(&params->json, '"');
-    binance_put_bytes(&params->json, value, bytes);
-    binance_put_char(&params->json, '"');
+    text_put_char(&params->json, '"');
+    text_put_bytes(&params->json, value, bytes);
+    text_put_char(&params->json, '"');
     if (params->sign) {
-        binance_put_bytes(&params->text, value, bytes);
+        text_put_bytes(&params->text, value, bytes);
     }
 }
 
 void binance_params_number(struct binance_params *params, const char *name, uint64_t value)
 {
     name_of(params, name);
-    binance_put_unsigned(&params->json, value);
+    text_put_unsigned(&params->json, value);
     if (params->sign) {
-        binance_put_unsigned(&params->text, value);
+        text_put_unsigned(&params->text, value);
     }
 }
 
@@ -76,7 +75,7 @@ size_t binance_params_end(struct binance_params *params)
         binance_params_text(params, "signature", signature, bytes);
         params->sign = true;
     }
-    binance_put(&params->json, "}}");
+    text_put(&params->json, "}}");
     return params->json.full ? 0 : (size_t)(params->json.at - params->begin);
 }
 
@@ -89,7 +88,7 @@ void binance_params_told(const struct binance_params *params, struct venue_hooks
     }
 }
 
-void binance_query(struct venue_out *out, struct binance_text *text, uint8_t product, const char *method,
+void binance_query(struct venue_out *out, struct text *text, uint8_t product, const char *method,
                    const char *path)
 {
     out->act = ACT_REQUEST;
@@ -100,62 +99,61 @@ void binance_query(struct venue_out *out, struct binance_text *text, uint8_t pro
     out->header_bytes = 0;
     out->orders = 0;
     binance_endpoint(&out->endpoint, TRANSPORT_HTTP, binance_products[product].rest_host, "");
-    *text = (struct binance_text){ out->path, out->path + sizeof out->path, false };
-    binance_put(text, path);
-    binance_put_char(text, '?');
+    *text = (struct text){ out->path, out->path + sizeof out->path, false };
+    text_put(text, path);
+    text_put_char(text, '?');
 }
 
-void binance_put_signature(struct binance_text *text, const struct sign_key *key, const char *what,
-                           size_t bytes)
+void binance_put_signature(struct text *text, const struct sign_key *key, const char *what, size_t bytes)
 {
     char signature[SIGN_BASE64_BYTES];
     size_t count = sign_text(key, what, bytes, signature);
     for (size_t i = 0; i < count; i++) {
         switch (signature[i]) {
         case '+':
-            binance_put(text, "%2B");
+            text_put(text, "%2B");
             break;
         case '/':
-            binance_put(text, "%2F");
+            text_put(text, "%2F");
             break;
         case '=':
-            binance_put(text, "%3D");
+            text_put(text, "%3D");
             break;
         default:
-            binance_put_char(text, signature[i]);
+            text_put_char(text, signature[i]);
         }
     }
 }
 
-static bool finish(struct venue_out *out, const struct binance_text *text, const struct sign_key *key)
+static bool finish(struct venue_out *out, const struct text *text, const struct sign_key *key)
 {
-    struct binance_text header = { out->header, out->header + sizeof out->header, false };
+    struct text header = { out->header, out->header + sizeof out->header, false };
     if (key != NULL) {
-        binance_put(&header, "X-MBX-APIKEY: ");
-        binance_put(&header, key->api_key);
-        binance_put(&header, "\r\n");
+        text_put(&header, "X-MBX-APIKEY: ");
+        text_put(&header, key->api_key);
+        text_put(&header, "\r\n");
     }
     out->header_bytes = (uint32_t)(header.at - out->header);
     out->path_bytes = (uint32_t)(text->at - out->path);
     return !text->full && !header.full;
 }
 
-bool binance_query_sign(struct venue_out *out, struct binance_text *text, const struct sign_key *key,
+bool binance_query_sign(struct venue_out *out, struct text *text, const struct sign_key *key,
                         uint64_t stamp_ms)
 {
-    binance_put(text, "timestamp=");
-    binance_put_unsigned(text, stamp_ms);
+    text_put(text, "timestamp=");
+    text_put_unsigned(text, stamp_ms);
     const char *from = memchr(out->path, '?', (size_t)(text->at - out->path));
     if (from == NULL || text->full) {
         return false;
     }
     size_t bytes = (size_t)(text->at - ++from);
-    binance_put(text, "&signature=");
+    text_put(text, "&signature=");
     binance_put_signature(text, key, from, bytes);
     return finish(out, text, key);
 }
 
-bool binance_query_end(struct venue_out *out, struct binance_text *text, const struct sign_key *key)
+bool binance_query_end(struct venue_out *out, struct text *text, const struct sign_key *key)
 {
     if (text->at > out->path && (text->at[-1] == '&' || text->at[-1] == '?')) {
         text->at--;

@@ -7,13 +7,13 @@
 #define POISE_VENUES_BINANCE_REQUEST_H
 
 #include "venues/binance/product.h"
-#include "venues/binance/text.h"
+#include "venues/text.h"
 
 #define BINANCE_SIGNED_BYTES 1024
 
 struct binance_params {
-    struct binance_text json;
-    struct binance_text text; /* to be signed */
+    struct text json;
+    struct text text; /* to be signed */
     const char *begin;
     const struct sign_key *key;
     bool sign;
@@ -36,18 +36,17 @@ size_t binance_params_end(struct binance_params *params);
 void binance_params_told(const struct binance_params *params, struct venue_hooks *hooks);
 
 /* binance_query begins a REST request to the product's host: path and "?"; the caller appends parameters with
- * binance_put to *text, each ending in "&". */
-void binance_query(struct venue_out *out, struct binance_text *text, uint8_t product, const char *method,
+ * text_put to *text, each ending in "&". */
+void binance_query(struct venue_out *out, struct text *text, uint8_t product, const char *method,
                    const char *path);
 
 /* binance_query_sign appends timestamp and signature over what follows "?", and the key's header; false when
  * it did not fit.  binance_query_end does the same for questions that need no signature. */
-bool binance_query_sign(struct venue_out *out, struct binance_text *text, const struct sign_key *key,
+bool binance_query_sign(struct venue_out *out, struct text *text, const struct sign_key *key,
                         uint64_t stamp_ms);
-bool binance_query_end(struct venue_out *out, struct binance_text *text, const struct sign_key *key);
+bool binance_query_end(struct venue_out *out, struct text *text, const struct sign_key *key);
 
 /* binance_put_signature signs and writes the signature as a query value: base64 is percent-encoded. */
-void binance_put_signature(struct binance_text *text, const struct sign_key *key, const char *what,
-                           size_t bytes);
+void binance_put_signature(struct text *text, const struct sign_key *key, const char *what, size_t bytes);
 
 #endif

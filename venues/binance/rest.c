@@ -93,21 +93,21 @@ static const struct aspect *aspect_of(const struct rest_query *query)
 
 /* ------------------------------------------------------------------ asking */
 
-static void put_symbol(struct binance_text *text, const struct instrument *instrument)
+static void put_symbol(struct text *text, const struct instrument *instrument)
 {
     if (instrument != NULL) {
-        binance_put(text, "symbol=");
-        binance_put(text, instrument->symbol);
-        binance_put_char(text, '&');
+        text_put(text, "symbol=");
+        text_put(text, instrument->symbol);
+        text_put_char(text, '&');
     }
 }
 
-static void put_number(struct binance_text *text, const char *name, uint64_t value)
+static void put_number(struct text *text, const char *name, uint64_t value)
 {
-    binance_put(text, name);
-    binance_put_char(text, '=');
-    binance_put_unsigned(text, value);
-    binance_put_char(text, '&');
+    text_put(text, name);
+    text_put_char(text, '=');
+    text_put_unsigned(text, value);
+    text_put_char(text, '&');
 }
 
 static int64_t window_ns(uint8_t product)
@@ -115,7 +115,7 @@ static int64_t window_ns(uint8_t product)
     return product == PRODUCT_SPOT ? SPOT_WINDOW_NS : FUTURES_WINDOW_NS;
 }
 
-static bool put_fills(struct binance_text *text, const struct rest_query *query)
+static bool put_fills(struct text *text, const struct rest_query *query)
 {
     if (query->instrument == NULL) {
         return false; /* the history is kept by symbol */
@@ -132,7 +132,7 @@ static bool put_fills(struct binance_text *text, const struct rest_query *query)
     return true;
 }
 
-static bool put_arguments(struct binance_text *text, const struct rest_query *query, struct venue_out *out)
+static bool put_arguments(struct text *text, const struct rest_query *query, struct venue_out *out)
 {
     char client[ORDER_ID_TEXT_BYTES];
     switch (query->what) {
@@ -151,7 +151,7 @@ static bool put_arguments(struct binance_text *text, const struct rest_query *qu
         return true;
     case REST_BALANCES:
         if (query->product == PRODUCT_SPOT) {
-            binance_put(text, "omitZeroBalances=true&");
+            text_put(text, "omitZeroBalances=true&");
         }
         return true;
     case REST_FILLS:
@@ -162,9 +162,9 @@ static bool put_arguments(struct binance_text *text, const struct rest_query *qu
         }
         order_id_print(client, query->order);
         put_symbol(text, query->instrument);
-        binance_put(text, "origClientOrderId=");
-        binance_put_bytes(text, client, sizeof client);
-        binance_put_char(text, '&');
+        text_put(text, "origClientOrderId=");
+        text_put_bytes(text, client, sizeof client);
+        text_put_char(text, '&');
         return true;
     case REST_FEES:
     case REST_CANCEL_ALL:
@@ -176,7 +176,7 @@ static bool put_arguments(struct binance_text *text, const struct rest_query *qu
         return query->instrument != NULL;
     case REST_FUNDING_PAID:
         put_symbol(text, query->instrument);
-        binance_put(text, "incomeType=FUNDING_FEE&");
+        text_put(text, "incomeType=FUNDING_FEE&");
         if (query->since_ns != 0) {
             put_number(text, "startTime", (uint64_t)(query->since_ns / 1000000));
         }
@@ -191,7 +191,7 @@ static bool put_arguments(struct binance_text *text, const struct rest_query *qu
 static bool request(const struct sign_key *key, const struct instrument_table *instruments,
                     const struct rest_query *query, int64_t wall_ns, struct venue_out *out)
 {
-    struct binance_text text;
+    struct text text;
     uint64_t stamp_ms = (uint64_t)(wall_ns / 1000000);
     (void)instruments;
     out->act = ACT_NONE;
@@ -440,11 +440,11 @@ static bool instrument_row(uint8_t product, const struct scan_value *item, struc
         return true;
     }
     memcpy(row.symbol, fields[ROW_SYMBOL].at, fields[ROW_SYMBOL].bytes);
-    struct binance_text name = { row.name, row.name + sizeof row.name - 1, false };
-    binance_put(&name, "binance.");
-    binance_put(&name, product_names[product]);
-    binance_put_char(&name, '.');
-    binance_put(&name, row.symbol);
+    struct text name = { row.name, row.name + sizeof row.name - 1, false };
+    text_put(&name, "binance.");
+    text_put(&name, product_names[product]);
+    text_put_char(&name, '.');
+    text_put(&name, row.symbol);
 
     read_filters(&fields[ROW_FILTERS], &filters);
     int tick_decimals = decimals_of(&filters.price[FILTER_TICK]);

@@ -156,13 +156,11 @@ static bool send_params(struct binance_session *session, enum session_request as
                         bool sign, bool stamp, int64_t wall_ns, uint16_t weight, struct venue_out *out)
 {
     struct binance_params params;
-    char id[17];
+    char id[REQUEST_ID_SESSION_BYTES];
     begin(out, ACT_SEND, SESSION_SLOT_ORDER);
     out->tie = SESSION_TIE_OF(ask, 0);
     out->weight = weight;
-    struct binance_text text = { id, id + sizeof id, false };
-    binance_put_char(&text, 's');
-    binance_put_hex(&text, out->tie, 16);
+    request_id_write_session(id, out->tie);
     binance_params_begin(&params, session->base.key, sign, out->body, out->body_capacity, id, sizeof id,
                          method);
     if (stamp) {
@@ -181,7 +179,7 @@ static const char *rest_path(const struct binance_session *session, const char *
 
 static bool ask_key(struct binance_session *session, uint64_t now_ns, struct venue_out *out)
 {
-    struct binance_text text;
+    struct text text;
     bool keep = session->listen_key[0] != '\0' && session->key_confirmed;
     begin(out, ACT_REQUEST, SESSION_SLOT_REST);
     binance_query(out, &text, session->base.account->product, keep ? "PUT" : "POST",
@@ -197,16 +195,16 @@ static bool ask_key(struct binance_session *session, uint64_t now_ns, struct ven
 static bool ask_dead_man(struct binance_session *session, uint32_t i, uint64_t now_ns, int64_t wall_ns,
                          struct venue_out *out)
 {
-    struct binance_text text;
+    struct text text;
     uint64_t timeout_ms = (uint64_t)session->base.account->dead_man_ms;
     begin(out, ACT_REQUEST, SESSION_SLOT_REST);
     binance_query(out, &text, session->base.account->product, "POST",
                   rest_path(session, "/fapi/v1/countdownCancelAll", "/dapi/v1/countdownCancelAll"));
-    binance_put(&text, "symbol=");
-    binance_put(&text, session->base.instruments->row[session->base.wanted[i]].symbol);
-    binance_put(&text, "&countdownTime=");
-    binance_put_unsigned(&text, timeout_ms);
-    binance_put_char(&text, '&');
+    text_put(&text, "symbol=");
+    text_put(&text, session->base.instruments->row[session->base.wanted[i]].symbol);
+    text_put(&text, "&countdownTime=");
+    text_put_unsigned(&text, timeout_ms);
+    text_put_char(&text, '&');
     out->tie = SESSION_TIE_OF(ASK_DEAD_MAN, i);
     out->weight = 10;
     session->rest_busy = true;
@@ -223,13 +221,13 @@ bool binance_session_cancel_all(struct binance_session *session, const struct in
         [PRODUCT_LINEAR] = "/fapi/v1/allOpenOrders",
         [PRODUCT_INVERSE] = "/dapi/v1/allOpenOrders",
     };
-    struct binance_text text;
+    struct text text;
     begin(out, ACT_REQUEST, SESSION_SLOT_REST);
     binance_query(out, &text, session->base.account->product, "DELETE",
                   paths[session->base.account->product]);
-    binance_put(&text, "symbol=");
-    binance_put(&text, instrument->symbol);
-    binance_put_char(&text, '&');
+    text_put(&text, "symbol=");
+    text_put(&text, instrument->symbol);
+    text_put_char(&text, '&');
     out->tie = tie;
     out->weight = 1;
     out->request = REQUEST_CANCEL_ALL;

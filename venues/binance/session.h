@@ -14,6 +14,7 @@
 #define POISE_VENUES_BINANCE_SESSION_H
 
 #include "venues/binance/report.h"
+#include "venues/request_id.h"
 
 /* States of one connection, and what is true there. */
 enum slot_state {
@@ -75,7 +76,7 @@ struct binance_session {
 
 /* Ties of the session's own requests: bit 63, what, and which wanted instrument. */
 enum session_request { ASK_LOGON = 1, ASK_SUBSCRIBE, ASK_KEY, ASK_KEY_KEEP, ASK_DEAD_MAN, ASK_CANCEL_ALL };
-#define SESSION_TIE          (1ULL << 63)
+#define SESSION_TIE          REQUEST_ID_SESSION_TIE
 #define SESSION_TIE_OF(a, i) (SESSION_TIE | (uint64_t)(a) << 16 | (uint64_t)(i))
 #define SESSION_TIE_ASK(t)   ((enum session_request)((t) >> 16 & 0xff))
 #define SESSION_TIE_INDEX(t) ((uint32_t)((t)&0xffff))

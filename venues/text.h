@@ -1,0 +1,62 @@
+/* text: writing into a bounded piece of memory, without the C library's formatting.
+ *
+ * A text that does not fit sets `full` and stays within bounds; the writer looks once, at the end. */
+#ifndef POISE_VENUES_TEXT_H
+#define POISE_VENUES_TEXT_H
+
+#include "ring/decimal.h"
+#include <string.h>
+
+struct text {
+    char *at;
+    char *end;
+    bool full;
+};
+
+static inline void text_put_bytes(struct text *text, const char *bytes, size_t count)
+{
+    if (POISE_UNLIKELY((size_t)(text->end - text->at) < count)) {
+        text->full = true;
+        return;
+    }
+    memcpy(text->at, bytes, count);
+    text->at += count;
+}
+
+/* A literal's length is known at compile time, once inlined. */
+static inline void text_put(struct text *text, const char *words)
+{
+    text_put_bytes(text, words, strlen(words));
+}
+
+static inline void text_put_char(struct text *text, char c)
+{
+    text_put_bytes(text, &c, 1);
+}
+
+static inline void text_put_unsigned(struct text *text, uint64_t number)
+{
+    char digits[20];
+    size_t count = 0;
+    do {
+        digits[sizeof digits - ++count] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    text_put_bytes(text, digits + sizeof digits - count, count);
+}
+
+static inline void text_put_decimal(struct text *text, int64_t value, int decimals)
+{
+    char digits[DECIMAL_TEXT_BYTES];
+    text_put_bytes(text, digits, decimal_print_short(digits, value, decimals));
+}
+
+/* text_put_hex writes exactly `digits` digits. */
+static inline void text_put_hex(struct text *text, uint64_t number, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        text_put_char(text, "0123456789abcdef"[(number >> (4 * i)) & 15]);
+    }
+}
+
+#endif
