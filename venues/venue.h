@@ -429,5 +429,6 @@ const struct venue *venue_find(const char *name);
 const struct venue *venue_by_id(uint8_t id);
 
 extern const struct venue venue_binance;
+extern const struct venue venue_deribit;
 
 #endif
