@@ -301,6 +301,7 @@ static bool make_net(struct engine *engine, struct loop *loop, uint64_t seed)
                                                      : IO_AUTO,
         .conns_max = conns_max(engine, loop),
         .ca_path = ca_file(engine),
+        .no_tls = engine->plain,
         .seed = seed,
     };
     return net_create(&loop->net, &options, engine->error, sizeof engine->error);
@@ -327,7 +328,7 @@ static bool make_feeds(struct engine *engine, const struct feed_plan *plan, uint
             .resolve = address_of,
             .resolve_context = engine,
             .seed = seed + i,
-            .tls = true,
+            .tls = !engine->plain,
             .take = take,
             .take_context = engine,
         };
@@ -382,7 +383,7 @@ static bool make_gateways(struct engine *engine, uint64_t seed)
             .writer = loop_writer(engine, loop),
             .resolve = address_of,
             .resolve_context = engine,
-            .tls = true,
+            .tls = !engine->plain,
             .heartbeat = &engine->topology.heartbeat,
             .heartbeat_stale_ns = 2 * NS_PER_S,
             .request_timeout_ns = 2 * NS_PER_S,
@@ -458,11 +459,8 @@ bool engine_prepare(struct engine *engine, struct spsc *journal)
     return true;
 }
 
-bool engine_start(struct engine *engine)
+void engine_open(struct engine *engine)
 {
-    if (!engine->arena.huge) {
-        fprintf(stderr, "poise: note: no huge pages; `poise host` says how to have them\n");
-    }
     arena_seal(&engine->arena);
     uint64_t now_ns = clock_now_ns();
     for (uint32_t i = 0; i < engine->loop_count; i++) {
@@ -474,6 +472,14 @@ bool engine_start(struct engine *engine)
             gateway_start(loop->gateway[k], now_ns);
         }
     }
+}
+
+bool engine_start(struct engine *engine)
+{
+    if (!engine->arena.huge) {
+        fprintf(stderr, "poise: note: no huge pages; `poise host` says how to have them\n");
+    }
+    engine_open(engine);
     for (uint32_t i = 0; i < engine->loop_count; i++) {
         bool pinned = true;
         if (!loop_start(&engine->loop[i], &pinned)) {

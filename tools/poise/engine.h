@@ -28,6 +28,7 @@ struct engine {
     struct arena arena;
     struct topology topology;
     struct strategy_role strategy;
+    bool plain; /* bytes go without TLS: in process only (tests/sim) */
     uint32_t loop_count;
     struct loop loop[ENGINE_LOOPS];
     uint32_t host_count;
@@ -44,7 +45,11 @@ bool engine_resolve(struct engine *engine);
 /* engine_prepare needs bound configuration, tables, counters and the journal ring (NULL: no journal). */
 bool engine_prepare(struct engine *engine, struct spsc *journal);
 
-/* engine_start starts the threads and opens the connections; what the machine refused is printed. */
+/* engine_open opens the connections and seals the memory; whoever turns the loops by loop_turn itself needs
+ * no more. */
+void engine_open(struct engine *engine);
+
+/* engine_start opens the connections and starts the threads; what the machine refused is printed. */
 bool engine_start(struct engine *engine);
 
 /* engine_gateways_ready: every account's session is ready.  engine_feeds_live: every book is proved. */

@@ -10,32 +10,22 @@
 #include "tools/poise/commands.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* How long leaving may take before the venue-wide cancel is all that is left. */
 enum { STOP_SECONDS = 20, READY_SECONDS = 30, COMPLETE_SECONDS = 8 };
 
-static volatile sig_atomic_t asked_to_stop;
-
-static void on_signal(int number)
+static void nap(struct run *run, uint64_t ns)
 {
-    (void)number;
-    asked_to_stop++;
+    run->host.nap(run->host.context, ns);
 }
 
-static void nap(uint64_t ns)
+static int asked_to_stop(struct run *run)
 {
-    struct timespec pause = { (time_t)(ns / NS_PER_S), (long)(ns % NS_PER_S) };
-    nanosleep(&pause, NULL);
+    return run->host.asked(run->host.context);
 }
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
@@ -56,7 +46,7 @@ void run_send(void *context, const struct slot *record)
     struct run *run = context;
     while (!channel_send(&run->engine.topology.control, record)) {
         run_cold_turn(run);
-        nap(100 * NS_PER_US);
+        nap(run, 100 * NS_PER_US);
     }
 }
 
@@ -196,7 +186,7 @@ static void on_record(void *context, const struct slot *record, uint64_t number)
 
 /* ------------------------------------------------------------------ start */
 
-static void print_faults(const struct config *config)
+void run_print_faults(const struct config *config)
 {
     for (uint32_t i = 0; i < config->fault_count && i < CONFIG_FAULTS_MAX; i++) {
         fprintf(stderr, "%s\n", config->fault[i].text);
@@ -226,25 +216,6 @@ static void on_recover(void *context, enum recover_state state, const char *line
     tell("%-11s %s", recover_state_names[state], line);
 }
 
-static bool open_rest(struct run *run)
-{
-    const struct config *config = &run->engine.config;
-    static struct rest_route route[VENUE_COUNT];
-    for (uint32_t i = 0; i < config->venue_count; i++) {
-        route[i] = (struct rest_route){ .venue = config->venue[i].venue,
-                                        .connect_to = config->venue[i].connect_to,
-                                        .ca_file = config->venue[i].ca_file };
-    }
-    run->curl = rest_curl_create(route, config->venue_count);
-    if (run->curl == NULL) {
-        return false;
-    }
-    run->transport = rest_curl_transport(run->curl);
-    run->clock = rest_system_clock();
-    run->rest = rest_create(&run->transport, &run->clock, &run->engine.instruments);
-    return run->rest != NULL;
-}
-
 static bool open_journal(struct run *run)
 {
     struct engine *engine = &run->engine;
@@ -257,7 +228,9 @@ static bool open_journal(struct run *run)
                                        .sync_ns = (uint64_t)config->journal_sync_ns,
                                        .run = run->number,
                                        .engine = (uint16_t)config->engine,
-                                       .build_id = POISE_BUILD_ID };
+                                       .build_id = POISE_BUILD_ID,
+                                       .inline_disk = run->host.disk != NULL,
+                                       .disk = run->host.disk };
     run->journal = journal_create(&options, engine->error, sizeof engine->error);
     return run->journal != NULL;
 }
@@ -287,11 +260,11 @@ static bool wait_for_gateways(struct run *run)
 {
     uint64_t until_ns = clock_now_ns() + READY_SECONDS * NS_PER_S;
     while (!engine_gateways_ready(&run->engine)) {
-        if (asked_to_stop || clock_now_ns() > until_ns) {
+        if (asked_to_stop(run) != 0 || clock_now_ns() > until_ns) {
             return false;
         }
         run_cold_turn(run);
-        nap(NS_PER_MS);
+        nap(run, NS_PER_MS);
     }
     return true;
 }
@@ -389,7 +362,7 @@ static int start(struct run *run, struct recover *recover)
     enum recover_verdict verdict = recover_until(recover, RECOVER_METADATA);
     if (verdict != RECOVER_DONE) {
         if (engine->config.fault_count != 0) {
-            print_faults(&engine->config);
+            run_print_faults(&engine->config);
         }
         tell("%s", recover_reason(recover));
         return (int)verdict;
@@ -405,7 +378,8 @@ static int start(struct run *run, struct recover *recover)
     }
     journal_tap(run->journal, on_record, run);
     if (!run->recover_only) {
-        if (!engine_prepare(engine, journal_ring(run->journal)) || !engine_start(engine)) {
+        if (!engine_prepare(engine, journal_ring(run->journal)) ||
+            !run->host.start(run->host.context, engine)) {
             tell("%s", engine->error);
             return EXIT_UNFIT;
         }
@@ -563,7 +537,7 @@ static void cold_turn(struct run *run)
     run_cold_turn(run);
     poll_reconcile(run);
     refill_order_ids(run);
-    nap(NS_PER_MS);
+    nap(run, NS_PER_MS);
 }
 
 /* An execution whose fee no stream told is asked for before leaving, so that the books end whole. */
@@ -571,7 +545,7 @@ static void complete_books(struct run *run)
 {
     uint64_t until_ns = clock_now_ns() + COMPLETE_SECONDS * NS_PER_S;
     while (run->reconcile != NULL && !books_whole(&run->books) && clock_now_ns() < until_ns &&
-           asked_to_stop < 2) {
+           asked_to_stop(run) < 2) {
         run->doubt = true;
         cold_turn(run);
     }
@@ -579,7 +553,7 @@ static void complete_books(struct run *run)
 
 static bool trade(struct run *run)
 {
-    while (asked_to_stop == 0) {
+    while (asked_to_stop(run) == 0) {
         cold_turn(run);
         if (emergency(run)) {
             return false;
@@ -588,7 +562,7 @@ static bool trade(struct run *run)
     tell("stopping: quotes are cancelled, what is naked is hedged; once more to leave at once");
     send_command(run, COMMAND_STOP);
     uint64_t until_ns = clock_now_ns() + STOP_SECONDS * NS_PER_S;
-    while (!figures_stopped(run->books.figures) && clock_now_ns() < until_ns && asked_to_stop < 2) {
+    while (!figures_stopped(run->books.figures) && clock_now_ns() < until_ns && asked_to_stop(run) < 2) {
         cold_turn(run);
         if (emergency(run)) {
             return false;
@@ -626,99 +600,37 @@ static void leave(struct run *run, bool clean)
     }
     if (run->rest != NULL) {
         rest_destroy(run->rest);
-        rest_curl_destroy(run->curl);
     }
     lock_release(&run->locks);
 }
 
-static void usage(FILE *out)
+int run_life(struct run *run)
 {
-    fprintf(
-        out,
-        "usage: poise run FILE [--set key=value]... [--live] [--recover-only] [--accept-difference]\n"
-        "  --set                overrides a key of the file: quote.NAME.size=3\n"
-        "  --live               needed beside mode = \"live\"\n"
-        "  --recover-only       find out what is held, say it, and leave\n"
-        "  --accept-difference  what a venue shows beyond our books goes to the unassigned row\n"
-        "Stop with SIGTERM or ^C.  exit codes: 0 stopped with nothing resting, 1 left in haste or by alarm,\n"
-        "2 bad configuration, 3 unfit host or missing service, 4 recovery refused\n"
-        "example: poise run config/poise.toml\n");
-}
-
-int run_main(int argc, char **argv)
-{
-    static struct run run;
-    struct engine *engine = &run.engine;
-    const char *overrides[66] = { NULL };
-    size_t count = 0;
-    const char *path = NULL;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--set") == 0 && i + 1 < argc && count < 64) {
-            overrides[count++] = argv[++i];
-        } else if (strcmp(argv[i], "--live") == 0 && count < 64) {
-            overrides[count++] = "--live";
-        } else if (strcmp(argv[i], "--recover-only") == 0) {
-            run.recover_only = true;
-        } else if (strcmp(argv[i], "--accept-difference") == 0) {
-            run.accept_difference = true;
-        } else if (argv[i][0] != '-' && path == NULL) {
-            path = argv[i];
-        } else {
-            bool help = strcmp(argv[i], "--help") == 0;
-            usage(help ? stdout : stderr);
-            return help ? EXIT_DONE : EXIT_USAGE;
-        }
-    }
-    if (path == NULL) {
-        usage(stderr);
-        return EXIT_USAGE;
-    }
-    clock_calibrate();
-    prctl(PR_SET_DUMPABLE, 0); /* keys are in memory */
-    if (!config_load(&engine->config, path, overrides)) {
-        print_faults(&engine->config);
-        return EXIT_USAGE;
-    }
-    if (engine->config.mode != MODE_SIM && engine->config.mode != MODE_LIVE) {
-        /* A paper order must never be able to reach a venue: without the model in this process nothing
-         * starts. */
-        tell("engine.mode: poise run trades in mode sim (against poise-sim) and live; paper and backtest "
-             "need the venue "
-             "model in process, which is not here yet; nothing was started");
-        return EXIT_UNFIT;
-    }
-    if (!engine_keys(engine)) {
-        tell("%s", engine->error);
-        return EXIT_USAGE;
-    }
-    snprintf(run.journal_directory, sizeof run.journal_directory, "%s/journal", engine->config.state_dir);
-    snprintf(run.lock_directory, sizeof run.lock_directory, "%s/poise-locks",
-             access("/run/lock", W_OK) == 0 ? "/run/lock" : "/tmp");
-    if (!make_directory(run.journal_directory) || !make_directory(engine->config.shared_dir)) {
-        tell("%s and %s: %s", run.journal_directory, engine->config.shared_dir, strerror(errno));
+    struct engine *engine = &run->engine;
+    snprintf(run->journal_directory, sizeof run->journal_directory, "%s/journal", engine->config.state_dir);
+    if (!make_directory(run->journal_directory) || !make_directory(engine->config.shared_dir)) {
+        tell("%s and %s: %s", run->journal_directory, engine->config.shared_dir, strerror(errno));
         return EXIT_UNFIT;
     }
     instrument_table_reset(&engine->instruments);
-    if (!open_rest(&run)) {
+    run->rest = rest_create(&run->transport, &run->clock, &engine->instruments);
+    if (run->rest == NULL) {
         tell("no memory for questions to venues");
         return EXIT_UNFIT;
     }
-    signal(SIGINT, on_signal);
-    signal(SIGTERM, on_signal);
-    signal(SIGPIPE, SIG_IGN);
 
-    struct recover *recover = open_recovery(&run);
-    int code = start(&run, recover);
+    struct recover *recover = open_recovery(run);
+    int code = start(run, recover);
     bool clean = true;
-    if (code == EXIT_DONE && !run.recover_only) {
-        send_start(&run, recover);
+    if (code == EXIT_DONE && !run->recover_only) {
+        send_start(run, recover);
         recover_destroy(recover);
         recover = NULL;
-        if (!open_reconcile(&run)) {
+        if (!open_reconcile(run)) {
             tell("warning: no memory for reconciliation: what streams miss is found at the next start");
         }
-        tell("TRADING     run %llu", (unsigned long long)run.number);
-        clean = trade(&run);
+        tell("TRADING     run %llu", (unsigned long long)run->number);
+        clean = trade(run);
         code = clean ? EXIT_DONE : EXIT_NO;
         tell(clean ? "stopped: nothing rests"
                    : "left: not everything is proved to be cancelled; run again or look at the venue");
@@ -726,7 +638,6 @@ int run_main(int argc, char **argv)
     if (recover != NULL) {
         recover_destroy(recover);
     }
-    leave(&run, clean);
-    config_free(&engine->config);
+    leave(run, clean);
     return code;
 }

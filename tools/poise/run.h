@@ -1,4 +1,7 @@
-/* run: what the cold thread holds while the engine lives.  See run.c. */
+/* run: what the cold thread holds while the engine lives, and the life itself.  See run.c.
+ *
+ * What a life needs of the world around it comes in by struct run_host, the transport and the clock: the
+ * system's for `poise run`, simulated ones in tests/sim. */
 #ifndef POISE_TOOLS_POISE_RUN_H
 #define POISE_TOOLS_POISE_RUN_H
 
@@ -14,6 +17,16 @@ struct run_fee {
     int64_t maker_centibp, taker_centibp; /* 1/100 bp */
 };
 
+struct run_host {
+    void (*nap)(void *context, uint64_t ns); /* lets so much time pass */
+    int (*asked)(void *context);             /* how often a person asked to stop; twice: at once */
+    bool (*start)(void *context, struct engine *engine); /* engine_start, or who turns the loops otherwise */
+    const struct journal_disk *disk;                     /* NULL: the system's, on a thread of its own */
+    void *context;
+};
+
+/* Filled before run_life: engine.config and engine.key, transport, clock, host, lock_directory and the two
+ * wishes; the rest is the life's. */
 struct run {
     struct engine engine;
     struct journal *journal;
@@ -25,7 +38,7 @@ struct run {
     counter *stopped;
     struct run_fee fee[ACCOUNT_MAX][INSTRUMENT_MAX];
 
-    struct rest_curl *curl;
+    struct run_host host;
     struct rest_transport transport;
     struct rest_clock clock;
     struct rest *rest;
@@ -42,5 +55,11 @@ void run_send(void *context, const struct slot *record);
 
 /* run_cold_turn does one bounded turn of everything cold that must not wait: journal, figures, counters. */
 void run_cold_turn(struct run *run);
+
+/* run_life is one engine from recovery to the last sync; answers an exit code of commands.h. */
+int run_life(struct run *run);
+
+/* run_print_faults tells what is wrong with a configuration. */
+void run_print_faults(const struct config *config);
 
 #endif
