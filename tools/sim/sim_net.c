@@ -105,7 +105,9 @@ static void release(struct sim_net *net, struct conn *conn)
     if (conn->ssl != NULL) {
         SSL_free(conn->ssl);
     }
-    close(conn->fd);
+    if (conn->fd >= 0) {
+        close(conn->fd);
+    }
     sim_text_free(&conn->in);
     sim_text_free(&conn->out);
     sim_text_free(&conn->message);
@@ -558,27 +560,36 @@ static void receive(struct sim_net *net, struct conn *conn)
     }
 }
 
-static void accept_one(struct sim_net *net, struct listener *listener)
+/* take_slot answers an empty slot with a fresh id, NULL when all are in use. */
+static struct conn *take_slot(struct sim_net *net, int fd)
 {
-    int one = 1;
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     uint64_t slot = 0;
 
-    if (fd < 0) {
-        return;
-    }
     while (slot < CONN_MAX && net->conn[slot].state != CONN_FREE) {
         slot++;
     }
     if (slot == CONN_MAX) {
+        return NULL;
+    }
+    net->conn[slot].fd = fd;
+    net->conn[slot].id = ++net->next_generation << SLOT_BITS | slot;
+    return &net->conn[slot];
+}
+
+static void accept_one(struct sim_net *net, struct listener *listener)
+{
+    int one = 1;
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd < 0) {
+        return;
+    }
+    struct conn *conn = take_slot(net, fd);
+    if (conn == NULL) {
         close(fd);
         return;
     }
-    struct conn *conn = &net->conn[slot];
-
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    conn->fd = fd;
-    conn->id = ++net->next_generation << SLOT_BITS | slot;
     conn->control = listener->control;
     conn->state = listener->tls ? CONN_HANDSHAKE : CONN_HTTP;
     if (listener->tls) {
@@ -639,6 +650,68 @@ void sim_net_wait(struct sim_net *net, int64_t wake_ns)
                 flush(net, conn);
             }
         }
+    }
+}
+
+/* --- in process ------------------------------------------------------------------------------------- */
+
+static struct conn *find_pipe(struct sim_net *net, uint64_t id)
+{
+    struct conn *conn = &net->conn[id & (CONN_MAX - 1)];
+
+    return conn->state != CONN_FREE && conn->id == id && conn->fd < 0 ? conn : NULL;
+}
+
+uint64_t sim_net_pipe(struct sim_net *net)
+{
+    struct conn *conn = take_slot(net, -1);
+
+    if (conn == NULL) {
+        return 0;
+    }
+    conn->state = CONN_HTTP;
+    return conn->id;
+}
+
+void sim_net_give(struct sim_net *net, uint64_t id, const void *bytes, size_t length)
+{
+    struct conn *conn = find_pipe(net, id);
+
+    if (conn == NULL || conn->dead) {
+        return;
+    }
+    sim_text_put(&conn->in, bytes, length);
+    digest_input(net, conn);
+    conn->dead = conn->dead || conn->in.length > 2 * REQUEST_MAX;
+}
+
+bool sim_net_take(struct sim_net *net, uint64_t id, struct sim_text *out)
+{
+    struct conn *conn = find_pipe(net, id);
+
+    if (conn == NULL) {
+        return false;
+    }
+    if (conn->state == CONN_HTTP && conn->in.length > 0) {
+        digest_input(net, conn);
+    }
+    if (!conn->dead && conn->out.length > 0) {
+        sim_text_put(out, conn->out.data, conn->out.length);
+        sim_text_reset(&conn->out);
+    }
+    if (conn->dead || conn->state == CONN_ENDING) {
+        release(net, conn);
+        return false;
+    }
+    return true;
+}
+
+void sim_net_hang_up(struct sim_net *net, uint64_t id)
+{
+    struct conn *conn = find_pipe(net, id);
+
+    if (conn != NULL) {
+        release(net, conn);
     }
 }
 

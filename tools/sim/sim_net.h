@@ -68,6 +68,17 @@ void sim_net_ping(struct sim_net *net, uint64_t conn, const char *payload, size_
 void sim_net_close(struct sim_net *net, uint64_t conn, int code, const char *reason);
 void sim_net_cut(struct sim_net *net, uint64_t conn);
 
+/* In process, without a socket and without sim_net_wait (tests/sim): a pipe is a plain connection whose bytes
+ * the caller carries, so that he may cut, delay or lose them anywhere.  None of these is called from inside a
+ * handler.  sim_net_pipe opens one and answers its id, 0 when there is no place; sim_net_give hands over what
+ * arrived and runs the handlers; sim_net_take appends what is to be sent and answers false when the
+ * connection is over on this side and nothing more will come; sim_net_hang_up tells that the other side is
+ * gone. */
+uint64_t sim_net_pipe(struct sim_net *net);
+void sim_net_give(struct sim_net *net, uint64_t id, const void *bytes, size_t length);
+bool sim_net_take(struct sim_net *net, uint64_t id, struct sim_text *out);
+void sim_net_hang_up(struct sim_net *net, uint64_t id);
+
 /* sim_net_session answers what open() returned, NULL for a connection gone or not a WebSocket. */
 void *sim_net_session(struct sim_net *net, uint64_t conn);
 
