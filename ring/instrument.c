@@ -202,8 +202,15 @@ const char *instrument_check(const struct instrument *row)
         }
         return NULL;
     }
+    bool option = row->kind == KIND_OPTION;
+    if (option != (row->option == OPTION_CALL || row->option == OPTION_PUT) ||
+        (option ? row->strike_e8 <= 0 : row->strike_e8 != 0)) {
+        return "an option, and nothing else, has a type and a strike above 0";
+    }
+    /* A share's price is a share's, whatever coin is behind it. */
+    int64_t contract_e8 = row->kind == KIND_ETF_SHARE ? DECIMAL_E8 : row->contract_e8;
     int64_t price = row->max_price != 0 ? row->max_price : row->tick;
-    if (!value_fits(row->max_qty, price, row->contract_e8, row->qty_decimals + row->price_decimals)) {
+    if (!value_fits(row->max_qty, price, contract_e8, row->qty_decimals + row->price_decimals)) {
         return "max_qty x max_price x contract is beyond 64 bits";
     }
     if (!value_fits(row->max_qty, 1, row->contract_e8, row->qty_decimals)) {

@@ -52,6 +52,8 @@ enum instrument_kind {
     KIND_COUNT
 };
 
+enum option_type { OPTION_NONE = 0, OPTION_CALL, OPTION_PUT };
+
 enum instrument_status {
     INSTRUMENT_UNKNOWN = 0, /* no quoting */
     INSTRUMENT_TRADING,
@@ -78,14 +80,16 @@ struct instrument {
     uint16_t base;                        /* currency index: the coin whose price it is */
     uint16_t quote;                       /* what prices are in: USD is not USDT */
     uint16_t settle;                      /* what P&L and margin are in */
-    uint16_t spare16;
+    uint8_t option;                       /* enum option_type; OPTION_NONE for every other kind */
+    uint8_t spare8;
     int64_t tick;            /* price units */
     int64_t lot;             /* qty units */
     int64_t min_qty;         /* qty units */
     int64_t max_qty;         /* qty units, per limit order */
     int64_t max_market_qty;  /* qty units, per market order; 0 same as max_qty */
     int64_t min_notional_e8; /* quote currency; 0 none */
-    int64_t contract_e8;     /* linear, spot: base coin per 1 of qty; inverse: quote currency per contract */
+    int64_t contract_e8;     /* per 1 of qty.  Linear, spot, pool, option: base coin; inverse: quote currency;
+                                quanto: settlement currency per 1 of price; ETF share: base coin behind it */
     int64_t min_price;       /* price units; 0 none */
     int64_t max_price;       /* price units; 0 none */
     int32_t band_up_ppm;     /* highest buy relative to mark, e.g. 1050000; 0 none */
@@ -93,6 +97,7 @@ struct instrument {
     int64_t expiry_ns;       /* wall time; 0 perpetual or spot */
     int64_t funding_interval_s; /* 0 none */
     int64_t venue_id;           /* numeric id where the venue orders by one; else 0 */
+    int64_t strike_e8;          /* option: in the currency the coin's index is in; else 0 */
 };
 
 struct currency {

@@ -8,13 +8,17 @@ struct ratio {
     int exponent;
 };
 
-/* What one kind of instrument is made of.  NULL: the kind has no formulas yet. */
+/* What one kind of instrument is made of.  A NULL is a question that this kind cannot answer from quantity
+ * and price. */
 struct kind_row {
     /* base coin and quote currency that a quantity is at a price */
     struct ratio (*coin)(const struct instrument *instrument, int64_t qty, int64_t price);
     struct ratio (*quote)(const struct instrument *instrument, int64_t qty, int64_t price);
-    bool moves_coin;      /* a fill moves base and quote; else it only settles what was realised */
-    bool settles_in_coin; /* the notional is base coin and profit is 1/entry - 1/exit */
+    /* what profit is counted in: the notional of a position is the sum of it */
+    struct ratio (*worth)(const struct instrument *instrument, int64_t qty, int64_t price);
+    uint8_t cash;         /* enum kind_cash */
+    bool settles_in_coin; /* profit is 1/entry - 1/exit, in base coin */
+    bool own_delta;       /* delta is its coin, whatever else the market does */
 };
 
 static int128 multiply(int128 a, int128 b)
@@ -93,14 +97,26 @@ static struct ratio inverse_quote(const struct instrument *instrument, int64_t q
     return contracts(instrument, qty);
 }
 
+/* A share's own price; what coin is behind it changes its delta, not its worth. */
+static struct ratio share_worth(const struct instrument *instrument, int64_t qty, int64_t price)
+{
+    return (struct ratio){ .numerator = (int128)qty * price,
+                           .denominator = 1,
+                           .exponent = -instrument->qty_decimals - instrument->price_decimals };
+}
+
 /* clang-format off */
 static const struct kind_row kind_rows[KIND_COUNT] = {
-    /*                            coin          quote          moves_coin  settles_in_coin */
-    [KIND_SPOT]              = { linear_coin,  linear_quote,  true,       false },
-    [KIND_LINEAR_PERPETUAL]  = { linear_coin,  linear_quote,  false,      false },
-    [KIND_INVERSE_PERPETUAL] = { inverse_coin, inverse_quote, false,      true  },
-    [KIND_LINEAR_FUTURE]     = { linear_coin,  linear_quote,  false,      false },
-    [KIND_INVERSE_FUTURE]    = { inverse_coin, inverse_quote, false,      true  },
+    /*                            coin          quote          worth          cash                 in coin  own delta */
+    [KIND_SPOT]              = { linear_coin,  linear_quote,  linear_quote,  KIND_CASH_EXCHANGES, false,   true  },
+    [KIND_LINEAR_PERPETUAL]  = { linear_coin,  linear_quote,  linear_quote,  KIND_CASH_SETTLES,   false,   true  },
+    [KIND_INVERSE_PERPETUAL] = { inverse_coin, inverse_quote, inverse_coin,  KIND_CASH_SETTLES,   true,    true  },
+    [KIND_QUANTO_PERPETUAL]  = { NULL,         NULL,          linear_quote,  KIND_CASH_SETTLES,   false,   false },
+    [KIND_LINEAR_FUTURE]     = { linear_coin,  linear_quote,  linear_quote,  KIND_CASH_SETTLES,   false,   true  },
+    [KIND_INVERSE_FUTURE]    = { inverse_coin, inverse_quote, inverse_coin,  KIND_CASH_SETTLES,   true,    true  },
+    [KIND_OPTION]            = { linear_coin,  linear_quote,  linear_quote,  KIND_CASH_PAYS,      false,   false },
+    [KIND_ETF_SHARE]         = { linear_coin,  share_worth,   share_worth,   KIND_CASH_PAYS,      false,   true  },
+    [KIND_AMM_POOL]          = { linear_coin,  linear_quote,  linear_quote,  KIND_CASH_EXCHANGES, false,   true  },
 };
 /* clang-format on */
 
@@ -108,18 +124,62 @@ static const struct kind_row *row_of(const struct instrument *instrument)
 {
     POISE_ASSERT(instrument->kind < KIND_COUNT);
     const struct kind_row *row = &kind_rows[instrument->kind];
-    if (POISE_UNLIKELY(row->coin == NULL)) {
+    if (POISE_UNLIKELY(row->worth == NULL)) {
         /* Named by the kind: the promise that broke is "this engine knows what a fill of it does". */
         base_assert_failed(kind_names[instrument->kind], __FILE__, __LINE__);
     }
     return row;
 }
 
-/* What the notional of a position is counted in. */
-static struct ratio notional_of(const struct kind_row *row, const struct instrument *instrument, int64_t qty,
-                                int64_t price)
+/* The row, of a kind whose coin and quote value follow from quantity and price. */
+static const struct kind_row *valued_row_of(const struct instrument *instrument)
 {
-    return row->settles_in_coin ? row->coin(instrument, qty, price) : row->quote(instrument, qty, price);
+    const struct kind_row *row = row_of(instrument);
+    if (POISE_UNLIKELY(row->coin == NULL)) {
+        base_assert_failed(kind_names[instrument->kind], __FILE__, __LINE__);
+    }
+    return row;
+}
+
+static const struct kind_row *own_delta_row_of(const struct instrument *instrument)
+{
+    const struct kind_row *row = row_of(instrument);
+    if (POISE_UNLIKELY(!row->own_delta)) {
+        base_assert_failed(kind_names[instrument->kind], __FILE__, __LINE__);
+    }
+    return row;
+}
+
+enum kind_cash kind_cash(uint8_t kind)
+{
+    return kind < KIND_COUNT ? (enum kind_cash)kind_rows[kind].cash : KIND_CASH_NONE;
+}
+
+bool kind_settles_in_coin(uint8_t kind)
+{
+    return kind < KIND_COUNT && kind_rows[kind].settles_in_coin;
+}
+
+bool kind_delta_is_own(uint8_t kind)
+{
+    return kind < KIND_COUNT && kind_rows[kind].own_delta;
+}
+
+/* Takes the closed part of a position off, at what the market gives for it: what was made, 1e-12. */
+static int128 close_part(const struct kind_row *row, struct position *position, int64_t closed,
+                         struct ratio given)
+{
+    int64_t held = base_abs(position->qty);
+    int128 share = position->notional_e12;
+    if (closed != held) {
+        share = decimal_divide_wide(multiply(position->notional_e12, closed), held, ROUND_HALF_EVEN);
+    }
+    int64_t sign = position->qty > 0 ? 1 : -1;
+    /* Signed like the position, as the share is. */
+    int128 left = ratio_round(given, 12, ROUND_HALF_EVEN) * sign;
+    position->qty -= sign * closed;
+    position->notional_e12 -= share;
+    return row->settles_in_coin ? share - left : left - share;
 }
 
 void kind_fill(const struct instrument *instrument, struct position *position, enum side side, int64_t qty,
@@ -139,19 +199,10 @@ void kind_fill(const struct instrument *instrument, struct position *position, e
     int64_t opened = qty - closed;
 
     if (closed != 0) {
-        int64_t held = base_abs(position->qty);
-        int128 share = position->notional_e12;
-        if (closed != held) {
-            share = decimal_divide_wide(multiply(position->notional_e12, closed), held, ROUND_HALF_EVEN);
-        }
-        /* Signed like the position, as the share is. */
-        int128 left = ratio_round(notional_of(row, instrument, closed, price), 12, ROUND_HALF_EVEN) * -sign;
-        if (!row->moves_coin) {
-            int128 realised_e12 = row->settles_in_coin ? share - left : left - share;
+        int128 realised_e12 = close_part(row, position, closed, row->worth(instrument, closed, price));
+        if (row->cash != KIND_CASH_EXCHANGES) {
             effect->realised_e8 = decimal_divide(realised_e12, 10000, ROUND_HALF_EVEN);
         }
-        position->qty += sign * closed;
-        position->notional_e12 -= share;
     }
     if (opened != 0) {
         int64_t held;
@@ -159,10 +210,13 @@ void kind_fill(const struct instrument *instrument, struct position *position, e
         POISE_ASSERT(!overflow);
         position->qty = held;
         position->notional_e12 +=
-            ratio_round(notional_of(row, instrument, opened, price), 12, ROUND_HALF_EVEN) * sign;
+            ratio_round(row->worth(instrument, opened, price), 12, ROUND_HALF_EVEN) * sign;
     }
 
-    if (row->moves_coin) {
+    if (row->cash == KIND_CASH_PAYS) {
+        effect->quote_currency = instrument->settle;
+        effect->quote_e8 = fits(ratio_round(row->worth(instrument, -sign * qty, price), 8, ROUND_DOWN));
+    } else if (row->cash == KIND_CASH_EXCHANGES) {
         effect->base_currency = instrument->base;
         effect->quote_currency = instrument->quote;
         effect->base_e8 = fits(ratio_round(row->coin(instrument, sign * qty, price), 8, ROUND_DOWN));
@@ -175,21 +229,198 @@ void kind_fill(const struct instrument *instrument, struct position *position, e
 int128 kind_exposure_e12(const struct instrument *instrument, enum side side, int64_t qty, int64_t price)
 {
     POISE_ASSERT(qty > 0 && price > 0);
-    return ratio_round(row_of(instrument)->coin(instrument, qty, price), 12, ROUND_HALF_EVEN) *
+    return ratio_round(own_delta_row_of(instrument)->coin(instrument, qty, price), 12, ROUND_HALF_EVEN) *
            side_sign(side);
 }
 
 int128 kind_delta_e12(const struct instrument *instrument, const struct position *position, int64_t mark)
 {
     POISE_ASSERT(mark > 0);
-    return ratio_round(row_of(instrument)->coin(instrument, position->qty, mark), 12, ROUND_HALF_EVEN);
+    return ratio_round(own_delta_row_of(instrument)->coin(instrument, position->qty, mark), 12,
+                       ROUND_HALF_EVEN);
+}
+
+bool kind_market_delta_e12(const struct instrument *instrument, const struct position *position,
+                           const struct kind_market *market, int128 *delta_e12)
+{
+    const struct kind_row *row = row_of(instrument);
+    if (row->own_delta) {
+        *delta_e12 = kind_delta_e12(instrument, position, market->mark);
+        return true;
+    }
+    struct ratio coin = contracts(instrument, position->qty);
+    if (instrument->kind == KIND_OPTION) {
+        coin.numerator = multiply(coin.numerator, market->delta_e12);
+        coin.exponent -= 12;
+        *delta_e12 = ratio_round(coin, 12, ROUND_HALF_EVEN);
+        if (instrument->settle == instrument->base) {
+            *delta_e12 -= kind_worth_e12(instrument, position, market->mark);
+        }
+        return true;
+    }
+    if (market->settle_e8 <= 0) {
+        return false;
+    }
+    coin.numerator = multiply(coin.numerator, market->settle_e8);
+    coin.exponent -= 8;
+    *delta_e12 = ratio_round(coin, 12, ROUND_HALF_EVEN);
+    return true;
+}
+
+int128 kind_worth_e12(const struct instrument *instrument, const struct position *position, int64_t mark)
+{
+    POISE_ASSERT(mark > 0);
+    return ratio_round(row_of(instrument)->worth(instrument, position->qty, mark), 12, ROUND_HALF_EVEN);
+}
+
+int128 kind_open_e12(const struct instrument *instrument, const struct position *position, int64_t mark)
+{
+    const struct kind_row *row = row_of(instrument);
+    int128 worth_e12 = kind_worth_e12(instrument, position, mark);
+    switch ((enum kind_cash)row->cash) {
+    case KIND_CASH_SETTLES:
+        return row->settles_in_coin ? position->notional_e12 - worth_e12 : worth_e12 - position->notional_e12;
+    case KIND_CASH_PAYS:
+        return worth_e12;
+    default:
+        return 0;
+    }
+}
+
+/* What an option pays per coin at a delivery price: intrinsic value, in coin where the premium is. */
+static struct ratio payoff(const struct instrument *instrument, int64_t qty, int64_t delivery_e8)
+{
+    int64_t over_e8 = instrument->option == OPTION_CALL ? delivery_e8 - instrument->strike_e8
+                                                        : instrument->strike_e8 - delivery_e8;
+    struct ratio ratio = contracts(instrument, qty);
+    ratio.numerator = multiply(ratio.numerator, base_max(over_e8, 0));
+    if (instrument->settle == instrument->base) {
+        ratio.denominator = delivery_e8;
+    } else {
+        ratio.exponent -= DECIMAL_MONEY;
+    }
+    return ratio;
+}
+
+/* qty x contract x delivery, or divided by it: worth at a price that is finer than a tick. */
+static struct ratio delivered(const struct kind_row *row, const struct instrument *instrument, int64_t qty,
+                              int64_t delivery_e8)
+{
+    struct ratio ratio = contracts(instrument, qty);
+    if (row->settles_in_coin) {
+        ratio.denominator = delivery_e8;
+        ratio.exponent += DECIMAL_MONEY;
+    } else {
+        ratio.numerator = multiply(ratio.numerator, delivery_e8);
+        ratio.exponent -= DECIMAL_MONEY;
+    }
+    return ratio;
+}
+
+bool kind_expire(const struct instrument *instrument, struct position *position, int64_t delivery_e8,
+                 struct fill_effect *effect)
+{
+    POISE_ASSERT(delivery_e8 > 0);
+    const struct kind_row *row = row_of(instrument);
+    *effect = (struct fill_effect){ .base_currency = CURRENCY_NONE,
+                                    .quote_currency = CURRENCY_NONE,
+                                    .settle_currency = CURRENCY_NONE };
+    int64_t held = position->qty;
+    if (instrument->kind == KIND_LINEAR_FUTURE || instrument->kind == KIND_INVERSE_FUTURE) {
+        effect->settle_currency = instrument->settle;
+        if (held != 0) {
+            int128 realised_e12 = close_part(row, position, base_abs(held),
+                                             delivered(row, instrument, base_abs(held), delivery_e8));
+            effect->realised_e8 = decimal_divide(realised_e12, 10000, ROUND_HALF_EVEN);
+        }
+        return true;
+    }
+    if (instrument->kind != KIND_OPTION) {
+        return false;
+    }
+    effect->quote_currency = instrument->settle;
+    effect->quote_e8 = fits(ratio_round(payoff(instrument, held, delivery_e8), 8, ROUND_DOWN));
+    if (held != 0) {
+        int128 realised_e12 =
+            close_part(row, position, base_abs(held), payoff(instrument, base_abs(held), delivery_e8));
+        effect->realised_e8 = decimal_divide(realised_e12, 10000, ROUND_HALF_EVEN);
+    }
+    return true;
+}
+
+int64_t kind_margin_e8(const struct instrument *instrument, const struct position *position, int64_t mark,
+                       int64_t rate_ppm, uint16_t *currency)
+{
+    POISE_ASSERT(mark > 0 && rate_ppm >= 0);
+    const struct kind_row *row = row_of(instrument);
+    bool owes = row->cash == KIND_CASH_SETTLES ? position->qty != 0
+                                               : instrument->kind == KIND_OPTION && position->qty < 0;
+    *currency = CURRENCY_NONE;
+    if (!owes) {
+        return 0;
+    }
+    *currency = instrument->settle;
+    struct ratio margin = row->worth(instrument, base_abs(position->qty), mark);
+    margin.numerator = multiply(margin.numerator, rate_ppm);
+    margin.exponent -= 6;
+    return fits(ratio_round(margin, 8, ROUND_UP));
+}
+
+int64_t kind_option_fee_e8(const struct instrument *instrument, int64_t qty, int64_t price,
+                           int64_t underlying_e8, int64_t rate_centibp, int64_t cap_ppm)
+{
+    POISE_ASSERT(qty > 0 && price > 0 && underlying_e8 > 0);
+    struct ratio fee = contracts(instrument, qty);
+    if (instrument->settle != instrument->base) { /* of the coin itself, or of what it is worth */
+        fee.numerator = multiply(fee.numerator, underlying_e8);
+        fee.exponent -= DECIMAL_MONEY;
+    }
+    fee.numerator = multiply(fee.numerator, rate_centibp);
+    fee.exponent -= 6; /* a hundredth of a basis point */
+    struct ratio cap = row_of(instrument)->worth(instrument, qty, price);
+    cap.numerator = multiply(cap.numerator, cap_ppm);
+    cap.exponent -= 6;
+    return base_min(fits(ratio_round(fee, 8, ROUND_UP)), fits(ratio_round(cap, 8, ROUND_UP)));
+}
+
+int64_t kind_dividend_e8(const struct instrument *instrument, const struct position *position,
+                         int64_t per_share_e8)
+{
+    struct ratio paid = { .numerator = multiply(position->qty, per_share_e8),
+                          .denominator = 1,
+                          .exponent = -DECIMAL_MONEY - instrument->qty_decimals };
+    return fits(ratio_round(paid, 8, ROUND_DOWN));
+}
+
+#define PPM 1000000
+
+int64_t kind_swap_out(int64_t reserve_in, int64_t reserve_out, int64_t amount_in, int64_t fee_ppm)
+{
+    POISE_ASSERT(reserve_in >= 0 && reserve_out >= 0 && amount_in >= 0 && fee_ppm >= 0 && fee_ppm < PPM);
+    if (reserve_in == 0 || reserve_out == 0) {
+        return 0;
+    }
+    /* The pool's k may not shrink: what is in counts less the fee, and the rest of a unit stays inside. */
+    int128 after_fee = (int128)amount_in * (PPM - fee_ppm);
+    return fits(decimal_divide_wide(multiply(after_fee, reserve_out), (int128)reserve_in * PPM + after_fee,
+                                    ROUND_DOWN));
+}
+
+int64_t kind_swap_in(int64_t reserve_in, int64_t reserve_out, int64_t amount_out, int64_t fee_ppm)
+{
+    POISE_ASSERT(reserve_in >= 0 && reserve_out >= 0 && amount_out >= 0 && fee_ppm >= 0 && fee_ppm < PPM);
+    if (reserve_in == 0 || amount_out >= reserve_out) {
+        return 0;
+    }
+    int128 product = multiply(multiply(reserve_in, amount_out), PPM);
+    return fits(decimal_divide_wide(product, (int128)(reserve_out - amount_out) * (PPM - fee_ppm), ROUND_UP));
 }
 
 int64_t kind_unrealised_e8(const struct instrument *instrument, const struct position *position, int64_t mark)
 {
     POISE_ASSERT(mark > 0);
     const struct kind_row *row = row_of(instrument);
-    struct ratio value = notional_of(row, instrument, position->qty, mark);
+    struct ratio value = row->worth(instrument, position->qty, mark);
 
     /* Rounding the value against us first makes the second rounding down exact: the floor of a floor. */
     int128 open_e12 = row->settles_in_coin ? position->notional_e12 - ratio_round(value, 12, ROUND_UP)
@@ -200,13 +431,13 @@ int64_t kind_unrealised_e8(const struct instrument *instrument, const struct pos
 int64_t kind_coin_e8(const struct instrument *instrument, int64_t qty, int64_t price, enum rounding rounding)
 {
     POISE_ASSERT(price > 0);
-    return fits(ratio_round(row_of(instrument)->coin(instrument, qty, price), 8, rounding));
+    return fits(ratio_round(valued_row_of(instrument)->coin(instrument, qty, price), 8, rounding));
 }
 
 int64_t kind_quote_e8(const struct instrument *instrument, int64_t qty, int64_t price, enum rounding rounding)
 {
     POISE_ASSERT(price > 0);
-    return fits(ratio_round(row_of(instrument)->quote(instrument, qty, price), 8, rounding));
+    return fits(ratio_round(valued_row_of(instrument)->quote(instrument, qty, price), 8, rounding));
 }
 
 /* How many lots reach an amount, times the lot.  `one_lot` is what a single lot is worth. */
@@ -223,8 +454,8 @@ int64_t kind_qty_for_coin(const struct instrument *instrument, int128 coin_e12, 
                           enum rounding rounding)
 {
     POISE_ASSERT(coin_e12 >= 0 && price > 0);
-    return lots_for(instrument, row_of(instrument)->coin(instrument, instrument->lot, price), coin_e12, 12,
-                    rounding);
+    return lots_for(instrument, valued_row_of(instrument)->coin(instrument, instrument->lot, price), coin_e12,
+                    12, rounding);
 }
 
 int64_t kind_fee_e8(const struct instrument *instrument, enum side side, int64_t qty, int64_t price,
@@ -234,11 +465,11 @@ int64_t kind_fee_e8(const struct instrument *instrument, enum side side, int64_t
     const struct kind_row *row = row_of(instrument);
     struct ratio fee;
 
-    if (row->moves_coin) {
+    if (row->cash == KIND_CASH_EXCHANGES) {
         fee = side == SIDE_BUY ? row->coin(instrument, qty, price) : row->quote(instrument, qty, price);
         *currency = side == SIDE_BUY ? instrument->base : instrument->quote;
     } else {
-        fee = notional_of(row, instrument, qty, price);
+        fee = row->worth(instrument, qty, price);
         *currency = instrument->settle;
     }
     fee.numerator = multiply(fee.numerator, rate_centibp);
@@ -252,7 +483,9 @@ int64_t kind_entry_price(const struct instrument *instrument, const struct posit
     if (position->qty == 0 || position->notional_e12 == 0) {
         return 0;
     }
-    struct ratio held = contracts(instrument, position->qty);
+    struct ratio held = instrument->kind == KIND_ETF_SHARE
+                            ? (struct ratio){ position->qty, 1, -instrument->qty_decimals }
+                            : contracts(instrument, position->qty);
     struct ratio entry;
     if (row->settles_in_coin) {
         entry = (struct ratio){ .numerator = held.numerator,
@@ -274,6 +507,6 @@ int64_t kind_smallest_qty(const struct instrument *instrument, int64_t price, bo
     if (reduce_only || instrument->min_notional_e8 <= 0) {
         return smallest;
     }
-    struct ratio one_lot = row_of(instrument)->quote(instrument, instrument->lot, price);
+    struct ratio one_lot = valued_row_of(instrument)->quote(instrument, instrument->lot, price);
     return base_max(smallest, lots_for(instrument, one_lot, instrument->min_notional_e8, 8, ROUND_UP));
 }

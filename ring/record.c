@@ -132,13 +132,14 @@ static const uint32_t layout[] = {
     PLACE(instrument, min_notional_e8), PLACE(instrument, contract_e8), PLACE(instrument, min_price),
     PLACE(instrument, max_price), PLACE(instrument, band_up_ppm), PLACE(instrument, band_down_ppm),
     PLACE(instrument, expiry_ns), PLACE(instrument, funding_interval_s), PLACE(instrument, venue_id),
+    PLACE(instrument, option), PLACE(instrument, strike_e8),
     WHOLE(account), PLACE(account, name), PLACE(account, index), PLACE(account, venue),
     PLACE(account, product), PLACE(account, key_hash), PLACE(account, order_rate_10s),
     PLACE(account, order_rate_60s), PLACE(account, reserve_percent), PLACE(account, weight_rate_60s),
     PLACE(account, dead_man_ms),
 
     /* what the numbers in those fields mean: the length of each list */
-    REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, GATEWAY_DEGRADED, FEED_STALE,
+    REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, OPTION_PUT, GATEWAY_DEGRADED, FEED_STALE,
     ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_ADJUSTMENT, COMMAND_SHIFT_FAIR, CELL_LIMIT,
     ORDER_ROLE_EXIT, TIF_FOK, EVENT_FEE_SURPRISE,
 

@@ -436,11 +436,204 @@ Test(kind, a_fill_of_nothing_is_a_broken_promise, .signal = SIGABRT)
     kind_fill(&instrument, &position, SIDE_BUY, 0, 1, &effect);
 }
 
-Test(kind, a_kind_without_formulas_is_a_broken_promise, .signal = SIGABRT)
+/* What a quanto is worth in coin depends on another price: nobody may ask without it. */
+Test(kind, a_quantos_delta_without_its_rate_is_a_broken_promise, .signal = SIGABRT)
 {
     struct instrument instrument = linear();
     instrument.kind = KIND_QUANTO_PERPETUAL;
+    struct position position = { .qty = 1 };
+    kind_delta_e12(&instrument, &position, 1);
+}
+
+Test(kind, an_options_exposure_without_its_greek_is_a_broken_promise, .signal = SIGABRT)
+{
+    struct instrument instrument = linear();
+    instrument.kind = KIND_OPTION;
+    kind_exposure_e12(&instrument, SIDE_BUY, 1, 1);
+}
+
+/* ------------------------------------------------------------------ every kind, worked out apart */
+
+struct hand_instrument {
+    enum instrument_kind kind;
+    bool coin;
+    int64_t contract_e8;
+    int price_decimals, qty_decimals;
+    enum option_type option;
+    int64_t strike_e8;
+};
+struct hand_fill {
+    int of;
+    enum side side;
+    int64_t qty, price, coin_e8, paid_e8, realised_e8, cost_e12, mark, open_e12;
+};
+struct hand_expiry {
+    int of;
+    int64_t delivery_e8, paid_e8, realised_e8;
+};
+struct hand_swap {
+    int64_t reserve_in, reserve_out, amount_in, fee_ppm, amount_out, least_in;
+};
+
+#include "tests/ring/kind_expected.h"
+
+static struct instrument by_hand(int of)
+{
+    const struct hand_instrument *row = &hand_instruments[of];
+    struct instrument instrument = { .venue = VENUE_DERIBIT,
+                                     .product = PRODUCT_OPTION,
+                                     .symbol = "X",
+                                     .kind = (uint8_t)row->kind,
+                                     .option = (uint8_t)row->option,
+                                     .price_decimals = (uint8_t)row->price_decimals,
+                                     .qty_decimals = (uint8_t)row->qty_decimals,
+                                     .base = BTC,
+                                     .quote = USD,
+                                     .settle = row->coin ? BTC : USD,
+                                     .tick = 1,
+                                     .lot = 1,
+                                     .max_qty = 100000,
+                                     .contract_e8 = row->contract_e8,
+                                     .strike_e8 = row->strike_e8 };
+    cr_assert_null(instrument_check(&instrument), "%s", instrument_check(&instrument));
+    return instrument;
+}
+
+static void expect_within(int128 is, int128 should, int within, size_t i, const char *what)
+{
+    cr_assert(is - should <= within && should - is <= within, "row %zu: %s is %lld, by hand %lld", i, what,
+              (long long)is, (long long)should);
+}
+
+Test(kind, every_fill_of_every_kind_is_what_a_hand_works_out)
+{
+    struct position position[POISE_COUNT_OF(hand_instruments)] = { 0 };
+    for (size_t i = 0; i < POISE_COUNT_OF(hand_fills); i++) {
+        const struct hand_fill *row = &hand_fills[i];
+        struct instrument instrument = by_hand(row->of);
+        struct fill_effect effect;
+        kind_fill(&instrument, &position[row->of], row->side, row->qty, row->price, &effect);
+        enum kind_cash cash = kind_cash(instrument.kind);
+        cr_assert_eq(effect.base_currency, cash == KIND_CASH_EXCHANGES ? BTC : CURRENCY_NONE);
+        cr_assert_eq(effect.quote_currency, cash == KIND_CASH_EXCHANGES ? USD
+                                            : cash == KIND_CASH_PAYS    ? instrument.settle
+                                                                        : CURRENCY_NONE);
+        cr_assert_eq(effect.settle_currency, cash == KIND_CASH_SETTLES ? instrument.settle : CURRENCY_NONE);
+        cr_assert_eq(effect.base_e8, row->coin_e8, "row %zu", i);
+        cr_assert_eq(effect.quote_e8, row->paid_e8, "row %zu", i);
+        expect_within(effect.realised_e8, row->realised_e8, 1, i, "realised");
+        expect_within(position[row->of].notional_e12, row->cost_e12, 50, i, "cost");
+        expect_within(kind_open_e12(&instrument, &position[row->of], row->mark), row->open_e12, 50, i,
+                      "open");
+    }
+    for (size_t i = 0; i < POISE_COUNT_OF(hand_expiries); i++) {
+        const struct hand_expiry *row = &hand_expiries[i];
+        struct instrument instrument = by_hand(row->of);
+        struct position last = position[row->of]; /* of both prices, from the same holding */
+        struct fill_effect effect;
+        cr_assert(kind_expire(&instrument, &last, row->delivery_e8, &effect));
+        cr_assert_eq(last.qty, 0);
+        SAME128(last.notional_e12, 0);
+        cr_assert_eq(effect.quote_e8, row->paid_e8, "expiry %zu: %lld, by hand %lld", i,
+                     (long long)effect.quote_e8, (long long)row->paid_e8);
+        expect_within(effect.realised_e8, row->realised_e8, 1, i, "realised at expiry");
+    }
+    struct instrument instrument = linear();
+    struct fill_effect effect;
+    cr_expect_not(kind_expire(&instrument, &position[HAND_LINEAR], DECIMAL_E8, &effect), "it has no expiry");
+}
+
+Test(kind, a_pool_gives_what_its_product_allows_and_not_a_unit_more)
+{
+    for (size_t i = 0; i < POISE_COUNT_OF(hand_swaps); i++) {
+        const struct hand_swap *row = &hand_swaps[i];
+        int64_t out = kind_swap_out(row->reserve_in, row->reserve_out, row->amount_in, row->fee_ppm);
+        cr_assert_eq(out, row->amount_out, "swap %zu: %lld", i, (long long)out);
+        if (out == 0) {
+            continue;
+        }
+        int64_t in = kind_swap_in(row->reserve_in, row->reserve_out, out, row->fee_ppm);
+        cr_assert_eq(in, row->least_in, "swap %zu: %lld", i, (long long)in);
+        cr_assert_leq(in, row->amount_in);
+        cr_assert_lt(kind_swap_out(row->reserve_in, row->reserve_out, in - 1, row->fee_ppm), out);
+    }
+    /* 1,000 in at 100,000 : 200,000 and 0.3 %: 997 counts, 200,000 x 997 / 100,997 = 1,974.3 */
+    cr_expect_eq(kind_swap_out(100000, 200000, 1000, 3000), 1974);
+    cr_expect_eq(kind_swap_out(0, 200000, 1000, 3000), 0, "an empty pool gives nothing");
+    cr_expect_eq(kind_swap_in(100000, 200000, 200000, 3000), 0, "a pool does not give its last");
+}
+
+/* Deribit: exposure of the account is equity + delta_total, and delta_total counts an inverse option with its
+ * delta less its mark price. */
+Test(kind, a_coin_options_delta_leaves_out_the_coin_it_is_worth)
+{
+    struct instrument instrument = by_hand(HAND_COIN_CALL);
     struct position position = { 0 };
     struct fill_effect effect;
-    kind_fill(&instrument, &position, SIDE_BUY, 1, 1, &effect);
+    struct kind_market market = { .mark = 500, .delta_e12 = 550000000000 }; /* 0.0500 BTC, delta 0.55 */
+    int128 delta_e12;
+
+    kind_fill(&instrument, &position, SIDE_BUY, 20, 420, &effect); /* 2 coins at 0.0420 */
+    cr_expect_eq(effect.quote_e8, -8400000, "0.084 BTC paid");
+    cr_assert(kind_market_delta_e12(&instrument, &position, &market, &delta_e12));
+    SAME128(delta_e12, (int128)1000000000000); /* 2 x (0.55 - 0.05) */
+    instrument.settle = USD;
+    cr_assert(kind_market_delta_e12(&instrument, &position, &market, &delta_e12));
+    SAME128(delta_e12, (int128)1100000000000);
+}
+
+Test(kind, a_quantos_delta_moves_with_the_coin_it_settles_in)
+{
+    struct instrument instrument = by_hand(HAND_QUANTO);
+    struct position position = { .qty = 1000 };
+    struct kind_market market = { .mark = 310000, .settle_e8 = 60000 * DECIMAL_E8 };
+    int128 delta_e12;
+
+    /* 1,000 contracts make 0.001 BTC per dollar of ETH: 60 dollars per dollar are 60 ETH */
+    cr_assert(kind_market_delta_e12(&instrument, &position, &market, &delta_e12));
+    SAME128(delta_e12, 60 * (int128)KIND_E12);
+    market.settle_e8 = 0;
+    cr_expect_not(kind_market_delta_e12(&instrument, &position, &market, &delta_e12));
+}
+
+Test(kind, an_etf_share_is_worth_its_price_and_moves_with_the_coin_behind_it)
+{
+    struct instrument instrument = by_hand(HAND_SHARE);
+    struct position position = { 0 };
+    struct fill_effect effect;
+
+    kind_fill(&instrument, &position, SIDE_BUY, 100, 3490, &effect); /* 100 shares at 34.90 */
+    cr_expect_eq(effect.quote_e8, -3490 * DECIMAL_E8);
+    cr_expect_eq(kind_entry_price(&instrument, &position), 3490);
+    SAME128(kind_delta_e12(&instrument, &position, 3490), 57 * (int128)KIND_E12 / 1000);
+    SAME128(kind_open_e12(&instrument, &position, 3500), 3500 * (int128)KIND_E12);
+    cr_expect_eq(kind_dividend_e8(&instrument, &position, 12345678), 1234567800, "0.12345678 a share");
+    position.qty = -3;
+    cr_expect_eq(kind_dividend_e8(&instrument, &position, 33333333), -99999999, "a short one pays it");
+}
+
+Test(kind, margin_is_asked_of_what_can_owe)
+{
+    uint16_t currency;
+    struct instrument instrument = inverse();
+    struct position position = { .qty = -10 };
+    cr_expect_eq(kind_margin_e8(&instrument, &position, 500000, 20000, &currency), 40000, "2 % of 0.02 BTC");
+    cr_expect_eq(currency, BTC);
+    instrument = by_hand(HAND_COIN_CALL);
+    cr_expect_eq(kind_margin_e8(&instrument, &position, 420, 1000000, &currency), 4200000);
+    position.qty = 10;
+    cr_expect_eq(kind_margin_e8(&instrument, &position, 420, 1000000, &currency), 0, "paid in full");
+    cr_expect_eq(currency, CURRENCY_NONE);
+}
+
+Test(kind, an_options_fee_is_of_the_underlying_and_capped_by_the_premium)
+{
+    struct instrument instrument = by_hand(HAND_COIN_CALL);
+    /* 1 coin: 0.03 % of it is 0.0003; 12.5 % of 0.0420 is more, of 0.0010 less */
+    cr_expect_eq(kind_option_fee_e8(&instrument, 10, 420, 60000 * DECIMAL_E8, 300, 125000), 30000);
+    cr_expect_eq(kind_option_fee_e8(&instrument, 10, 10, 60000 * DECIMAL_E8, 300, 125000), 12500);
+    instrument = by_hand(HAND_USDC_PUT);
+    /* 0.5 coin at 60,000: 0.05 % is 15 USDC; 12.5 % of 0.5 x 1,800 is 112.5 */
+    cr_expect_eq(kind_option_fee_e8(&instrument, 50, 18000, 60000 * DECIMAL_E8, 500, 125000),
+                 15 * DECIMAL_E8);
 }
