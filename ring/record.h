@@ -307,13 +307,15 @@ struct record_position {
 };
 
 enum command {
-    COMMAND_STOP = 1,  /* leave politely: cancel quotes, hedge what is naked, then stopped */
-    COMMAND_HALT,      /* no new risk; cancel all; hedges that reduce go on */
-    COMMAND_RESUME,    /* after a halt, by a person */
-    COMMAND_PAUSE,     /* pull quotes of the instance (or all), keep hedging */
-    COMMAND_FLATTEN,   /* cancel all, unwind positions of the instance (or all) */
-    COMMAND_SHIFT_FAIR /* value[0] = bound in centibp: limits the slow fair-price offset */
+    COMMAND_STOP = 1,   /* leave politely: cancel quotes, hedge what is naked, then stopped */
+    COMMAND_HALT,       /* no new risk; cancel all; hedges that reduce go on */
+    COMMAND_RESUME,     /* after a halt, by a person */
+    COMMAND_PAUSE,      /* pull quotes of the instance (or all), keep hedging */
+    COMMAND_FLATTEN,    /* cancel all, unwind positions of the instance (or all) */
+    COMMAND_SHIFT_FAIR, /* value[0] = bound in centibp: limits the slow fair-price offset */
+    COMMAND_COUNT
 };
+extern const char *const command_names[COMMAND_COUNT]; /* "none", "stop", ... */
 
 struct record_command {
     struct record_head head;

@@ -59,6 +59,19 @@ class Run(demo_tool.Demo):
         self.engine.send_signal(signal.SIGKILL)
         self.engine.wait()
 
+    def command(self, *words):
+        return subprocess.run([demo_tool.POISE, "control", self.shared, *words], capture_output=True, text=True).returncode
+
+    def flatten(self):
+        """poise flatten in another process; what the simulator still shows of us afterwards must be nothing."""
+        command = self.engine_command()
+        command[1] = "flatten"
+        with open(self.path("flatten.log"), "a") as log:
+            code = subprocess.run(command, stdout=log, stderr=log, timeout=90).returncode
+        held = [p["symbol"] for p in demo_tool.books(self.sim_report())[0] if p["qty"] != 0 or p["open_orders"] != 0]
+        if code != 0 or held:
+            raise SystemExit(f"flatten left with {code}, and {held or 'nothing'} is still there")
+
     def executions(self, runs):
         """Distinct executions over the journals of all runs."""
         seen = set()
@@ -124,6 +137,47 @@ def edited_configuration(run, rng):
     run.start_engine()
     run.wait_quoting()
     run.wait_fills(2)
+
+
+@scenario()
+def flatten_running(run, rng):
+    """Unwound from another terminal while it trades; then resumed, it hedges its coin and quotes again."""
+    run.wait_quoting()
+    run.wait_fills(3)
+    run.flatten()
+    if run.command("resume") != 0:
+        raise SystemExit("resume was refused")
+    run.wait_quoting()
+    run.wait_fills(2)
+
+
+@scenario()
+def flatten_dead(run, rng):
+    """Killed with inventory, unwound by another process, started again."""
+    run.wait_quoting()
+    run.wait_fills(3)
+    run.kill_engine()
+    run.flatten()
+    run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(2)
+
+
+@scenario()
+def halted_and_resumed(run, rng):
+    """A halt from another terminal cancels what rests; nothing comes back before a person resumes."""
+    run.wait_quoting()
+    run.wait_fills(1)
+    if run.command("halt") != 0 or run.command("pause", "nobody") != 1 or run.command("dance") != 2:
+        raise SystemExit("control answered otherwise than it says")
+    run.wait_figure("the halt", lambda f: f.get("i.btc.bid_qty", 1) + f.get("i.btc.ask_qty", 1) == 0, 10)
+    time.sleep(2)
+    if any(p["open_orders"] for p in demo_tool.books(run.sim_report())[0]):
+        raise SystemExit("something rests after the halt")
+    if run.command("resume") != 0:
+        raise SystemExit("resume was refused")
+    run.wait_quoting()
+    run.wait_fills(1)
 
 
 @scenario(settings=("cores.feed=-1", "cores.strategy=-2", "cores.gateway=-3", "cores.cold=-4"))

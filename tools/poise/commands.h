@@ -21,5 +21,7 @@ int replay_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int encode_main(int argc, char **argv);
 int sign_main(int argc, char **argv);
+int control_main(int argc, char **argv);
+int flatten_main(int argc, char **argv);
 
 #endif

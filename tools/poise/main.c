@@ -18,6 +18,8 @@ static const struct command commands[] = {
     { "check",   check_main,   "print every value with its source line, start nothing",  "poise check config/poise.toml" },
     { "host",    host_main,    "is this server fit, and what to do about it",            "poise host" },
     { "monitor", monitor_main, "watch a running engine",                                 "poise monitor /dev/shm/poise-1" },
+    { "control", control_main, "stop, halt, resume, pause or flatten a running engine",   "poise control /dev/shm/poise-1 pause btc" },
+    { "flatten", flatten_main, "cancel all and unwind, engine alive or dead",             "poise flatten config/poise.toml" },
     { "journal", journal_main, "print the records of a journal",                         "poise journal state/journal --type fill" },
     { "replay",  replay_main,  "run a journal again and compare every byte",             "poise replay state/journal" },
     { "decode",  decode_main,  "venue messages to normalised records",                   "poise decode binance --kind linear < frames" },

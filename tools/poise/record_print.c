@@ -108,7 +108,6 @@ static const char *const liquidity_names[] = { "unknown", "maker", "taker" };
 static const char *const feed_names[] = { "down", "syncing", "live", "gap", "stale" };
 static const char *const gateway_names[] = { "down", "starting", "ready", "degraded" };
 static const char *const instrument_names[] = { "unknown", "trading", "cancel_only", "halted", "settling", "closed" };
-static const char *const command_names[] = { "none", "stop", "halt", "resume", "pause", "flatten", "shift_fair" };
 static const char *const event_names[] = { "none", "halt", "resumed", "stopped", "ladder", "naked_cleared",
                                            "duplicate_fill", "unknown_order", "table_refused", "quotes_pulled",
                                            "quotes_back", "position_differs", "risk_refused", "conservation",

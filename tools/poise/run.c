@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 /* How long leaving may take before the venue-wide cancel is all that is left. */
-enum { STOP_SECONDS = 20, READY_SECONDS = 30, COMPLETE_SECONDS = 8 };
+enum { STOP_SECONDS = 20, FLATTEN_SECONDS = 60, READY_SECONDS = 30, COMPLETE_SECONDS = 8 };
 
 static void nap(struct run *run, uint64_t ns)
 {
@@ -25,7 +25,7 @@ static void nap(struct run *run, uint64_t ns)
 
 static int asked_to_stop(struct run *run)
 {
-    return run->host.asked(run->host.context);
+    return run->host.asked(run->host.context) + run->stops_said;
 }
 
 __attribute__((format(printf, 1, 2))) static void tell(const char *format, ...)
@@ -148,13 +148,13 @@ static void send_simple(struct run *run, enum record_type type)
     run_send(run, &record);
 }
 
-static void send_command(struct run *run, enum command command)
+static void send_command(struct run *run, enum command command, uint16_t instance)
 {
     struct slot record;
     struct record_command *body =
         (struct record_command *)record_begin(&record, RECORD_COMMAND, 1, clock_now_ns());
     body->command = command;
-    body->instance = NO_INSTANCE;
+    body->instance = instance;
     run_send(run, &record);
 }
 
@@ -285,7 +285,7 @@ static struct recover *open_recovery(struct run *run)
                                        .journal_directory = run->journal_directory,
                                        .shared_directory = engine->config.shared_dir,
                                        .lock_directory = run->lock_directory,
-                                       .accept_difference = run->accept_difference,
+                                       .accept_difference = run->wishes.accept_difference,
                                        .tell = on_recover,
                                        .context = run };
     return recover_create(&options);
@@ -353,6 +353,11 @@ static void send_start(struct run *run, struct recover *recover)
         send_blob(run, RECORD_PARAMS, NO_INSTRUMENT, NO_ACCOUNT, params, sizeof *params);
     }
     recover_emit(recover, run_send, run);
+    if (run->wishes.flatten) {
+        /* before the strategy may decide: no quote is shown on the way out */
+        send_command(run, COMMAND_PAUSE, NO_INSTANCE);
+        send_command(run, COMMAND_FLATTEN, run->flatten_instance);
+    }
     send_simple(run, RECORD_RESTORE_DONE);
 }
 
@@ -377,7 +382,7 @@ static int start(struct run *run, struct recover *recover)
         return EXIT_UNFIT;
     }
     journal_tap(run->journal, on_record, run);
-    if (!run->recover_only) {
+    if (!run->wishes.recover_only) {
         if (!engine_prepare(engine, journal_ring(run->journal)) ||
             !run->host.start(run->host.context, engine)) {
             tell("%s", engine->error);
@@ -532,9 +537,56 @@ static void poll_reconcile(struct run *run)
     reconcile_poll(run->reconcile, now_ns, clock_wall_ns());
 }
 
+/* ------------------------------------------------------------------ a person's word */
+
+/* instance_number answers the number of a configured instance, or NO_INSTANCE. */
+static uint16_t instance_number(const struct config *config, const char *name)
+{
+    for (uint32_t i = 0; i < config->quote_count; i++) {
+        if (strcmp(config->quote[i].params.name, name) == 0) {
+            return config->quote[i].params.instance;
+        }
+    }
+    return NO_INSTANCE;
+}
+
+static bool carry_command(void *context, const struct control_word *word, char *why, size_t why_bytes)
+{
+    struct run *run = context;
+    bool all = word->instance[0] == 0;
+    uint16_t instance = all ? NO_INSTANCE : instance_number(&run->engine.config, word->instance);
+    if (!all && instance == NO_INSTANCE) {
+        snprintf(why, why_bytes, "no instance is called %s", word->instance);
+        return false;
+    }
+    if (asked_to_stop(run) != 0 && word->command != COMMAND_FLATTEN && word->command != COMMAND_HALT) {
+        snprintf(why, why_bytes, "the engine is leaving");
+        return false;
+    }
+    tell("%s%s%s, said from another terminal", command_names[word->command], all ? "" : " ", word->instance);
+    LOG(&run->books.log, clock_wall_ns(), LOG_LEVEL_WARNING, "command",
+        LOG_TEXT("command", command_names[word->command]), LOG_TEXT("instance", word->instance));
+    if (all && word->command == COMMAND_STOP) {
+        run->stops_said++; /* as SIGTERM: the process leaves too */
+        return true;
+    }
+    send_command(run, (enum command)word->command, instance);
+    return true;
+}
+
+static void open_control(struct run *run)
+{
+    char error[256];
+    run->control = control_open(run->engine.config.shared_dir, carry_command, run, error, sizeof error);
+    if (run->control == NULL) {
+        tell("warning: no commands from other terminals: %s", error);
+    }
+}
+
 static void cold_turn(struct run *run)
 {
     run_cold_turn(run);
+    control_step(run->control);
     poll_reconcile(run);
     refill_order_ids(run);
     nap(run, NS_PER_MS);
@@ -553,15 +605,17 @@ static void complete_books(struct run *run)
 
 static bool trade(struct run *run)
 {
-    while (asked_to_stop(run) == 0) {
+    const bool flatten = run->wishes.flatten;
+    while (asked_to_stop(run) == 0 && !flatten) {
         cold_turn(run);
         if (emergency(run)) {
             return false;
         }
     }
-    tell("stopping: quotes are cancelled, what is naked is hedged; once more to leave at once");
-    send_command(run, COMMAND_STOP);
-    uint64_t until_ns = clock_now_ns() + STOP_SECONDS * NS_PER_S;
+    tell(flatten ? "flattening: what is held is unwound within its price bands; ^C twice to leave at once"
+                 : "stopping: quotes are cancelled, what is naked is hedged; once more to leave at once");
+    send_command(run, COMMAND_STOP, NO_INSTANCE);
+    uint64_t until_ns = clock_now_ns() + (flatten ? FLATTEN_SECONDS : STOP_SECONDS) * NS_PER_S;
     while (!figures_stopped(run->books.figures) && clock_now_ns() < until_ns && asked_to_stop(run) < 2) {
         cold_turn(run);
         if (emergency(run)) {
@@ -601,7 +655,24 @@ static void leave(struct run *run, bool clean)
     if (run->rest != NULL) {
         rest_destroy(run->rest);
     }
+    control_close(run->control);
     lock_release(&run->locks);
+}
+
+/* find_flatten turns the instance's name into its number; instances are numbered by recovery. */
+static bool find_flatten(struct run *run)
+{
+    const char *name = run->wishes.instance;
+    run->flatten_instance = NO_INSTANCE;
+    if (!run->wishes.flatten || name == NULL || name[0] == 0) {
+        return true;
+    }
+    run->flatten_instance = instance_number(&run->engine.config, name);
+    if (run->flatten_instance == NO_INSTANCE) {
+        tell("no instance is called %s; nothing was touched", name);
+        return false;
+    }
+    return true;
 }
 
 int run_life(struct run *run)
@@ -622,13 +693,17 @@ int run_life(struct run *run)
     struct recover *recover = open_recovery(run);
     int code = start(run, recover);
     bool clean = true;
-    if (code == EXIT_DONE && !run->recover_only) {
+    if (code == EXIT_DONE && !find_flatten(run)) {
+        code = EXIT_USAGE;
+    }
+    if (code == EXIT_DONE && !run->wishes.recover_only) {
         send_start(run, recover);
         recover_destroy(recover);
         recover = NULL;
         if (!open_reconcile(run)) {
             tell("warning: no memory for reconciliation: what streams miss is found at the next start");
         }
+        open_control(run);
         tell("TRADING     run %llu", (unsigned long long)run->number);
         clean = trade(run);
         code = clean ? EXIT_DONE : EXIT_NO;

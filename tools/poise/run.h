@@ -5,6 +5,7 @@
 #ifndef POISE_TOOLS_POISE_RUN_H
 #define POISE_TOOLS_POISE_RUN_H
 
+#include "cold/control.h"
 #include "cold/counter_block.h"
 #include "cold/journal.h"
 #include "cold/reconcile.h"
@@ -12,6 +13,8 @@
 #include "cold/rest.h"
 #include "tools/poise/engine.h"
 #include "tools/poise/books.h"
+
+#define RUN_OVERRIDES_MAX 64 /* --set on a command line */
 
 struct run_fee {
     int64_t maker_centibp, taker_centibp; /* 1/100 bp */
@@ -25,7 +28,15 @@ struct run_host {
     void *context;
 };
 
-/* Filled before run_life: engine.config and engine.key, transport, clock, host, lock_directory and the two
+/* What a person wishes of a life. */
+struct run_wishes {
+    bool recover_only;      /* find out what is held, say it, and leave */
+    bool accept_difference; /* what a venue shows beyond our books goes to the unassigned row */
+    bool flatten;           /* no quotes: unwind what is held, then leave */
+    const char *instance;   /* flatten: this one alone, the others rest; NULL or "" all */
+};
+
+/* Filled before run_life: engine.config and engine.key, transport, clock, host, lock_directory and the
  * wishes; the rest is the life's. */
 struct run {
     struct engine engine;
@@ -33,8 +44,11 @@ struct run {
     enum journal_health health;
     struct books books;
     uint64_t number; /* of this run */
-    bool recover_only, accept_difference;
+    struct run_wishes wishes;
     bool hot; /* the hot side runs */
+    uint16_t flatten_instance;
+    int stops_said;          /* from other terminals */
+    struct control *control; /* NULL: no commands from other terminals, told at start */
     counter *stopped;
     struct run_fee fee[ACCOUNT_MAX][INSTRUMENT_MAX];
 
@@ -55,6 +69,10 @@ void run_send(void *context, const struct slot *record);
 
 /* run_cold_turn does one bounded turn of everything cold that must not wait: journal, figures, counters. */
 void run_cold_turn(struct run *run);
+
+/* run_process is the life of one engine on this machine: its clock, threads, sockets and signals; override as
+ * config_load takes them. */
+int run_process(const char *path, const char *const *override, const struct run_wishes *wishes);
 
 /* run_life is one engine from recovery to the last sync; answers an exit code of commands.h. */
 int run_life(struct run *run);

@@ -72,37 +72,14 @@ static void usage(FILE *out)
         "example: poise run config/poise.toml\n");
 }
 
-int run_main(int argc, char **argv)
+int run_process(const char *path, const char *const *override, const struct run_wishes *wishes)
 {
     static struct run run;
     struct engine *engine = &run.engine;
-    const char *overrides[66] = { NULL };
-    size_t count = 0;
-    const char *path = NULL;
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--set") == 0 && i + 1 < argc && count < 64) {
-            overrides[count++] = argv[++i];
-        } else if (strcmp(argv[i], "--live") == 0 && count < 64) {
-            overrides[count++] = "--live";
-        } else if (strcmp(argv[i], "--recover-only") == 0) {
-            run.recover_only = true;
-        } else if (strcmp(argv[i], "--accept-difference") == 0) {
-            run.accept_difference = true;
-        } else if (argv[i][0] != '-' && path == NULL) {
-            path = argv[i];
-        } else {
-            bool help = strcmp(argv[i], "--help") == 0;
-            usage(help ? stdout : stderr);
-            return help ? EXIT_DONE : EXIT_USAGE;
-        }
-    }
-    if (path == NULL) {
-        usage(stderr);
-        return EXIT_USAGE;
-    }
+    run.wishes = *wishes;
     clock_calibrate();
     prctl(PR_SET_DUMPABLE, 0); /* keys are in memory */
-    if (!config_load(&engine->config, path, overrides)) {
+    if (!config_load(&engine->config, path, override)) {
         run_print_faults(&engine->config);
         return EXIT_USAGE;
     }
@@ -110,8 +87,7 @@ int run_main(int argc, char **argv)
         /* A paper order must never be able to reach a venue: without the model in this process nothing
          * starts. */
         tell("engine.mode: poise run trades in mode sim (against poise-sim) and live; paper and backtest "
-             "need the venue "
-             "model in process, which is not here yet; nothing was started");
+             "need the venue model in process, which is not here yet; nothing was started");
         return EXIT_UNFIT;
     }
     if (!engine_keys(engine)) {
@@ -135,4 +111,34 @@ int run_main(int argc, char **argv)
     rest_curl_destroy(curl);
     config_free(&engine->config);
     return code;
+}
+
+int run_main(int argc, char **argv)
+{
+    struct run_wishes wishes = { 0 };
+    const char *overrides[RUN_OVERRIDES_MAX + 2] = { NULL };
+    size_t count = 0;
+    const char *path = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--set") == 0 && i + 1 < argc && count < RUN_OVERRIDES_MAX) {
+            overrides[count++] = argv[++i];
+        } else if (strcmp(argv[i], "--live") == 0 && count < RUN_OVERRIDES_MAX) {
+            overrides[count++] = "--live";
+        } else if (strcmp(argv[i], "--recover-only") == 0) {
+            wishes.recover_only = true;
+        } else if (strcmp(argv[i], "--accept-difference") == 0) {
+            wishes.accept_difference = true;
+        } else if (argv[i][0] != '-' && path == NULL) {
+            path = argv[i];
+        } else {
+            bool help = strcmp(argv[i], "--help") == 0;
+            usage(help ? stdout : stderr);
+            return help ? EXIT_DONE : EXIT_USAGE;
+        }
+    }
+    if (path == NULL) {
+        usage(stderr);
+        return EXIT_USAGE;
+    }
+    return run_process(path, overrides, &wishes);
 }
