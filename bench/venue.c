@@ -540,12 +540,18 @@ static bool fresh_quotes(struct venue_desk *venue)
     return settle(venue);
 }
 
-static void move(struct venue_desk *venue, int64_t bid)
+/* move lets the price be `bid` and waits until the quote has followed: quiet alone may be an engine that was
+ * held up.  False when it does not follow. */
+static bool move(struct venue_desk *venue, int64_t bid)
 {
     struct link *stream = venue->of[PART_STREAM][MARKET_LINEAR];
+    uint64_t until_ns = clock_now_ns() + SETTLE_NS;
     stamp(venue);
     say_frame(venue, stream, 1, venue->text, talk_move(&venue->talk, bid, venue->text));
-    settle(venue);
+    while (venue->talk.quote[SIDE_BUY].price != market_bid(bid) && clock_now_ns() < until_ns) {
+        look(venue);
+    }
+    return settle(venue) && venue->talk.quote[SIDE_BUY].price == market_bid(bid);
 }
 
 uint64_t venue_ticks(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
@@ -555,10 +561,9 @@ uint64_t venue_ticks(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
     struct link *orders = venue->of[PART_ORDER][MARKET_INVERSE];
     uint64_t hash = 0;
     memset(ticks, 0, count * sizeof *ticks);
-    if (!fresh_quotes(venue)) {
+    if (!fresh_quotes(venue) || !move(venue, TALK_BID)) {
         return wrong(hash, "settling", 0, &none, 0);
     }
-    move(venue, TALK_BID);
     struct echo_pace pace = echo_pace_begin();
     for (uint32_t i = 0; i < count; i++) {
         int64_t bid = TALK_BID + 5 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
@@ -586,10 +591,9 @@ uint64_t venue_fills(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
     struct link *orders = venue->of[PART_ORDER][MARKET_LINEAR];
     uint64_t hash = 0;
     memset(ticks, 0, count * sizeof *ticks);
-    if (!fresh_quotes(venue)) {
+    if (!fresh_quotes(venue) || !move(venue, TALK_BID)) {
         return wrong(hash, "settling", 0, &none, 0);
     }
-    move(venue, TALK_BID);
     struct echo_pace pace = echo_pace_begin();
     for (uint32_t i = 0; i < count; i++) {
         /* bids and asks in turn, so that inventory stays where it is; each size differs from the last */

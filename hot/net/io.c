@@ -169,6 +169,8 @@ static int32_t claim(struct io *io, int fd, enum io_phase phase)
         s->generation++;
         s->error = 0;
         s->queued = false;
+        s->ack_ours = false;
+        s->ack_owed = false;
         s->out_begin = 0;
         s->out_end = 0;
         if (i >= io->used) {
@@ -177,6 +179,52 @@ static int32_t claim(struct io *io, int fd, enum io_phase phase)
         return (int32_t)i;
     }
     return -1;
+}
+
+/* A kernel that believes that nobody will answer acknowledges inside the receive that takes the bytes: there
+ * an order would wait for a packet of ours to travel.  Told that an answer will carry it, it holds the
+ * acknowledgement back; we send it ourselves in the first poll that has nothing else to do.  What nobody
+ * sends in time the kernel does: after two full segments, or after its own timer. */
+enum { ACK_LATER = 0, ACK_NOW = 2 };
+
+static bool ack(struct io *io, const struct io_socket *s, int what)
+{
+    io->counters.system_calls++;
+    return setsockopt(s->fd, IPPROTO_TCP, TCP_QUICKACK, &what, sizeof what) == 0;
+}
+
+static void paid(struct io *io, struct io_socket *s)
+{
+    if (s->ack_owed) {
+        s->ack_owed = false;
+        io->owing--;
+    }
+}
+
+void io_opened(struct io *io, struct io_socket *s)
+{
+    /* What is no TCP socket refuses, and is left alone. */
+    s->ack_ours = ack(io, s, ACK_LATER);
+}
+
+/* pay_one acknowledges on one socket; the others wait for the next idle poll, so that bytes which arrive
+ * meanwhile wait for one at most. */
+static void pay_one(struct io *io)
+{
+    for (uint32_t i = 0; i < io->used; i++) {
+        io->ack_next = io->ack_next + 1 < io->used ? io->ack_next + 1 : 0;
+
+        struct io_socket *s = &io->sockets[io->ack_next];
+
+        if (s->ack_owed) {
+            paid(io, s);
+            /* ACK_NOW where the kernel owes nothing any more means haste from now on: take that back. */
+            (void)ack(io, s, ACK_NOW);
+            (void)ack(io, s, ACK_LATER);
+            io->counters.acknowledged++;
+            return;
+        }
+    }
 }
 
 static void release(struct io *io, struct io_socket *s)
@@ -189,6 +237,7 @@ static void release(struct io *io, struct io_socket *s)
         io->queued--;
         s->queued = false;
     }
+    paid(io, s);
     s->phase = IO_PHASE_FREE;
     s->fd = -1;
 }
@@ -247,6 +296,9 @@ int32_t io_adopt(struct io *io, int fd)
 {
     int32_t index = claim(io, fd, IO_PHASE_OPEN);
 
+    if (index >= 0) {
+        io_opened(io, &io->sockets[index]);
+    }
     if (index >= 0 && io->uring && !io_ring_attach(io, (uint32_t)index)) {
         release(io, &io->sockets[index]);
         index = -1;
@@ -274,6 +326,9 @@ static ssize_t write_now(struct io *io, struct io_socket *s, const uint8_t *byte
             return -1;
         }
         n = 0;
+    }
+    if (n > 0) {
+        paid(io, s); /* it rode along */
     }
     io->counters.bytes_out += (uint64_t)n;
     if ((size_t)n < len) {
@@ -473,6 +528,9 @@ uint32_t io_poll(struct io *io, io_sink sink, void *ctx)
     if (POISE_UNLIKELY(io->errors != 0)) {
         told = tell_errors(io, sink, ctx, room);
     }
-    return told +
-           (io->uring ? io_ring_poll(io, sink, ctx, room - told) : io_spin_poll(io, sink, ctx, room - told));
+    told += io->uring ? io_ring_poll(io, sink, ctx, room - told) : io_spin_poll(io, sink, ctx, room - told);
+    if (POISE_UNLIKELY(io->owing != 0) && told == 0) {
+        pay_one(io);
+    }
+    return told;
 }

@@ -83,8 +83,11 @@ void io_destroy(struct io *io);
 const char *io_backend_name(const struct io *io);
 const char *io_note(const struct io *io);
 
-/* io_connect starts a TCP connection to a numeric address with NODELAY and QUICKACK.  It answers the
- * socket's index (0 or more) or an io_answer; IO_CONNECTED or IO_FAILED follows from io_poll. */
+/* io_connect starts a TCP connection to a numeric address with NODELAY.  It answers the socket's index (0 or
+ * more) or an io_answer; IO_CONNECTED or IO_FAILED follows from io_poll.
+ *
+ * Received bytes are acknowledged by the first io_poll that delivers nothing, one socket a poll: after what
+ * they led to was sent, not before. */
 int32_t io_connect(struct io *io, const char *address, uint16_t port);
 
 /* io_adopt takes a connected stream socket made elsewhere (tests: one end of a pair). */
@@ -113,6 +116,7 @@ struct io_counters {
     uint64_t system_calls; /* made by polls, sends and connects: an idle uring poll adds none */
     uint64_t bytes_in, bytes_out;
     uint64_t short_writes; /* sends the kernel took only in part, or not at all */
+    uint64_t acknowledged; /* times that an idle poll acknowledged what a socket had received */
     uint64_t starved;      /* uring: receive stopped for want of a buffer and was armed again */
 };
 

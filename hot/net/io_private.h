@@ -19,6 +19,8 @@ struct io_socket {
     int error;           /* errno of a failed send, told to the sink by the next poll; 0 = none */
     bool sending;        /* uring: a submitted send still owns bytes of the buffer */
     bool queued;         /* io_queue left bytes for io_flush */
+    bool ack_ours;       /* the kernel lets us say when to acknowledge */
+    bool ack_owed;       /* bytes came since the last acknowledgement that we asked for */
     uint8_t *out;        /* send_buffer_bytes; [out_begin, out_end) waits */
     size_t out_begin, out_end;
     struct sockaddr_storage address; /* uring reads it while the connect is under way */
@@ -38,11 +40,13 @@ struct io {
     bool uring;
     const char *note;
     struct io_socket *sockets;
-    uint32_t used;    /* indexes below this one have been in use */
-    uint32_t errors;  /* sockets with error set */
-    uint32_t queued;  /* sockets with queued set */
-    uint32_t next;    /* spin: whose turn it is */
-    uint8_t *scratch; /* spin: recv_buffer_bytes, with room around for whole-vector reads */
+    uint32_t used;     /* indexes below this one have been in use */
+    uint32_t errors;   /* sockets with error set */
+    uint32_t queued;   /* sockets with queued set */
+    uint32_t owing;    /* sockets with ack_owed set */
+    uint32_t ack_next; /* whose acknowledgement is next */
+    uint32_t next;     /* spin: whose turn it is */
+    uint8_t *scratch;  /* spin: recv_buffer_bytes, with room around for whole-vector reads */
     struct io_counters counters;
     struct io_ring ring;
 };
@@ -52,6 +56,18 @@ void io_push(struct io *io, struct io_socket *s);
 
 /* io_fail notes an error for the next poll to tell. */
 void io_fail(struct io *io, struct io_socket *s, int error);
+
+/* io_opened follows the connect of a socket: from here on its acknowledgements are ours to time. */
+void io_opened(struct io *io, struct io_socket *s);
+
+/* io_heard notes that bytes of a socket are about to be delivered. */
+static inline void io_heard(struct io *io, struct io_socket *s)
+{
+    if (s->ack_ours && !s->ack_owed) {
+        s->ack_owed = true;
+        io->owing++;
+    }
+}
 
 /* io_ring_* is the uring back end. */
 enum io_answer io_ring_create(struct io *io);

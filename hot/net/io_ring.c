@@ -220,6 +220,7 @@ static uint32_t done_connect(struct io *io, uint32_t socket, int result, io_sink
         return 1;
     }
     s->phase = IO_PHASE_OPEN;
+    io_opened(io, s);
     arm_recv(io, socket);
     sink(ctx, socket, IO_CONNECTED, NULL, 0);
     return 1;
@@ -235,6 +236,7 @@ static uint32_t done_recv(struct io *io, uint32_t socket, int result, unsigned f
     }
     if (result > 0) {
         io->counters.bytes_in += (uint64_t)result;
+        io_heard(io, s);
         sink(ctx, socket, IO_BYTES, buffer_at(io, flags >> IORING_CQE_BUFFER_SHIFT), (size_t)result);
     } else if (result == -ENOBUFS) {
         io->counters.starved++;

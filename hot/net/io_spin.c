@@ -34,6 +34,9 @@ static uint32_t poll_one(struct io *io, uint32_t index, io_sink sink, void *ctx)
             return 0;
         }
         s->phase = error == 0 ? IO_PHASE_OPEN : IO_PHASE_DEAD;
+        if (error == 0) {
+            io_opened(io, s);
+        }
         sink(ctx, index, error == 0 ? IO_CONNECTED : IO_FAILED, NULL, (size_t)error);
         return 1;
     }
@@ -49,6 +52,7 @@ static uint32_t poll_one(struct io *io, uint32_t index, io_sink sink, void *ctx)
     io->counters.system_calls++;
     if (n > 0) {
         io->counters.bytes_in += (uint64_t)n;
+        io_heard(io, s);
         sink(ctx, index, IO_BYTES, io->scratch, (size_t)n);
         return 1;
     }
