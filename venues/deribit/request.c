@@ -1,0 +1,174 @@
+#include "venues/deribit/request.h"
+
+#include <string.h>
+
+void deribit_params_begin(struct deribit_params *params, char *out, size_t capacity, const char *id,
+                          size_t id_bytes, const char *method)
+{
+    params->json = (struct text){ out, out + capacity, false };
+    params->begin = out;
+    params->any = false;
+    text_put(&params->json, "{\"jsonrpc\":\"2.0\",\"id\":\"");
+    text_put_bytes(&params->json, id, id_bytes);
+    text_put(&params->json, "\",\"method\":\"");
+    text_put(&params->json, method);
+    text_put(&params->json, "\",\"params\":{");
+}
+
+static void name_of(struct deribit_params *params, const char *name)
+{
+    text_put(&params->json, params->any ? ",\"" : "\"");
+    text_put(&params->json, name);
+    text_put(&params->json, "\":");
+    params->any = true;
+}
+
+void deribit_params_text(struct deribit_params *params, const char *name, const char *value, size_t bytes)
+{
+    name_of(params, name);
+    text_put_char(&params->json, '"');
+    text_put_bytes(&params->json, value, bytes);
+    text_put_char(&params->json, '"');
+}
+
+void deribit_params_number(struct deribit_params *params, const char *name, uint64_t value)
+{
+    name_of(params, name);
+    text_put_unsigned(&params->json, value);
+}
+
+void deribit_params_decimal(struct deribit_params *params, const char *name, int64_t value, int decimals)
+{
+    name_of(params, name);
+    text_put_decimal(&params->json, value, decimals);
+}
+
+void deribit_params_flag(struct deribit_params *params, const char *name, bool value)
+{
+    name_of(params, name);
+    text_put(&params->json, value ? "true" : "false");
+}
+
+void deribit_params_names(struct deribit_params *params, const char *name, const char *const *values,
+                          uint32_t count)
+{
+    name_of(params, name);
+    for (uint32_t i = 0; i < count; i++) {
+        text_put(&params->json, i == 0 ? "[\"" : "\",\"");
+        text_put(&params->json, values[i]);
+    }
+    text_put(&params->json, count == 0 ? "[]" : "\"]");
+}
+
+size_t deribit_params_end(struct deribit_params *params)
+{
+    text_put(&params->json, "}}");
+    return params->json.full ? 0 : (size_t)(params->json.at - params->begin);
+}
+
+static void told(struct venue_hooks *hooks, const char *text, size_t bytes)
+{
+    if (hooks != NULL && hooks->signed_text != NULL && bytes <= hooks->signed_capacity) {
+        memcpy(hooks->signed_text, text, bytes);
+        hooks->signed_bytes = (uint32_t)bytes;
+    }
+}
+
+void deribit_params_login(struct deribit_params *params, const struct sign_key *key, uint64_t stamp_ms,
+                          struct venue_hooks *hooks)
+{
+    char signed_text[64], stamp[24], signature[SIGN_BASE64_BYTES];
+    struct text text = { signed_text, signed_text + sizeof signed_text, false };
+    size_t stamp_bytes = decimal_print(stamp, (int64_t)stamp_ms, 0);
+    text_put_bytes(&text, stamp, stamp_bytes);
+    text_put_char(&text, '\n');
+    text_put_bytes(&text, stamp, stamp_bytes);
+    text_put_char(&text, '\n'); /* the data is empty; its line break is not */
+    size_t bytes = (size_t)(text.at - signed_text);
+    size_t signature_bytes = sign_text(key, signed_text, bytes, signature);
+
+    deribit_params_text(params, "grant_type", "client_signature", 16);
+    deribit_params_text(params, "client_id", key->api_key, strlen(key->api_key));
+    deribit_params_number(params, "timestamp", stamp_ms);
+    deribit_params_text(params, "signature", signature, signature_bytes);
+    deribit_params_text(params, "nonce", stamp, stamp_bytes);
+    deribit_params_text(params, "data", "", 0);
+    told(hooks, signed_text, bytes);
+}
+
+void deribit_query(struct venue_out *out, struct text *text, const char *method)
+{
+    out->act = ACT_REQUEST;
+    out->slot = SESSION_SLOT_REST;
+    out->binary = 0;
+    out->method = "GET";
+    out->body_bytes = 0;
+    out->header_bytes = 0;
+    out->orders = 0;
+    out->weight = 0;
+    deribit_endpoint(&out->endpoint, TRANSPORT_HTTP);
+    *text = (struct text){ out->path, out->path + sizeof out->path, false };
+    text_put(text, DERIBIT_HTTP_PATH "/");
+    text_put(text, method);
+    text_put_char(text, '?');
+}
+
+bool deribit_query_end(struct venue_out *out, struct text *text)
+{
+    if (text->at > out->path && (text->at[-1] == '&' || text->at[-1] == '?')) {
+        text->at--;
+    }
+    out->path_bytes = (uint32_t)(text->at - out->path);
+    return !text->full;
+}
+
+void deribit_signed_text(struct text *text, const char *stamp, size_t stamp_bytes, const char *nonce,
+                         size_t nonce_bytes, const char *method, const char *target, size_t target_bytes,
+                         const char *body, size_t body_bytes)
+{
+    text_put_bytes(text, stamp, stamp_bytes);
+    text_put_char(text, '\n');
+    text_put_bytes(text, nonce, nonce_bytes);
+    text_put_char(text, '\n');
+    text_put(text, method);
+    text_put_char(text, '\n');
+    text_put_bytes(text, target, target_bytes);
+    text_put_char(text, '\n');
+    text_put_bytes(text, body, body_bytes);
+    text_put_char(text, '\n');
+}
+
+void deribit_header(struct text *text, const struct sign_key *key, const char *stamp, size_t stamp_bytes,
+                    const char *nonce, size_t nonce_bytes, const char *signature, size_t signature_bytes)
+{
+    text_put(text, "deri-hmac-sha256 id=");
+    text_put(text, key->api_key);
+    text_put(text, ",ts=");
+    text_put_bytes(text, stamp, stamp_bytes);
+    text_put(text, ",sig=");
+    text_put_bytes(text, signature, signature_bytes);
+    text_put(text, ",nonce=");
+    text_put_bytes(text, nonce, nonce_bytes);
+}
+
+bool deribit_query_sign(struct venue_out *out, struct text *text, const struct sign_key *key,
+                        uint64_t stamp_ms, struct venue_hooks *hooks)
+{
+    char what[DERIBIT_SIGNED_BYTES], stamp[24], signature[SIGN_BASE64_BYTES];
+    struct text signing = { what, what + sizeof what, false };
+    struct text header = { out->header, out->header + sizeof out->header, false };
+    if (key == NULL || key->type != SIGN_HMAC_SHA256 || !deribit_query_end(out, text)) {
+        return false;
+    }
+    size_t stamp_bytes = decimal_print(stamp, (int64_t)stamp_ms, 0);
+    deribit_signed_text(&signing, stamp, stamp_bytes, stamp, stamp_bytes, out->method, out->path,
+                        out->path_bytes, "", 0);
+    size_t bytes = (size_t)(signing.at - what);
+    size_t signature_bytes = sign_text(key, what, bytes, signature);
+    text_put(&header, "Authorization: ");
+    deribit_header(&header, key, stamp, stamp_bytes, stamp, stamp_bytes, signature, signature_bytes);
+    text_put(&header, "\r\n");
+    out->header_bytes = (uint32_t)(header.at - out->header);
+    told(hooks, what, bytes);
+    return !signing.full && !header.full;
+}
