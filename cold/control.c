@@ -1,4 +1,5 @@
 #include "cold/control.h"
+#include "ring/names.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -57,9 +57,6 @@ const char *record_type_name(uint8_t type)
     return "?";
 }
 
-const char *const command_names[COMMAND_COUNT] = { "none",  "stop",    "halt",      "resume",
-                                                   "pause", "flatten", "shift_fair" };
-
 /* Where every field stands, and every number that gives one its meaning.  A field that is added, moved or
  * resized changes this list's contents; one that only changes its meaning does not, so then the last row
  * is raised by hand. */

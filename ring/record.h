@@ -315,7 +315,6 @@ enum command {
     COMMAND_SHIFT_FAIR, /* value[0] = bound in centibp: limits the slow fair-price offset */
     COMMAND_COUNT
 };
-extern const char *const command_names[COMMAND_COUNT]; /* "none", "stop", ... */
 
 struct record_command {
     struct record_head head;
@@ -464,6 +463,7 @@ enum event_code {
     EVENT_PRICE_OPEN,   /* value[0] order executed [1] qty at a price nobody told, counted at [2]: read its
                            fills */
     EVENT_FEE_SURPRISE, /* value[0] fee, [1] what the fee table says, [2] exec_id, [3] currency */
+    EVENT_COUNT
 };
 
 struct record_event {

@@ -16,10 +16,6 @@ static const uint8_t instance_cell[INSTANCE_STATE_COUNT][INSTANCE_EVENT_COUNT] =
     [INSTANCE_FLATTENING] = {  TO(FLATTENING), 0,       0,          0,          0,          TO(FLATTENING), TO(HALTED), TO(FLATTENING), TO(FLAT)    },
     [INSTANCE_FLAT]       = {  0,          0,           0,          0,          TO(PULLED), TO(FLAT),       TO(FLAT),   TO(FLATTENING), 0           },
 };
-
-const char *const instance_state_names[INSTANCE_STATE_COUNT] = {
-    "restoring", "pulled", "quoting", "paused", "stopping", "stopped", "halted", "flattening", "flat",
-};
 /* clang-format on */
 
 uint8_t instance_next(enum instance_state state, enum instance_event event)

@@ -1,4 +1,5 @@
-/* instance: one `[[quote]]` block at work: its states, and everything that is kept for it.
+/* instance: one `[[quote]]` block at work: everything that is kept for it, and its states (enum
+ * instance_state of ring/reason.h) with what is true there:
  *
  *   RESTORING   the strategy is being built; nothing is decided
  *   PULLED      it would quote, but a pull reason stands (enum pull_reason)
@@ -16,20 +17,7 @@
 
 #include "hot/strategy/exposure.h"
 #include "hot/strategy/order.h"
-#include "hot/strategy/reason.h"
-
-enum instance_state {
-    INSTANCE_RESTORING = 0,
-    INSTANCE_PULLED,
-    INSTANCE_QUOTING,
-    INSTANCE_PAUSED,
-    INSTANCE_STOPPING,
-    INSTANCE_STOPPED,
-    INSTANCE_HALTED,
-    INSTANCE_FLATTENING,
-    INSTANCE_FLAT,
-    INSTANCE_STATE_COUNT
-};
+#include "ring/reason.h"
 
 enum instance_event {
     INSTANCE_EVENT_RESTORED = 0,
@@ -140,7 +128,5 @@ static inline bool instance_hedges(const struct instance *instance)
     return instance->state != INSTANCE_RESTORING && instance->state != INSTANCE_FLAT &&
            !(instance->state == INSTANCE_FLATTENING && instance->flatten_tail);
 }
-
-extern const char *const instance_state_names[INSTANCE_STATE_COUNT];
 
 #endif

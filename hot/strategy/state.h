@@ -10,7 +10,6 @@
 #include "hot/strategy/exposure.h"
 #include "hot/strategy/instance.h"
 #include "hot/strategy/order.h"
-#include "hot/strategy/reason.h"
 #include "hot/strategy/seen.h"
 #include "hot/strategy/strategy.h"
 

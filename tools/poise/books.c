@@ -1,5 +1,6 @@
 #include "tools/poise/books.h"
 #include "ring/clock.h"
+#include "ring/names.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -73,6 +74,30 @@ static const char *instance_name(const struct books *books, uint16_t instance)
     return "";
 }
 
+/* What the first value of an event names, where it names something. */
+static const char *event_why(const struct record_event *e)
+{
+    uint32_t value = e->value[0] >= 0 && e->value[0] < UINT32_MAX ? (uint32_t)e->value[0] : UINT32_MAX;
+    switch (e->code) {
+    case EVENT_HALT:
+        return reason_halt_name(value);
+    case EVENT_QUOTES_PULLED:
+        return reason_pull_name(value);
+    case EVENT_RISK_REFUSED:
+        return reason_risk_name(value);
+    case EVENT_LADDER:
+        return reason_rung_name(value);
+    default:
+        return "";
+    }
+}
+
+static const char *state_word(const struct record_state *s, uint32_t value)
+{
+    return s->head.type == RECORD_GATEWAY_STATE ? NAME_OF(gateway_state_names, value)
+                                                : NAME_OF(feed_state_names, value);
+}
+
 static void log_record(struct books *books, const struct slot *record)
 {
     const struct record_head *head = record_head_of(record);
@@ -83,10 +108,10 @@ static void log_record(struct books *books, const struct slot *record)
             e->severity >= 2   ? LOG_LEVEL_ERROR
             : e->severity == 1 ? LOG_LEVEL_WARNING
                                : LOG_LEVEL_INFO,
-            "strategy.event", LOG_NUMBER("code", e->code),
-            LOG_TEXT("instance", instance_name(books, e->instance)), LOG_NUMBER("v0", e->value[0]),
-            LOG_NUMBER("v1", e->value[1]), LOG_NUMBER("v2", e->value[2]), LOG_NUMBER("v3", e->value[3]),
-            LOG_NUMBER("stamp_ns", (int64_t)head->stamp_ns));
+            "strategy.event", LOG_TEXT("event", NAME_OF(event_names, e->code)),
+            LOG_TEXT("instance", instance_name(books, e->instance)), LOG_TEXT("why", event_why(e)),
+            LOG_NUMBER("v0", e->value[0]), LOG_NUMBER("v1", e->value[1]), LOG_NUMBER("v2", e->value[2]),
+            LOG_NUMBER("v3", e->value[3]), LOG_NUMBER("stamp_ns", (int64_t)head->stamp_ns));
     } else if (head->type == RECORD_GATEWAY_STATE || head->type == RECORD_FEED_STATE) {
         const struct record_state *s = (const struct record_state *)record;
         char why[sizeof s->text + 1] = "";
@@ -100,13 +125,16 @@ static void log_record(struct books *books, const struct slot *record)
                          : (head->instrument < books->instruments->count
                                 ? books->instruments->row[head->instrument].name
                                 : "?")),
-            LOG_NUMBER("value", s->value), LOG_NUMBER("previous", s->previous), LOG_TEXT("why", why));
+            LOG_TEXT("state", state_word(s, s->value)), LOG_TEXT("was", state_word(s, s->previous)),
+            LOG_TEXT("why", why));
     } else if (head->type == RECORD_REJECT || head->type == RECORD_UNKNOWN) {
         const struct record_report *r = (const struct record_report *)record;
         LOG(&books->log, wall_ns, LOG_LEVEL_INFO,
             head->type == RECORD_REJECT ? "order.reject" : "order.unknown",
-            LOG_NUMBER("order", (int64_t)r->order), LOG_NUMBER("request", r->request),
-            LOG_NUMBER("reason", r->reason), LOG_NUMBER("venue_code", r->venue_code));
+            LOG_NUMBER("order", (int64_t)r->order),
+            LOG_TEXT("request", NAME_OF(request_kind_names, r->request)),
+            LOG_TEXT("reason", NAME_OF(reject_reason_names, r->reason)),
+            LOG_NUMBER("venue_code", r->venue_code));
     }
 }
 

@@ -2,8 +2,8 @@
  *
  * Where an engine listens it is told, and watched until it is done.  Where none does, one is started that
  * recovers what is held, shows no quotes, unwinds and leaves: the very code that trades, with its limits. */
-#include "hot/strategy/instance.h"
 #include "ring/counters.h"
+#include "ring/reason.h"
 #include "tools/poise/commands.h"
 #include "tools/poise/run.h"
 

@@ -4,7 +4,7 @@
 #include "ring/clock.h"
 #include "ring/counters.h"
 #include "ring/decimal.h"
-#include "ring/record.h"
+#include "ring/names.h"
 #include "tools/poise/commands.h"
 
 #include <errno.h>
@@ -21,14 +21,6 @@ static void on_signal(int number)
 {
     (void)number;
     leaving = 1;
-}
-
-static const char *const feed_state_names[] = { "down", "syncing", "live", "GAP", "STALE" };
-static const char *const gateway_state_names[] = { "down", "starting", "ready", "degraded" };
-
-static const char *name_of(const char *const *names, size_t count, int64_t value)
-{
-    return value >= 0 && (size_t)value < count ? names[value] : "?";
 }
 
 static int64_t figure(const struct counters *page, const char *prefix, const char *what)
@@ -74,7 +66,7 @@ static void show_markets(const struct counters *page, FILE *out)
         int qty = (int)figure(page, name[i], "qty_decimals");
         char text[4][DECIMAL_TEXT_BYTES];
         fprintf(out, "%-34s %-8s %14s %14s %14s %14s\n", name[i] + 2,
-                name_of(feed_state_names, POISE_COUNT_OF(feed_state_names), figure(page, name[i], "feed")),
+                NAME_OF(feed_state_names, figure(page, name[i], "feed")),
                 amount(text[0], figure(page, name[i], "bid_qty"), qty),
                 amount(text[1], figure(page, name[i], "bid"), price),
                 amount(text[2], figure(page, name[i], "ask"), price),
@@ -93,9 +85,13 @@ static void show_instances(const struct counters *page, FILE *out)
         int quote = (int)figure(page, name[i], "quote_decimals");
         int hedge = (int)figure(page, name[i], "hedge_decimals");
         char text[6][DECIMAL_TEXT_BYTES];
-        fprintf(out, "\n%s  fills %lld  hedges %lld  requotes %lld  pulled for %lld\n", name[i] + 2,
+        int64_t pull = figure(page, name[i], "pull");
+        fprintf(out, "\n%s  %s%s%s  fills %lld  hedges %lld  requotes %lld\n", name[i] + 2,
+                NAME_OF(instance_state_names, figure(page, name[i], "state")),
+                pull != PULL_NONE ? ", no quotes: " : "",
+                pull != PULL_NONE ? reason_pull_name((uint32_t)pull) : "",
                 (long long)figure(page, name[i], "fills"), (long long)figure(page, name[i], "hedges"),
-                (long long)figure(page, name[i], "requotes"), (long long)figure(page, name[i], "pull"));
+                (long long)figure(page, name[i], "requotes"));
         fprintf(out, "  our quotes  %s x %s | %s x %s\n",
                 amount(text[0], figure(page, name[i], "bid_qty"), quote),
                 amount(text[1], figure(page, name[i], "bid"), price),
@@ -144,8 +140,7 @@ static void show_roles(const struct counters *page, FILE *out)
     count = subjects(page, "a.", "state", name, SUBJECTS);
     for (uint32_t i = 0; i < count; i++) {
         fprintf(out, "account %-20s %s\n", name[i] + 2,
-                name_of(gateway_state_names, POISE_COUNT_OF(gateway_state_names),
-                        figure(page, name[i], "state")));
+                NAME_OF(gateway_state_names, figure(page, name[i], "state")));
     }
     for (uint32_t i = 0; i < counters_histogram_count(page); i++) {
         const struct histogram *h = counters_histogram(page, i);

@@ -1,4 +1,5 @@
 #include "tools/poise/record_print.h"
+#include "ring/names.h"
 #include "ring/order_id.h"
 
 #include <inttypes.h>
@@ -95,31 +96,6 @@ static void side_name(struct print *print, uint8_t side)
     words(print, "side", side == SIDE_BUY ? "buy" : "sell");
 }
 
-/* clang-format off */
-static const char *const status_names[] = { "none", "open", "partial", "filled", "cancelled", "expired", "rejected",
-                                            "untriggered", "not_found" };
-static const char *const reason_names[] = { "none", "post_only", "filter", "price_band", "balance", "reduce_only",
-                                            "rate_limit", "not_found", "duplicate_id", "time", "auth", "suspended",
-                                            "unchanged", "self_trade", "ioc", "liquidation", "dead_man", "not_sent",
-                                            "other" };
-static const char *const request_names[] = { "none", "new", "amend", "cancel", "query", "cancel_all" };
-static const char *const role_names[] = { "none", "quote", "hedge", "flatten", "entry", "exit" };
-static const char *const liquidity_names[] = { "unknown", "maker", "taker" };
-static const char *const feed_names[] = { "down", "syncing", "live", "gap", "stale" };
-static const char *const gateway_names[] = { "down", "starting", "ready", "degraded" };
-static const char *const instrument_names[] = { "unknown", "trading", "cancel_only", "halted", "settling", "closed" };
-static const char *const event_names[] = { "none", "halt", "resumed", "stopped", "ladder", "naked_cleared",
-                                           "duplicate_fill", "unknown_order", "table_refused", "quotes_pulled",
-                                           "quotes_back", "position_differs", "risk_refused", "conservation",
-                                           "journal_full", "fair_offset", "self_cross", "counter_low",   "price_open",  "fee_surprise" };
-/* clang-format on */
-
-#define LISTED(names, i) listed(names, POISE_COUNT_OF(names), i)
-static const char *listed(const char *const *names, size_t count, uint32_t i)
-{
-    return i < count ? names[i] : "?";
-}
-
 static void print_book(struct print *print, const struct record_book *book)
 {
     natural(print, "seq", book->sequence);
@@ -160,18 +136,18 @@ static void print_report(struct print *print, const struct record_report *report
 {
     order_id(print, "order", report->order);
     side_name(print, report->side);
-    words(print, "status", LISTED(status_names, report->status));
+    words(print, "status", NAME_OF(order_status_names, report->status));
     if (report->request != REQUEST_NONE) {
-        words(print, "request", LISTED(request_names, report->request));
+        words(print, "request", NAME_OF(request_kind_names, report->request));
     }
     if (report->reason != REASON_NONE) {
-        words(print, "reason", LISTED(reason_names, report->reason));
+        words(print, "reason", NAME_OF(reject_reason_names, report->reason));
     }
     if ((report->flags & REPORT_HAS_LAST) != 0) {
         qty(print, "last_qty", report->last_qty);
         price(print, "price", report->price);
         natural(print, "exec_id", report->exec_id);
-        words(print, "liquidity", LISTED(liquidity_names, report->liquidity));
+        words(print, "liquidity", NAME_OF(liquidity_names, report->liquidity));
     }
     if ((report->flags & REPORT_HAS_CUM) != 0) {
         qty(print, "filled", report->cum_qty);
@@ -219,7 +195,7 @@ static void print_order(struct print *print, const struct record_order *order)
     order_id(print, "order", order->order);
     natural(print, "instance", order->instance);
     natural(print, "leg", order->leg);
-    words(print, "role", LISTED(role_names, order->role));
+    words(print, "role", NAME_OF(order_role_names, order->role));
     natural(print, "level", order->level);
     if (order->head.type == RECORD_ORDER_NEW || order->head.type == RECORD_ORDER_AMEND) {
         side_name(print, order->side);
@@ -381,9 +357,9 @@ static void print_body(struct print *print, const struct slot *record)
     case RECORD_GATEWAY_STATE: {
         const struct record_state *state = (const struct record_state *)head;
         words(print, "state",
-              head->type == RECORD_FEED_STATE      ? LISTED(feed_names, state->value)
-              : head->type == RECORD_GATEWAY_STATE ? LISTED(gateway_names, state->value)
-                                                   : LISTED(instrument_names, state->value));
+              head->type == RECORD_FEED_STATE      ? NAME_OF(feed_state_names, state->value)
+              : head->type == RECORD_GATEWAY_STATE ? NAME_OF(gateway_state_names, state->value)
+                                                   : NAME_OF(instrument_status_names, state->value));
         integer(print, "detail", state->detail);
         word(print, "why", state->text, strnlen(state->text, sizeof state->text));
         break;
@@ -426,7 +402,7 @@ static void print_body(struct print *print, const struct slot *record)
     }
     case RECORD_COMMAND: {
         const struct record_command *command = (const struct record_command *)head;
-        words(print, "command", LISTED(command_names, command->command));
+        words(print, "command", NAME_OF(command_names, command->command));
         natural(print, "instance", command->instance);
         break;
     }
@@ -486,7 +462,7 @@ static void print_body(struct print *print, const struct slot *record)
         break;
     case RECORD_EVENT: {
         const struct record_event *event = (const struct record_event *)head;
-        words(print, "code", LISTED(event_names, event->code));
+        words(print, "code", NAME_OF(event_names, event->code));
         natural(print, "code_number", event->code);
         natural(print, "instance", event->instance);
         natural(print, "severity", event->severity);

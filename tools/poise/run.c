@@ -7,6 +7,7 @@
 #include "tools/poise/run.h"
 #include "cold/slots.h"
 #include "ring/clock.h"
+#include "ring/names.h"
 #include "tools/poise/commands.h"
 
 #include <errno.h>

@@ -2,7 +2,11 @@
 #include "hot/strategy/instance.h"
 #include "hot/strategy/order.h"
 
+#include "ring/names.h"
+
 #include <criterion/criterion.h>
+#include "ring/names.h"
+
 #include <criterion/parameterized.h>
 #include <stdlib.h>
 

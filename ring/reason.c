@@ -1,4 +1,4 @@
-#include "hot/strategy/reason.h"
+#include "ring/reason.h"
 
 /* clang-format off */
 static const char *const pull_names[PULL_REASON_COUNT] = {

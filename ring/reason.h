@@ -3,10 +3,24 @@
  * They travel in journaled records (EVENT_QUOTES_PULLED value[0], EVENT_HALT value[0], EVENT_RISK_REFUSED
  * value[0], EVENT_LADDER value[0], record_status.state and .pull_reason), so a value once given is never
  * given again: add at the end, before _COUNT.  Any thread. */
-#ifndef POISE_HOT_STRATEGY_REASON_H
-#define POISE_HOT_STRATEGY_REASON_H
+#ifndef POISE_RING_REASON_H
+#define POISE_RING_REASON_H
 
 #include "ring/base.h"
+
+/* What an instance is doing; hot/strategy/instance.h says what is true in each. */
+enum instance_state {
+    INSTANCE_RESTORING = 0,
+    INSTANCE_PULLED,
+    INSTANCE_QUOTING,
+    INSTANCE_PAUSED,
+    INSTANCE_STOPPING,
+    INSTANCE_STOPPED,
+    INSTANCE_HALTED,
+    INSTANCE_FLATTENING,
+    INSTANCE_FLAT,
+    INSTANCE_STATE_COUNT
+};
 
 /* Why an instance shows no quotes.  Asked in this order; the first that holds is told. */
 enum pull_reason {
