@@ -622,22 +622,77 @@ bool scan_decimal(const struct scan_value *value, int decimals, int64_t *out)
     return scan_fixed(value->at, value->bytes, decimals, out);
 }
 
+/* near_exponent reads a number with an exponent ("4.7396e-07"): its first 18 digits, and how far they stand
+ * from the unit. */
+static bool near_exponent(const char *text, uint32_t bytes, int decimals, int64_t *out)
+{
+    uint32_t at = 0;
+    int64_t digits = 0;
+    int kept = 0, places = 0, exponent = 0;
+    bool minus = text[0] == '-', point = false, any = false;
+    for (at = minus; at < bytes && (text[at] == '.' || (text[at] >= '0' && text[at] <= '9')); at++) {
+        if (text[at] == '.') {
+            if (point) {
+                return false;
+            }
+            point = true;
+            continue;
+        }
+        any = true;
+        if (kept < 18) {
+            digits = digits * 10 + (text[at] - '0');
+            kept += digits != 0;
+            places += point;
+        } else {
+            places -= !point;
+        }
+    }
+    if (!any || at + 1 >= bytes || (text[at] != 'e' && text[at] != 'E')) {
+        return false;
+    }
+    bool down = text[++at] == '-';
+    at += down || text[at] == '+';
+    if (at == bytes) {
+        return false;
+    }
+    for (; at < bytes; at++) {
+        if (text[at] < '0' || text[at] > '9') {
+            return false;
+        }
+        exponent = exponent < 1000 ? exponent * 10 + (text[at] - '0') : exponent;
+    }
+    int shift = (down ? -exponent : exponent) - places + decimals;
+    if (shift > 18 && digits != 0) {
+        return false;
+    }
+    if (shift < -18 || digits == 0) {
+        digits = 0;
+    } else if (shift < 0) {
+        digits /= decimal_power[-shift];
+    } else if (__builtin_mul_overflow(digits, decimal_power[shift], &digits)) {
+        return false;
+    }
+    *out = minus ? -digits : digits;
+    return true;
+}
+
 bool scan_decimal_near(const struct scan_value *value, int decimals, int64_t *out)
 {
     if (scan_decimal(value, decimals, out)) {
         return true;
     }
-    if (value->type != SCAN_NUMBER && value->type != SCAN_STRING) {
+    if ((value->type != SCAN_NUMBER && value->type != SCAN_STRING) || value->bytes == 0) {
         return false;
     }
     const char *point = memchr(value->at, '.', value->bytes);
-    if (point == NULL) {
-        return false;
-    }
-    for (const char *at = point + 1; at < value->at + value->bytes; at++) {
+    const char *from = point != NULL ? point + 1 : value->at + (*value->at == '-');
+    for (const char *at = from; at < value->at + value->bytes; at++) {
         if ((unsigned)(*at - '0') > 9) {
-            return false; /* an exponent: no cutting there */
+            return near_exponent(value->at, value->bytes, decimals, out);
         }
+    }
+    if (point == NULL) {
+        return false; /* whole and too large */
     }
     size_t keep = (size_t)(point - value->at) + (decimals > 0 ? (size_t)decimals + 1 : 0);
     if (keep > value->bytes) {

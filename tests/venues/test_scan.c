@@ -232,8 +232,34 @@ Test(scan, what_is_finer_than_the_unit_is_cut_only_where_that_is_asked_for)
     cr_assert_eq(out, 119793);
     cr_assert(scan_decimal_near(&value, 0, &out));
     cr_assert_eq(out, 11979);
-    value.at = "1.5e-9", value.bytes = 6;
-    cr_assert_not(scan_decimal_near(&value, 2, &out));
+    static const struct {
+        const char *text;
+        int decimals;
+        int64_t out;
+    } exponents[] = {
+        { "1.5e-9", 2, 0 },
+        { "1.5e-9", 9, 1 },
+        { "-4.739622041017375e-7", 12, -473962 },
+        { "0.004999511380756577", 12, 4999511380 },
+        { "4.999511380756577E-03", 12, 4999511380 },
+        { "123456789012345678901e-20", 8, 123456789 },
+        { "1.23456789e3", 2, 123456 },
+        { "0.0e-400", 8, 0 },
+        { "9e-999999999999", 8, 0 },
+    };
+    for (size_t i = 0; i < POISE_COUNT_OF(exponents); i++) {
+        value = (struct scan_value){ .type = SCAN_NUMBER,
+                                     .at = exponents[i].text,
+                                     .bytes = (uint32_t)strlen(exponents[i].text) };
+        cr_assert(scan_decimal_near(&value, exponents[i].decimals, &out), "%s", exponents[i].text);
+        cr_assert_eq(out, exponents[i].out, "%s: %ld", exponents[i].text, out);
+    }
+    static const char *const none[] = { "1e30", "1e",  "1e-",           "e5", "1e5x", "1.2.3e4",
+                                        "-",    "12x", "1e999999999999" };
+    for (size_t i = 0; i < POISE_COUNT_OF(none); i++) {
+        value = (struct scan_value){ .type = SCAN_STRING, .at = none[i], .bytes = (uint32_t)strlen(none[i]) };
+        cr_assert_not(scan_decimal_near(&value, 8, &out), "%s", none[i]);
+    }
 }
 
 Test(scan, times_are_told_apart_by_their_size)
