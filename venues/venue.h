@@ -151,7 +151,12 @@ extern const char *const control_names[CONTROL_KIND_COUNT]; /* "subscribed" */
 #define FEED_EVENT_TOP_N      0x02 /* the best n only: never merged with deltas */
 #define FEED_EVENT_OFF_BOOK   0x04 /* a trade that did not happen in the book (insurance fund, ADL) */
 #define FEED_EVENT_INFERRED   0x08 /* decimals were guessed from the message (decode tool only) */
-#define FEED_EVENT_CONTINUOUS 0x10 /* mark: funding accrues continuously */
+#define FEED_EVENT_CONTINUOUS 0x10 /* mark: funding accrues continuously: `rate` is for eight hours */
+#define FEED_EVENT_PARTIAL    0x20 /* top: only what changed; the rest is FEED_UNTOLD */
+#define FEED_EVENT_PASSING    0x40 /* state: told in passing with other data, whether it changed or not */
+#define FEED_EVENT_LOCK       0x80 /* state: of a lock above the instrument, beside its own state */
+
+#define FEED_UNTOLD INT64_MIN /* a number that the message leaves out */
 
 struct feed_event {
     uint8_t kind;  /* enum feed_event_kind */
@@ -174,14 +179,19 @@ struct feed_event {
         struct {
             int64_t price, qty;
             uint64_t id;
+            const char *id_text; /* as printed, where it is more than `id`; else NULL */
+            size_t id_bytes;
         } trade; /* also liquidation */
         struct {
-            int64_t bid_price, bid_qty, ask_price, ask_qty;
+            int64_t bid_price, bid_qty, ask_price, ask_qty; /* quantity 0: nobody stands there */
         } top;
         struct {
             int64_t mark, index, rate_e12, next_funding_ns,
                 interval_s;            /* 0 not told; next 0: no funding here */
-            int64_t mark_e8, index_e8; /* the same as the venue prints them: finer than the price unit */
+            int64_t mark_e8, index_e8; /* the same as the venue prints them: finer than the price unit;
+                                        * mark FEED_UNTOLD, index 0: not told */
+            const char *rate_text;     /* the rate as printed, where it may be finer; else NULL */
+            uint32_t rate_bytes;
             bool has_rate;
         } mark; /* also index */
         struct {
@@ -189,9 +199,17 @@ struct feed_event {
             uint32_t detail_bytes;
             int64_t code;
             int64_t id;
+            const char *id_text; /* an id that is no number; may be NULL */
+            uint32_t id_bytes;
+            uint8_t of;      /* enum feed_control: which of the feed's own requests is answered; 0 none */
+            bool renews;     /* of renew, else of subscribe */
+            uint16_t step;   /* of subscribe */
+            uint64_t places; /* of renew */
         } control_of;
         struct {
-            int64_t mark_iv_e8, delta_e8, gamma_e12, vega_e8, theta_e8, underlying_e8, mark_e8;
+            /* each may be FEED_UNTOLD; volatilities in percent, theta a day, vega a point of volatility */
+            int64_t mark_iv_e8, bid_iv_e8, ask_iv_e8, delta_e8, gamma_e12, vega_e8, theta_e8, rho_e8;
+            int64_t underlying_e8, mark_e8;
         } option;
         const struct instrument *metadata;
     } u;
@@ -222,16 +240,32 @@ struct feed_parser {
 
 typedef void (*feed_sink)(void *context, const struct feed_event *event);
 
-/* One market data connection and what it carries. */
+/* Some streams are only for those who have an account. */
+enum feed_login {
+    FEED_LOGIN_NONE = 0, /* no key */
+    FEED_LOGIN_ASKED,    /* until the answer comes */
+    FEED_LOGIN_DONE,
+    FEED_LOGIN_REFUSED, /* or not answered in time: go on as nobody */
+};
+
+/* One market data connection and what it carries.  plan fills in the first part; the caller keeps the second,
+ * anew each time the connection comes up. */
 #define FEED_CONNECTION_INSTRUMENTS 64
 struct feed_connection {
     struct venue_endpoint endpoint;
     uint8_t venue, product;
-    uint8_t channel;     /* the venue's own: which of its routes this is */
-    uint8_t heartbeat_s; /* the venue speaks at least this often (pings included); 0 unknown */
+    uint8_t channel;         /* the venue's own: which of its routes this is */
+    uint8_t heartbeat_s;     /* the venue speaks at least this often (pings included); 0 unknown */
+    uint16_t send_pause_ms;  /* between two messages of ours: the venue closes who asks faster */
+    uint16_t renew_pause_ms; /* between two renewals */
     uint32_t instrument_count;
     uint16_t instrument[FEED_CONNECTION_INSTRUMENTS];
+
+    const struct sign_key *key; /* to log in with; NULL: nobody */
+    uint8_t login;              /* enum feed_login */
 };
+
+#define FEED_WAIT SIZE_MAX /* nothing to send until what was sent is answered */
 
 enum book_link {
     BOOK_LINK_APPLY = 1, /* the event continues the book */
@@ -244,9 +278,24 @@ struct venue_feed {
     uint32_t (*plan)(const struct instrument_table *instruments, const uint16_t *wanted,
                      uint32_t wanted_count, struct feed_connection *out, uint32_t max);
 
-    /* subscribe writes the step-th message (0, 1, ...) to send once the connection is up; 0: no more. */
+    /* subscribe writes the step-th message (0, 1, ...) to send once the connection is up; 0: no more;
+     * FEED_WAIT: ask for this step again once connection->login is settled. */
     size_t (*subscribe)(const struct instrument_table *instruments, const struct feed_connection *connection,
-                        uint32_t step, char *out, size_t capacity);
+                        uint32_t step, int64_t wall_ns, char *out, size_t capacity);
+
+    /* acknowledged reads the answer to a step of subscribe, or to renew, where the venue lists what it
+     * serves: answers how many of the streams asked for are not in it, and sets in *served or *refused a bit
+     * for each instrument, by its place in the connection, whose book was among them.  NULL: this venue's
+     * answers say nothing, and silence is the only sign. */
+    uint32_t (*acknowledged)(const struct instrument_table *instruments,
+                             const struct feed_connection *connection, const struct feed_event *event,
+                             uint64_t *served, uint64_t *refused);
+
+    /* renew writes the step-th message (0, 1, ...) that makes the stream bring new snapshots of the books of
+     * `places` (bit per place in the connection); 0: no more.  NULL: snapshots are asked for by `snapshot`.
+     */
+    size_t (*renew)(const struct instrument_table *instruments, const struct feed_connection *connection,
+                    uint64_t places, uint32_t step, char *out, size_t capacity);
 
     /* parse reads one whole WebSocket message (or a REST depth reply, with reply_instrument set) and calls
      * the sink for each event. */
@@ -256,8 +305,8 @@ struct venue_feed {
     /* reply answers a message that the venue wants answered (a test request); 0 when none. */
     size_t (*reply)(const struct feed_event *event, char *out, size_t capacity);
 
-    /* snapshot fills an HTTP request for a full book (out->endpoint and path); false when the stream itself
-     * brings it. */
+    /* snapshot fills an HTTP request for a full book (out->endpoint and path); NULL or false when the stream
+     * itself brings it, whole, before its first change. */
     bool (*snapshot)(const struct instrument *instrument, struct venue_out *out);
 
     /* link judges a depth event.  at: the book's last update id; first: nothing was applied since the

@@ -53,6 +53,12 @@ void book_apply(struct book *book, const struct level *bids, uint32_t bid_count,
 void book_load(struct book *book, const struct level *bids, uint32_t bid_count, const struct level *asks,
                uint32_t ask_count);
 
+/* book_whole says that what was loaded is all there is: no horizon. */
+static inline void book_whole(struct book *book)
+{
+    book->side[SIDE_BUY].bounded = book->side[SIDE_SELL].bounded = false;
+}
+
 /* book_best answers the touch of a side, or NULL when the side is empty. */
 static inline const struct level *book_best(const struct book *book, enum side side)
 {

@@ -9,18 +9,19 @@
 #include <stdio.h>
 
 /* Timers of this file:
- *   STREAM.next_send_ns     subscribe messages are paced: the venue closes who asks faster
+ *   STREAM.next_send_ns     messages are paced: the venue closes who asks faster
+ *   STREAM.login_ns         until when the answer to a log-in is awaited: then on as nobody
+ *   STREAM.renew_ns         when books may be renewed in the stream again
  *   STREAM.patience_ns      an instrument from which a connection hears nothing for so long: reconnect
  *   FEED.check_ns           when staleness is looked at next, a sixteenth of stale_ns
  *   FEED.look_ns            who wants a snapshot is looked at every millisecond
  *   INSTRUMENT.beat_ns      a book that does not change within the top is still said to be alive
  *   ask.h                   when snapshots may be asked for */
-#define SEND_PAUSE_NS      (125 * NS_PER_MS) /* futures take 10 messages a second */
-#define SEND_PAUSE_SPOT_NS (250 * NS_PER_MS) /* spot takes 5 */
-#define PATIENCE_MIN_NS    (30 * NS_PER_S)
-#define PATIENCE_MAX_NS    (3600 * NS_PER_S)
-#define BEAT_NS            (50 * NS_PER_MS)
-#define LOOK_NS            (1 * NS_PER_MS)
+#define LOGIN_NS        (5 * NS_PER_S)
+#define PATIENCE_MIN_NS (30 * NS_PER_S)
+#define PATIENCE_MAX_NS (3600 * NS_PER_S)
+#define BEAT_NS         (50 * NS_PER_MS)
+#define LOOK_NS         (1 * NS_PER_MS)
 
 #define STREAM_INBOX_BYTES   (1u << 20)
 #define SNAPSHOT_INBOX_BYTES (2u << 20)
@@ -44,8 +45,10 @@ struct feed_instrument {
     const char *stale_why;
     uint8_t state;  /* enum feed_state, as it is */
     uint8_t told;   /* as it was published */
-    uint8_t status; /* enum instrument_status, as it is */
+    uint8_t status; /* enum instrument_status, as it is: its own, below the lock */
     uint8_t status_told;
+    uint8_t status_own;
+    bool locked; /* an index or the whole venue is */
     bool stale;
     bool stale_silent; /* stale because its connection was silent: over when it speaks */
     bool snap_owed;    /* the reader's view is not ours: send all of the top next */
@@ -58,8 +61,14 @@ struct feed_stream {
     struct feed_connection plan;
     struct feed_parser parser;
     uint64_t next_send_ns;
-    uint32_t step; /* next subscribe message */
-    bool up;       /* from on_ready to on_down */
+    uint64_t login_ns;
+    uint64_t renew_ns;
+    uint64_t renewing;   /* places whose books are being renewed; 0 none */
+    uint64_t served;     /* places whose book the venue said it serves: their silence means nothing */
+    uint64_t refused;    /* places whose book it left out of its answer */
+    uint32_t step;       /* next subscribe message */
+    uint32_t renew_step; /* next message of a renewal */
+    bool up;             /* from on_ready to on_down */
     bool subscribing;
     uint64_t heard_ns[FEED_CONNECTION_INSTRUMENTS];    /* last event of each instrument here */
     uint64_t patience_ns[FEED_CONNECTION_INSTRUMENTS]; /* doubles while an instrument stays silent */
@@ -69,7 +78,7 @@ struct feed_stream {
 struct feed_counters {
     counter *messages, *events, *broken, *gaps, *resyncs, *dropped, *snapshots_asked, *snapshots_refused;
     counter *snapshots_old, *control_errors, *reconnects, *silent, *stale, *late_tops, *off_book, *crossed;
-    counter *truncated, *live, *lag_ns, *books, *levels;
+    counter *truncated, *live, *lag_ns, *books, *levels, *renewals, *logins_refused, *streams_refused;
     struct histogram *parse;
 };
 
@@ -81,6 +90,7 @@ struct feed {
     uint64_t check_ns;
     uint64_t look_ns;
     uint64_t now_ns; /* of the callback or poll we are in */
+    int64_t wall_ns; /* of the last poll */
     uint32_t depth;
     uint8_t product;
     bool started;
@@ -208,6 +218,17 @@ static void publish_book(struct feed *feed, struct feed_instrument *in)
     counter_add(feed->count.levels, change->total);
 }
 
+static bool is_refused(const struct feed *feed, const struct feed_instrument *in)
+{
+    for (uint32_t i = 0; i < feed->stream_count; i++) {
+        uint8_t place = feed->stream[i].place[in->row->index];
+        if (place != 0 && (feed->stream[i].refused >> (place - 1) & 1) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum feed_state state_now(const struct feed *feed, const struct feed_instrument *in)
 {
     switch (in->sync.state) {
@@ -221,6 +242,9 @@ static enum feed_state state_now(const struct feed *feed, const struct feed_inst
     default:
         break;
     }
+    if (is_refused(feed, in)) {
+        return FEED_DOWN;
+    }
     if (in->home != NULL) {
         return in->home->up ? FEED_SYNCING : FEED_DOWN;
     }
@@ -233,14 +257,15 @@ static enum feed_state state_now(const struct feed *feed, const struct feed_inst
     return FEED_DOWN;
 }
 
-static const char *state_why(const struct feed_instrument *in)
+static const char *state_why(const struct feed *feed, const struct feed_instrument *in)
 {
     switch (in->state) {
     case FEED_STALE:
         return in->stale_why;
     case FEED_GAP:
-    case FEED_DOWN:
         return in->sync.why;
+    case FEED_DOWN:
+        return is_refused(feed, in) ? "the venue does not serve it" : in->sync.why;
     default:
         return "";
     }
@@ -258,7 +283,7 @@ static void tell(struct feed *feed, struct feed_instrument *in)
         }
         if ((in->state == FEED_LIVE && in->snap_owed) ||
             !publish_state(feed, in, RECORD_FEED_STATE, in->state, in->told, in->state_detail,
-                           state_why(in))) {
+                           state_why(feed, in))) {
             owed = true;
         } else {
             in->told = in->state;
@@ -364,8 +389,11 @@ static void on_depth(struct feed *feed, struct feed_stream *stream, struct feed_
     }
     in->ahead_ns = 0;
     int64_t late = 0;
+    bool whole = (event->flags & FEED_EVENT_SNAPSHOT) != 0;
     if (event->venue_time_ns != 0) {
         in->venue_time_ns = event->venue_time_ns;
+    }
+    if (event->venue_time_ns != 0 && !whole) { /* a snapshot bears the time of the book's last change */
         late = lag_note(&in->lag, feed->now_ns, event->venue_time_ns);
         counter_set(feed->count.lag_ns, late);
     }
@@ -374,8 +402,7 @@ static void on_depth(struct feed *feed, struct feed_stream *stream, struct feed_
         set_stale(feed, in, "late", late);
     }
 
-    bool whole = (event->flags & FEED_EVENT_SNAPSHOT) != 0;
-    after_sync(feed, in, whole ? sync_snapshot(&in->sync, event) : sync_delta(&in->sync, event));
+    after_sync(feed, in, whole ? sync_restart(&in->sync, event) : sync_delta(&in->sync, event));
     if (POISE_UNLIKELY(in->stale && fresh)) {
         set_stale(feed, in, NULL, 0); /* only now: what came after the silence may not link */
     }
@@ -387,8 +414,38 @@ static void on_depth(struct feed *feed, struct feed_stream *stream, struct feed_
     counter_add(feed->count.crossed, (int64_t)(in->sync.crossed - crossed));
 }
 
+static bool touch_is(const struct book *book, const struct feed_event *event)
+{
+    const struct level *bid = book_best(book, SIDE_BUY), *ask = book_best(book, SIDE_SELL);
+    return (bid != NULL ? bid->price == event->u.top.bid_price && bid->qty == event->u.top.bid_qty
+                        : event->u.top.bid_qty == 0) &&
+           (ask != NULL ? ask->price == event->u.top.ask_price && ask->qty == event->u.top.ask_qty
+                        : event->u.top.ask_qty == 0);
+}
+
+/* A top without an id is dated only: one of the very time of the book may be older than it. */
+static bool is_late_top(struct feed *feed, struct feed_instrument *in, const struct feed_event *event)
+{
+    if (event->venue_time_ns <= in->venue_time_ns) {
+        return true;
+    }
+    if (!touch_is(&in->sync.book, event)) {
+        in->ahead_ns = in->ahead_ns == 0 ? feed->now_ns : in->ahead_ns;
+    } else {
+        in->ahead_ns = 0;
+    }
+    return false;
+}
+
 static void on_top(struct feed *feed, struct feed_instrument *in, const struct feed_event *event)
 {
+    if ((event->flags & FEED_EVENT_PARTIAL) != 0) {
+        return;
+    }
+    if (event->last == 0 && is_late_top(feed, in, event)) {
+        counter_add(feed->count.late_tops, 1);
+        return;
+    }
     if (event->last != 0) {
         if (event->last <= in->top_id || event->last < in->sync.book.last) {
             counter_add(feed->count.late_tops, 1); /* the book, or another connection, was quicker */
@@ -452,10 +509,38 @@ static void on_mark(struct feed *feed, struct feed_instrument *in, const struct 
     mark->index = in->index_price;
     if (event->u.mark.has_rate) {
         mark->funding_rate_e12 = event->u.mark.rate_e12;
-        mark->next_funding_ns = event->u.mark.next_funding_ns;
+        mark->next_funding_ns = (event->flags & FEED_EVENT_CONTINUOUS) != 0 ? event->venue_time_ns
+                                                                            : event->u.mark.next_funding_ns;
     }
     mark->venue_time_ns = event->venue_time_ns;
     channel_commit(feed->out);
+}
+
+/* The venue lists what it serves: what it left out shows as silence, which is watched for each instrument. */
+static void on_acknowledged(struct feed *feed, struct feed_stream *stream, const struct feed_event *event)
+{
+    uint64_t served = 0, refused = 0;
+    uint32_t missing =
+        feed->venue->feed->acknowledged(feed->instruments, &stream->plan, event, &served, &refused);
+    counter_add(feed->count.streams_refused, missing);
+    stream->served = (stream->served | served) & ~refused;
+    stream->refused = (stream->refused | refused) & ~served;
+    for (uint32_t i = 0; (served | refused) != 0 && i < stream->plan.instrument_count; i++) {
+        struct feed_instrument *in = instrument_of(feed, stream->plan.instrument[i]);
+        if (in != NULL && ((served | refused) >> i & 1) != 0) {
+            settle(feed, in);
+        }
+    }
+}
+
+/* login settles what subscribe waits for. */
+static void login(struct feed *feed, struct feed_stream *stream, enum feed_login outcome)
+{
+    if (stream->plan.login == FEED_LOGIN_ASKED) {
+        stream->plan.login = (uint8_t)outcome;
+        stream->next_send_ns = feed->now_ns;
+        counter_add(feed->count.logins_refused, outcome == FEED_LOGIN_REFUSED);
+    }
 }
 
 static void on_control(struct feed *feed, struct feed_stream *stream, const struct feed_event *event)
@@ -472,7 +557,18 @@ static void on_control(struct feed *feed, struct feed_stream *stream, const stru
     case CONTROL_ERROR:
         /* A refused subscription shows as silence, which is watched for each instrument. */
         counter_add(feed->count.control_errors, 1);
+        if (event->u.control_of.of == CONTROL_LOGIN) {
+            login(feed, stream, FEED_LOGIN_REFUSED);
+        }
         return;
+    case CONTROL_LOGIN:
+        login(feed, stream, FEED_LOGIN_DONE);
+        break;
+    case CONTROL_SUBSCRIBED:
+        if (feed->venue->feed->acknowledged != NULL) {
+            on_acknowledged(feed, stream, event);
+        }
+        break;
     default:
         break;
     }
@@ -482,6 +578,19 @@ static void on_control(struct feed *feed, struct feed_stream *stream, const stru
         if (bytes != 0) {
             conn_send_text(stream->conn, (const uint8_t *)text, bytes);
         }
+    }
+}
+
+static void on_state(struct feed *feed, struct feed_instrument *in, const struct feed_event *event)
+{
+    if ((event->flags & FEED_EVENT_LOCK) != 0) {
+        in->locked = event->status != INSTRUMENT_TRADING;
+    } else {
+        in->status_own = event->status;
+    }
+    in->status = in->locked && in->status_own == INSTRUMENT_TRADING ? INSTRUMENT_CANCEL_ONLY : in->status_own;
+    if (in->status != in->status_told) {
+        tell(feed, in);
     }
 }
 
@@ -518,8 +627,7 @@ static void on_event(void *context, const struct feed_event *event)
         on_mark(feed, in, event);
         break;
     case FEED_EVENT_STATE:
-        in->status = event->status;
-        tell(feed, in);
+        on_state(feed, in, event);
         break;
     default:
         break;
@@ -561,13 +669,20 @@ static void subscribe(struct feed *feed, struct feed_stream *stream, uint64_t no
     if (frame == NULL) {
         return; /* on_down is on its way */
     }
-    size_t bytes = feed->venue->feed->subscribe(feed->instruments, &stream->plan, stream->step, (char *)frame,
-                                                SUBSCRIBE_BYTES);
+    size_t bytes = feed->venue->feed->subscribe(feed->instruments, &stream->plan, stream->step, feed->wall_ns,
+                                                (char *)frame, SUBSCRIBE_BYTES);
+    if (bytes == FEED_WAIT) {
+        if (now_ns >= stream->login_ns) {
+            login(feed, stream, FEED_LOGIN_REFUSED);
+        } else {
+            stream->next_send_ns = now_ns + LOOK_NS;
+        }
+        return;
+    }
     if (bytes != 0) {
         if (conn_frame_commit(stream->conn, bytes, false) == CONN_OK) {
             stream->step++;
-            stream->next_send_ns =
-                now_ns + (feed->product == PRODUCT_SPOT ? SEND_PAUSE_SPOT_NS : SEND_PAUSE_NS);
+            stream->next_send_ns = now_ns + stream->plan.send_pause_ms * NS_PER_MS;
         }
         return;
     }
@@ -588,6 +703,9 @@ static void on_ready(void *owner, struct conn *conn, uint64_t now_ns)
     stream->up = true;
     stream->step = 0;
     stream->next_send_ns = now_ns;
+    stream->login_ns = now_ns + LOGIN_NS;
+    stream->plan.login = stream->plan.key != NULL ? FEED_LOGIN_ASKED : FEED_LOGIN_NONE;
+    stream->served = stream->refused = stream->renewing = 0;
     if (!stream->subscribing) {
         stream->subscribing = true;
         feed->subscribing++;
@@ -598,7 +716,9 @@ static void on_ready(void *owner, struct conn *conn, uint64_t now_ns)
             settle(feed, in);
         }
     }
-    subscribe(feed, stream, now_ns);
+    if (stream->plan.key == NULL || feed->wall_ns != 0) {
+        subscribe(feed, stream, now_ns); /* else as soon as the time of day is known */
+    }
 }
 
 static void on_down(void *owner, struct conn *conn, enum conn_reason reason, uint64_t now_ns)
@@ -613,6 +733,7 @@ static void on_down(void *owner, struct conn *conn, enum conn_reason reason, uin
         feed->subscribing--;
     }
     stream->up = false;
+    stream->refused = 0;
     for (uint32_t i = 0; i < stream->plan.instrument_count; i++) {
         struct feed_instrument *in = instrument_of(feed, stream->plan.instrument[i]);
         if (in == NULL) {
@@ -734,6 +855,9 @@ static void add_counters(struct feed *feed, const struct feed_options *options)
         { &feed->count.silent, "silent_streams", COUNTER_SUM },
         { &feed->count.stale, "stale", COUNTER_SUM },
         { &feed->count.late_tops, "late_tops", COUNTER_SUM },
+        { &feed->count.renewals, "renewals", COUNTER_SUM },
+        { &feed->count.logins_refused, "logins_refused", COUNTER_SUM },
+        { &feed->count.streams_refused, "streams_refused", COUNTER_SUM },
         { &feed->count.off_book, "off_book_trades", COUNTER_SUM },
         { &feed->count.crossed, "crossed", COUNTER_SUM },
         { &feed->count.truncated, "truncated_levels", COUNTER_SUM },
@@ -786,6 +910,9 @@ static bool open_snapshots(struct feed *feed, const struct feed_options *options
                            size_t error_bytes)
 {
     char host[VENUE_HOST_BYTES] = "";
+    if (feed->venue->feed->snapshot == NULL) {
+        return true;
+    }
     for (uint32_t i = 0; i < feed->instrument_count; i++) {
         feed->request.body = feed->request_body;
         feed->request.body_capacity = sizeof feed->request_body;
@@ -852,7 +979,7 @@ struct feed *feed_create(const struct feed_options *options, char *error, size_t
         struct feed_instrument *in = &feed->instrument[i];
         feed->place[index] = (uint8_t)(i + 1);
         in->row = &options->instruments->row[index];
-        in->status = in->status_told = in->row->status;
+        in->status = in->status_told = in->status_own = in->row->status;
         in->state = in->told = FEED_DOWN;
         in->stale_why = "";
         in->snap_owed = true; /* the reader begins with nothing */
@@ -885,6 +1012,7 @@ struct feed *feed_create(const struct feed_options *options, char *error, size_t
         struct feed_stream *stream = &feed->stream[i];
         stream->feed = feed;
         stream->plan = plan[i];
+        stream->plan.key = options->key;
         stream->parser = parser;
         for (uint32_t j = 0; j < plan[i].instrument_count; j++) {
             stream->place[plan[i].instrument[j]] = (uint8_t)(j + 1);
@@ -981,7 +1109,8 @@ static void watch_stream(struct feed *feed, struct feed_stream *stream, uint64_t
         if (stream->patience_ns[i] < patience) {
             stream->patience_ns[i] = patience;
         }
-        if (now_ns - stream->heard_ns[i] > stream->patience_ns[i]) {
+        bool served = (stream->served >> i & 1) != 0;
+        if (!served && now_ns - stream->heard_ns[i] > stream->patience_ns[i]) {
             /* An instrument that never trades must not keep the others from their data: wait twice as long
              * next time. */
             stream->patience_ns[i] *= 2;
@@ -1036,10 +1165,67 @@ static uint32_t ask_snapshot(struct feed *feed, uint64_t now_ns)
     return 0;
 }
 
+/* wants_renewal gathers the books of a stream that want a snapshot and may ask. */
+static uint64_t wants_renewal(struct feed *feed, struct feed_stream *stream, uint64_t now_ns)
+{
+    uint64_t places = 0;
+    for (uint32_t i = 0; i < stream->plan.instrument_count; i++) {
+        struct feed_instrument *in = instrument_of(feed, stream->plan.instrument[i]);
+        if (in != NULL && in->depth_stream == stream && sync_wants_snapshot(&in->sync) &&
+            ask_may(&in->ask, &feed->limit, now_ns)) {
+            ask_done(&in->ask, &feed->limit, 1, now_ns);
+            places |= 1ULL << i;
+        }
+    }
+    return places;
+}
+
+/* renew makes a stream bring its lost books anew, all that wait at once: a message a call. */
+static uint32_t renew(struct feed *feed, struct feed_stream *stream, uint64_t now_ns)
+{
+    if (!stream->up || stream->subscribing || now_ns < stream->next_send_ns) {
+        return 0;
+    }
+    if (stream->renewing == 0) {
+        if (now_ns < stream->renew_ns || (stream->renewing = wants_renewal(feed, stream, now_ns)) == 0) {
+            return 0;
+        }
+        stream->renew_step = 0;
+        stream->renew_ns = now_ns + stream->plan.renew_pause_ms * NS_PER_MS;
+        counter_add(feed->count.renewals, 1);
+    }
+    uint8_t *frame = conn_frame_begin(stream->conn);
+    if (frame == NULL) {
+        return 0; /* on_down is on its way */
+    }
+    size_t bytes = feed->venue->feed->renew(feed->instruments, &stream->plan, stream->renewing,
+                                            stream->renew_step, (char *)frame, SUBSCRIBE_BYTES);
+    if (bytes == 0) {
+        stream->renewing = 0;
+    } else if (conn_frame_commit(stream->conn, bytes, false) == CONN_OK) {
+        stream->renew_step++;
+        stream->next_send_ns = now_ns + stream->plan.send_pause_ms * NS_PER_MS;
+    }
+    return 1;
+}
+
+static uint32_t renew_books(struct feed *feed, uint64_t now_ns)
+{
+    uint32_t done = 0;
+    if (feed->venue->feed->renew == NULL || now_ns < feed->look_ns) {
+        return 0;
+    }
+    feed->look_ns = now_ns + LOOK_NS;
+    for (uint32_t i = 0; i < feed->stream_count; i++) {
+        done += renew(feed, &feed->stream[i], now_ns);
+    }
+    return done;
+}
+
 uint32_t feed_poll(struct feed *feed, uint64_t now_ns, int64_t wall_ns)
 {
     uint32_t done = 0;
-    (void)wall_ns;
+    feed->wall_ns = wall_ns;
     feed->now_ns = now_ns;
     if (!feed->started) {
         return 0;
@@ -1057,6 +1243,7 @@ uint32_t feed_poll(struct feed *feed, uint64_t now_ns, int64_t wall_ns)
         }
     }
     done += ask_snapshot(feed, now_ns);
+    done += renew_books(feed, now_ns);
     if (POISE_UNLIKELY(now_ns >= feed->check_ns)) {
         feed->check_ns = now_ns + feed->stale_ns / 16;
         for (uint32_t i = 0; i < feed->instrument_count; i++) {

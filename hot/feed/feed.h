@@ -1,11 +1,11 @@
 /* feed: the role that owns market data connections of one venue and turns their bytes into records.
  *
  * It runs on the hot thread that polls its net.  It keeps the full L2 book of each instrument, proves its
- * continuity by the venue's rule, asks for snapshots over its own HTTP connection, and publishes to one
- * channel: changed levels within the top N (RECORD_BOOK), tops, trades, marks, feed and instrument state.
- * A book whose continuity is not proved is published as RECORD_FEED_STATE FEED_GAP and then not at all until
- * it is proved again.  When the channel is full the feed counts, marks the instrument and sends a complete
- * top N before its next change. */
+ * continuity by the venue's rule, asks for snapshots over its own HTTP connection or in the stream, and
+ * publishes to one channel: changed levels within the top N (RECORD_BOOK), tops, trades, marks, feed and
+ * instrument state. A book whose continuity is not proved is published as RECORD_FEED_STATE FEED_GAP and then
+ * not at all until it is proved again.  When the channel is full the feed counts, marks the instrument and
+ * sends a complete top N before its next change. */
 #ifndef POISE_HOT_FEED_FEED_H
 #define POISE_HOT_FEED_FEED_H
 
@@ -41,6 +41,7 @@ struct feed_options {
     uint32_t writer; /* counters writer number of this thread */
     role_resolve resolve;
     void *resolve_context;
+    const struct sign_key *key; /* to log in with where some streams ask for it; NULL: as nobody */
     uint64_t seed;
     bool tls;
     void *(*take)(void *context, size_t bytes); /* memory at start; never freed */

@@ -219,6 +219,22 @@ static bool links(struct sync *sync, uint64_t at)
     return true;
 }
 
+enum sync_answer sync_restart(struct sync *sync, const struct feed_event *event)
+{
+    forget_kept(sync);
+    book_load(&sync->book, event->bids, event->bid_count, event->asks, event->ask_count);
+    book_whole(&sync->book);
+    sync->book.last = event->last;
+    sync->first = true;
+    sync->loads++;
+    if (POISE_UNLIKELY(book_crossed(&sync->book))) {
+        sync->crossed++;
+        return sync_break(sync, "crossed book");
+    }
+    sync_step(sync, SYNC_EVENT_LOADED);
+    return SYNC_PROVED;
+}
+
 enum sync_answer sync_snapshot(struct sync *sync, const struct feed_event *event)
 {
     if (!links(sync, event->last)) {

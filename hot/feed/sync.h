@@ -64,6 +64,10 @@ enum sync_answer sync_delta(struct sync *sync, const struct feed_event *event);
 /* sync_snapshot takes all levels; event->last is the id they stand at. */
 enum sync_answer sync_snapshot(struct sync *sync, const struct feed_event *event);
 
+/* sync_restart takes a snapshot that came in the stream of changes itself: it stands at its place there, and
+ * it is the whole book.  What was kept came before it. */
+enum sync_answer sync_restart(struct sync *sync, const struct feed_event *event);
+
 /* sync_break declares the book unproved; why is static text. */
 enum sync_answer sync_break(struct sync *sync, const char *why);
 

@@ -282,31 +282,32 @@ Test(binance_feed, plans_keep_the_routes_apart)
     cr_assert_str_eq(connections[0].endpoint.path, "/public/stream");
     cr_assert_str_eq(connections[1].endpoint.path, "/market/stream");
     char text[1024];
-    size_t bytes = venue_binance.feed->subscribe(&listener->table, &connections[0], 0, text, sizeof text);
+    size_t bytes = venue_binance.feed->subscribe(&listener->table, &connections[0], 0, 0, text, sizeof text);
     text[bytes] = '\0';
     cr_assert_str_eq(text, "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@depth@100ms\",\"btcusdt@"
                            "bookTicker\",\"btcusdt@trade\","
                            "\"ethusdt@depth@100ms\",\"ethusdt@bookTicker\",\"ethusdt@trade\"],\"id\":1}");
-    cr_assert_eq(venue_binance.feed->subscribe(&listener->table, &connections[0], 1, text, sizeof text), 0);
-    bytes = venue_binance.feed->subscribe(&listener->table, &connections[1], 0, text, sizeof text);
+    cr_assert_eq(venue_binance.feed->subscribe(&listener->table, &connections[0], 1, 0, text, sizeof text),
+                 0);
+    bytes = venue_binance.feed->subscribe(&listener->table, &connections[1], 0, 0, text, sizeof text);
     text[bytes] = '\0';
     cr_assert_str_eq(
         text,
         "{\"method\":\"SUBSCRIBE\",\"params\":[\"btcusdt@markPrice@1s\",\"ethusdt@markPrice@1s\"],\"id\":1}");
-    cr_assert_eq(venue_binance.feed->subscribe(&listener->table, &connections[0], 0, text, 20), 0,
+    cr_assert_eq(venue_binance.feed->subscribe(&listener->table, &connections[0], 0, 0, text, 20), 0,
                  "does not fit");
 
     wanted[0] = index_of(listener, PRODUCT_INVERSE, "BTCUSD_PERP");
     cr_assert_eq(venue_binance.feed->plan(&listener->table, wanted, 1, connections, 4), 1);
     cr_assert_str_eq(connections[0].endpoint.host, "dstream.binance.com");
     cr_assert_str_eq(connections[0].endpoint.path, "/stream");
-    bytes = venue_binance.feed->subscribe(&listener->table, &connections[0], 0, text, sizeof text);
+    bytes = venue_binance.feed->subscribe(&listener->table, &connections[0], 0, 0, text, sizeof text);
     text[bytes] = '\0';
     cr_assert_not_null(strstr(text, "\"btcusd_perp@markPrice@1s\""));
 
     wanted[0] = index_of(listener, PRODUCT_SPOT, "BTCUSDT");
     cr_assert_eq(venue_binance.feed->plan(&listener->table, wanted, 1, connections, 4), 1);
-    bytes = venue_binance.feed->subscribe(&listener->table, &connections[0], 0, text, sizeof text);
+    bytes = venue_binance.feed->subscribe(&listener->table, &connections[0], 0, 0, text, sizeof text);
     text[bytes] = '\0';
     cr_assert_null(strstr(text, "markPrice"), "spot has no mark");
 }
@@ -328,7 +329,7 @@ Test(binance_feed, many_instruments_take_several_connections_and_messages)
     char text[4096];
     uint32_t streams = 0, steps = 0;
     for (size_t bytes;
-         (bytes = venue_binance.feed->subscribe(&table, &connections[0], steps, text, sizeof text)) > 0;
+         (bytes = venue_binance.feed->subscribe(&table, &connections[0], steps, 0, text, sizeof text)) > 0;
          steps++) {
         for (size_t i = 0; i < bytes; i++) {
             streams += text[i] == '@' && memcmp(text + i, "@100ms", 6) != 0;

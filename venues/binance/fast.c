@@ -680,6 +680,8 @@ ALWAYS bool trade(const struct message *message, const struct means *means, cons
     event->u.trade.price = numbers.value[0];
     event->u.trade.qty = numbers.value[1];
     event->u.trade.id = (uint64_t)numbers.whole[0];
+    event->u.trade.id_text = NULL;
+    event->u.trade.id_bytes = 0;
     if ((message->seen & HAS('X')) && !TEXT_IS(message, message->value[KEY('X')], "MARKET")) {
         event->flags |= FEED_EVENT_OFF_BOOK;
     }

@@ -598,6 +598,7 @@ static uint32_t plan(const struct instrument_table *instruments, const uint16_t 
             to->product = product;
             to->channel = channel;
             to->heartbeat_s = row->heartbeat_s;
+            to->send_pause_ms = product == PRODUCT_SPOT ? 250 : 125; /* 5 and 10 messages a second */
             to->instrument_count = many;
             memcpy(to->instrument, wanted + from, many * sizeof *wanted);
         }
@@ -606,8 +607,9 @@ static uint32_t plan(const struct instrument_table *instruments, const uint16_t 
 }
 
 static size_t subscribe(const struct instrument_table *instruments, const struct feed_connection *connection,
-                        uint32_t step, char *out, size_t capacity)
+                        uint32_t step, int64_t wall_ns, char *out, size_t capacity)
 {
+    (void)wall_ns;
     uint32_t kinds;
     const char *const *streams = streams_of(connection, &kinds);
     uint32_t total = connection->instrument_count * kinds;

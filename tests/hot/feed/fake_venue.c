@@ -34,6 +34,7 @@ static uint32_t plan(const struct instrument_table *instruments, const uint16_t 
         strcpy(out[i].endpoint.host, i == 0 ? "books" : "marks");
         strcpy(out[i].endpoint.path, "/ws");
         out[i].channel = (uint8_t)i;
+        out[i].send_pause_ms = 125;
         out[i].instrument_count = wanted_count;
         memcpy(out[i].instrument, wanted, wanted_count * sizeof *wanted);
     }
@@ -41,9 +42,10 @@ static uint32_t plan(const struct instrument_table *instruments, const uint16_t 
 }
 
 static size_t subscribe(const struct instrument_table *instruments, const struct feed_connection *connection,
-                        uint32_t step, char *out, size_t capacity)
+                        uint32_t step, int64_t wall_ns, char *out, size_t capacity)
 {
     (void)instruments;
+    (void)wall_ns;
     return step < fake_subscribe_steps
                ? (size_t)snprintf(out, capacity, "subscribe %s %u", connection->endpoint.host, step)
                : 0;
