@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static const struct venue *const venues[] = { &venue_binance };
+static const struct venue *const venues[] = { &venue_binance, &venue_deribit };
 
 /* clang-format off */
 const char *const control_names[CONTROL_KIND_COUNT] = {

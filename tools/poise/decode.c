@@ -205,7 +205,10 @@ static void print_levels(FILE *out, const char *name, const struct level *levels
 
 static void pair_of(FILE *out, const char *name, int64_t price, int64_t qty, const struct instrument *row)
 {
-    if (price == 0 || qty == 0) {
+    if (price == FEED_UNTOLD || qty == FEED_UNTOLD) {
+        return;
+    }
+    if (qty == 0) {
         io_null(out, name); /* nobody stands there */
         return;
     }
@@ -220,7 +223,7 @@ static void pair_of(FILE *out, const char *name, int64_t price, int64_t qty, con
 /* base_qty where quantities are contracts: contracts x contract / price. */
 static void base_qty(FILE *out, const struct io_row *row, int64_t qty, int64_t price)
 {
-    if (row->inferred || row->row.product != PRODUCT_INVERSE || price <= 0) {
+    if (row->row.contract_e8 == 0 || row->row.product != PRODUCT_INVERSE || price <= 0) {
         return;
     }
     int128 numerator = (int128)qty * row->row.contract_e8 * decimal_power[row->row.price_decimals];
@@ -348,14 +351,21 @@ static bool book_take(struct decode *decode, struct io_row *row, const struct fe
         return true;
     }
     bool continues = true;
+    bool in_stream = decode->options.venue->feed->renew != NULL; /* snapshots come there: nothing waits */
     if (book->synced) {
         *expected_known = true;
         *expected = by_previous ? book->at : book->at + 1;
         continues = book_change(decode, row, book, event);
         if (!continues) {
             book->synced = book->valid = false;
-            book_hold(book, event);
+            if (!in_stream) {
+                book_hold(book, event);
+            }
         }
+    } else if (in_stream) {
+        *expected_known = book->chained;
+        *expected = book->last_seen;
+        continues = book->chained && event->previous == book->last_seen;
     } else {
         if (book->chained && event->last > book->last_seen) {
             *expected_known = true;
@@ -431,12 +441,18 @@ static void print_depth(struct decode *decode, struct io_row *row, const struct 
     finish(decode, row);
 }
 
-static void print_funding(struct decode *decode, const struct io_row *row, int64_t rate_e12, int64_t next_ns,
-                          int64_t interval_s, int64_t time_ns, bool continuous)
+/* rate: as io_plain_number takes it, or NULL: rate_e12. */
+static void print_funding(struct decode *decode, const struct io_row *row, const char *rate,
+                          size_t rate_bytes, int64_t rate_e12, int64_t next_ns, int64_t interval_s,
+                          int64_t time_ns, bool continuous)
 {
     begin(decode, "funding");
     instrument_of(decode, row);
-    io_decimal(decode->out, "rate", rate_e12, 12);
+    if (rate != NULL) {
+        io_plain_number(decode->out, "rate", rate, rate_bytes);
+    } else {
+        io_decimal(decode->out, "rate", rate_e12, 12);
+    }
     if (next_ns != 0) {
         io_number(decode->out, "next_time_ns", next_ns);
     }
@@ -452,6 +468,45 @@ static void print_funding(struct decode *decode, const struct io_row *row, int64
     finish(decode, row);
 }
 
+static void print_rate(struct decode *decode, const struct io_row *row, const struct feed_event *event)
+{
+    if (event->u.mark.has_rate) {
+        print_funding(decode, row, event->u.mark.rate_text, event->u.mark.rate_bytes, event->u.mark.rate_e12,
+                      event->u.mark.next_funding_ns, row->inferred ? 0 : event->u.mark.interval_s,
+                      event->venue_time_ns, (event->flags & FEED_EVENT_CONTINUOUS) != 0);
+    }
+}
+
+static void print_option(struct decode *decode, const struct io_row *row, const struct feed_event *event)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+        int decimals;
+    } list[] = {
+        { "mark_iv", event->u.option.mark_iv_e8, 8 },
+        { "bid_iv", event->u.option.bid_iv_e8, 8 },
+        { "ask_iv", event->u.option.ask_iv_e8, 8 },
+        { "delta", event->u.option.delta_e8, 8 },
+        { "gamma", event->u.option.gamma_e12, 12 },
+        { "vega", event->u.option.vega_e8, 8 },
+        { "theta", event->u.option.theta_e8, 8 },
+        { "rho", event->u.option.rho_e8, 8 },
+        { "underlying_price", event->u.option.underlying_e8, 8 },
+    };
+    begin(decode, "option");
+    instrument_of(decode, row);
+    for (size_t i = 0; i < POISE_COUNT_OF(list); i++) {
+        if (list[i].value != FEED_UNTOLD) {
+            io_decimal(decode->out, list[i].name, list[i].value, list[i].decimals);
+        }
+    }
+    if (event->venue_time_ns != 0) {
+        io_number(decode->out, "venue_time_ns", event->venue_time_ns);
+    }
+    finish(decode, row);
+}
+
 static void print_event(struct decode *decode, struct io_row *row, const struct feed_event *event)
 {
     FILE *out = decode->out;
@@ -461,7 +516,9 @@ static void print_event(struct decode *decode, struct io_row *row, const struct 
         instrument_of(decode, row);
         pair_of(out, "bid", event->u.top.bid_price, event->u.top.bid_qty, &row->row);
         pair_of(out, "ask", event->u.top.ask_price, event->u.top.ask_qty, &row->row);
-        io_unsigned(out, "seq", event->last);
+        if (event->last != 0) {
+            io_unsigned(out, "seq", event->last);
+        }
         break;
     case FEED_EVENT_TRADE:
         begin(decode, "trade");
@@ -470,7 +527,11 @@ static void print_event(struct decode *decode, struct io_row *row, const struct 
         io_decimal(out, "qty", event->u.trade.qty, row->row.qty_decimals);
         base_qty(out, row, event->u.trade.qty, event->u.trade.price);
         io_word(out, "aggressor", event->aggressor == SIDE_BUY ? "buy" : "sell");
-        io_unsigned_text(out, "trade_id", event->u.trade.id);
+        if (event->u.trade.id_text != NULL) {
+            io_text(out, "trade_id", event->u.trade.id_text, event->u.trade.id_bytes);
+        } else {
+            io_unsigned_text(out, "trade_id", event->u.trade.id);
+        }
         if ((event->flags & FEED_EVENT_OFF_BOOK) != 0) {
             io_bool(out, "off_book", true);
         }
@@ -483,13 +544,22 @@ static void print_event(struct decode *decode, struct io_row *row, const struct 
         io_decimal(out, "qty", event->u.trade.qty, row->row.qty_decimals);
         break;
     case FEED_EVENT_MARK:
+        if (event->u.mark.mark_e8 == FEED_UNTOLD && event->u.mark.index_e8 == 0) {
+            print_rate(decode, row, event);
+            return;
+        }
         begin(decode, "mark");
         instrument_of(decode, row);
-        io_decimal(out, "mark", event->u.mark.mark_e8, DECIMAL_MONEY);
+        if (event->u.mark.mark_e8 != FEED_UNTOLD) {
+            io_decimal(out, "mark", event->u.mark.mark_e8, DECIMAL_MONEY);
+        }
         if (event->u.mark.index_e8 != 0) {
             io_decimal(out, "index", event->u.mark.index_e8, DECIMAL_MONEY);
         }
         break;
+    case FEED_EVENT_OPTION:
+        print_option(decode, row, event);
+        return;
     default:
         return;
     }
@@ -497,10 +567,8 @@ static void print_event(struct decode *decode, struct io_row *row, const struct 
         io_number(out, "venue_time_ns", event->venue_time_ns);
     }
     finish(decode, row);
-    if (event->kind == FEED_EVENT_MARK && event->u.mark.has_rate) {
-        print_funding(decode, row, event->u.mark.rate_e12, event->u.mark.next_funding_ns,
-                      row->inferred ? 0 : event->u.mark.interval_s, event->venue_time_ns,
-                      (event->flags & FEED_EVENT_CONTINUOUS) != 0);
+    if (event->kind == FEED_EVENT_MARK) {
+        print_rate(decode, row, event);
     }
 }
 
@@ -508,7 +576,8 @@ static void print_control(struct decode *decode, uint8_t what, int64_t code, int
                           size_t bytes)
 {
     const char *reply_to = decode->options.reply_to;
-    if (what == CONTROL_SUBSCRIBED && reply_to != NULL && strstr(reply_to, "UNSUBSCRIBE") != NULL) {
+    if (what == CONTROL_SUBSCRIBED && reply_to != NULL &&
+        (strstr(reply_to, "UNSUBSCRIBE") != NULL || strstr(reply_to, "unsubscribe") != NULL)) {
         what = CONTROL_UNSUBSCRIBED;
     } else if (what == CONTROL_SUBSCRIBED && reply_to != NULL && strstr(reply_to, "PROPERTY") != NULL) {
         what = CONTROL_OK;
@@ -539,10 +608,16 @@ static void on_event(void *context, const struct feed_event *event)
         decode->ignored++;
         return;
     case FEED_EVENT_CONTROL:
+        decode->hooks.request_id = event->u.control_of.id_text;
+        decode->hooks.request_id_bytes = event->u.control_of.id_bytes;
         print_control(decode, event->control, event->u.control_of.code, event->u.control_of.id,
                       event->u.control_of.detail, event->u.control_of.detail_bytes);
+        decode->hooks.request_id = NULL;
         return;
     case FEED_EVENT_STATE:
+        if ((event->flags & FEED_EVENT_PASSING) != 0 && event->status == INSTRUMENT_TRADING) {
+            return; /* as ever */
+        }
         begin(decode, "state");
         io_text(decode->out, "scope", event->text, event->text_bytes);
         io_word(decode->out, "state", instrument_status_names[event->status]);
@@ -550,7 +625,11 @@ static void on_event(void *context, const struct feed_event *event)
         return;
     case FEED_EVENT_INDEX:
         begin(decode, "index");
-        io_text(decode->out, "index", event->text, event->text_bytes);
+        if (event->text_bytes != 0) {
+            io_text(decode->out, "index", event->text, event->text_bytes);
+        } else if (decode->reply_symbol[0] != '\0') {
+            io_word(decode->out, "index", decode->reply_symbol);
+        }
         io_decimal(decode->out, "price", event->u.mark.index_e8, DECIMAL_MONEY);
         if (event->venue_time_ns != 0) {
             io_number(decode->out, "venue_time_ns", event->venue_time_ns);
@@ -772,7 +851,7 @@ static void on_record(void *context, const struct slot *record)
             finish(decode, row);
         }
         if (mark->next_funding_ns != 0) {
-            print_funding(decode, row, mark->funding_rate_e12, mark->next_funding_ns,
+            print_funding(decode, row, NULL, 0, mark->funding_rate_e12, mark->next_funding_ns,
                           row->inferred ? 0 : row->row.funding_interval_s, mark->venue_time_ns, false);
         }
         return;
@@ -1004,6 +1083,58 @@ static bool has_array(const struct scan_value *object, const char *name)
     return scan_fields(&scan, NULL, names, 1, value) && value[0].type == SCAN_ARRAY;
 }
 
+/* A venue that speaks JSON-RPC: notifications say by their channel whose they are; replies do not say what
+ * they answer, so that each reader in turn may know them by their shape, the feed's first.  Refusals are the
+ * session's, which knows what it asked. */
+static bool is_private_channel(const struct scan_value *params)
+{
+    static const struct scan_name names[1] = { SCAN_NAME("channel") };
+    struct scan scan;
+    struct scan_value channel[1];
+    scan_open(&scan, params->at, params->bytes);
+    return params->type == SCAN_OBJECT && scan_fields(&scan, NULL, names, 1, channel) &&
+           channel[0].type == SCAN_STRING && channel[0].bytes > 5 && memcmp(channel[0].at, "user.", 5) == 0;
+}
+
+static void decode_rpc(struct decode *decode, struct trial *trial)
+{
+    enum { RPC_METHOD, RPC_PARAMS, RPC_ERROR, RPC_COUNT };
+    static const struct scan_name names[RPC_COUNT] = { SCAN_NAME("method"), SCAN_NAME("params"),
+                                                       SCAN_NAME("error") };
+    struct scan scan;
+    struct scan_value field[RPC_COUNT] = { 0 };
+    scan_open(&scan, decode->message, decode->message_bytes);
+    if (scan_peek(&scan) == SCAN_OBJECT) {
+        scan_fields(&scan, NULL, names, RPC_COUNT, field);
+    }
+    bool refused = field[RPC_ERROR].type == SCAN_OBJECT;
+    bool theirs = decode->options.is_private || refused || is_private_channel(&field[RPC_PARAMS]);
+    bool has_session = decode->options.venue->order != NULL;
+    if (!theirs || !has_session) {
+        try_feed(decode, trial);
+        if (trial->consumed < 0 || trial->printed > 0 || field[RPC_METHOD].type == SCAN_STRING) {
+            return;
+        }
+        free(trial->text);
+    }
+    if (has_session) {
+        try_private(decode, trial);
+        if (trial->consumed < 0 || trial->printed > 0) {
+            return;
+        }
+        free(trial->text);
+    }
+    if (refused || decode->options.venue->rest == NULL) {
+        try_feed(decode, trial);
+        return;
+    }
+    try_rest(decode, trial, decode->message, decode->message_bytes);
+    if (trial->consumed < 0) {
+        trial->consumed = (int64_t)decode->message_bytes; /* sound, and nothing that we ask for */
+        decode->hooks.broken = NULL;
+    }
+}
+
 static void decode_message(struct decode *decode)
 {
     struct trial trial = { 0 };
@@ -1041,6 +1172,10 @@ static void decode_message(struct decode *decode)
                          : consumed < 0 ? scan.why
                                         : "text behind the message");
             return;
+        }
+        if (decode->options.venue->id == VENUE_DERIBIT) {
+            decode_rpc(decode, &trial);
+            goto print;
         }
         bool book = memmem(text, bytes, "\"lastUpdateId\"", 14) != NULL;
         bool reply = look[LOOK_STATUS].type == SCAN_NUMBER && !book &&
@@ -1097,6 +1232,7 @@ static void decode_message(struct decode *decode)
         }
     }
 
+print:
     decode->out = stdout;
     if (trial.consumed <= 0) {
         size_t at = decode->parser.broken_at;
@@ -1332,7 +1468,8 @@ int decode_main(int argc, char **argv)
     }
     instrument_table_reset(&decode.table);
     decode.levels = malloc(FEED_LEVELS_MAX * sizeof *decode.levels);
-    decode.session = aligned_alloc(64, (venue->order->session_bytes + 63) / 64 * 64);
+    size_t session_bytes = venue->order != NULL ? venue->order->session_bytes : 64;
+    decode.session = aligned_alloc(64, (session_bytes + 63) / 64 * 64);
     if (decode.levels == NULL || decode.session == NULL || !sign_key_hmac(&decode.key, "none", "none", 4)) {
         return EXIT_UNFIT;
     }

@@ -2,6 +2,7 @@
 #include "config/toml.h"
 #include "tools/poise/commands.h"
 #include "venues/scan.h"
+#include "venues/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -292,8 +293,10 @@ static void digits_of(const char *text, size_t bytes, int *before, int *behind)
 struct io_row *io_row_infer(struct io_rows *rows, uint8_t venue, uint8_t product, const char *symbol,
                             size_t bytes, const char *message, size_t message_bytes)
 {
-    int before, behind;
-    digits_of(message, message_bytes, &before, &behind);
+    int before = 0, behind = 0;
+    if (venue == VENUE_BINANCE) {
+        digits_of(message, message_bytes, &before, &behind); /* the others print no number in quotes */
+    }
     uint8_t decimals = before <= 10 ? 8 : behind < 8 ? (uint8_t)behind : 8;
     struct io_row *known = io_row_find(rows, venue, product, symbol, bytes);
     if (known != NULL) {
@@ -310,6 +313,7 @@ struct io_row *io_row_infer(struct io_rows *rows, uint8_t venue, uint8_t product
     row.price_decimals = row.qty_decimals = decimals;
     row.tick = row.lot = 1;
     row.base = row.quote = row.settle = CURRENCY_NONE;
+    row.contract_e8 = venue == VENUE_DERIBIT && product == PRODUCT_INVERSE ? DECIMAL_E8 : 0; /* USD */
     struct io_row *made = row_add(rows, &row);
     if (made != NULL) {
         made->inferred = true;
@@ -396,11 +400,18 @@ bool io_rows_load(struct io_rows *rows, const struct io_options *options, const 
         body = result[0].at;
         body_bytes = result[0].bytes;
     }
-    struct rest_query query = { .what = REST_INSTRUMENTS, .product = metadata_product(text, bytes) };
     struct rest_answer answer = {
         .instruments = &none, .instrument = on_row, .instrument_context = rows, .sink = { on_nothing, NULL }
     };
-    enum rest_result done = options->venue->rest->parse(&query, 200, body, body_bytes, &answer);
+    /* one reply of Deribit's may hold instruments of every product, Binance has a reply for each */
+    uint8_t only = options->venue->id == VENUE_BINANCE ? metadata_product(text, bytes) : PRODUCT_NONE;
+    enum rest_result done = REST_OK;
+    for (uint8_t product = PRODUCT_SPOT; product < PRODUCT_COUNT && done == REST_OK; product++) {
+        if (product == only || (only == PRODUCT_NONE && (options->venue->products >> product & 1) != 0)) {
+            struct rest_query query = { .what = REST_INSTRUMENTS, .product = product };
+            done = options->venue->rest->parse(&query, 200, body, body_bytes, &answer);
+        }
+    }
     if (done != REST_OK) {
         fprintf(stderr, "poise: %s: not the venue's instrument metadata: %s\n", path, answer.text);
     }
@@ -481,6 +492,57 @@ void io_decimal(FILE *out, const char *name, int64_t value, int decimals)
 {
     char digits[DECIMAL_TEXT_BYTES];
     io_text(out, name, digits, decimal_print_short(digits, value, decimals));
+}
+
+void io_plain_number(FILE *out, const char *name, const char *text, size_t bytes)
+{
+    char digits[64];
+    size_t count = 0, at = 0, mantissa = bytes;
+    long exponent = 0, point;
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] == 'e' || text[i] == 'E') {
+            mantissa = i;
+            exponent = strtol(text + i + 1, NULL, 10); /* a number ends at a byte that is no digit */
+            break;
+        }
+    }
+    bool minus = mantissa > 0 && text[0] == '-';
+    long whole = -1;
+    for (at = minus; at < mantissa; at++) {
+        if (text[at] == '.') {
+            whole = (long)count;
+        } else if (count < sizeof digits) {
+            digits[count++] = text[at];
+        }
+    }
+    point = (whole < 0 ? (long)count : whole) + exponent;
+    size_t first = 0;
+    while (first < count && digits[first] == '0') {
+        first++;
+    }
+    while (count > first && digits[count - 1] == '0') {
+        count--;
+    }
+    if (first == count || point < -64 || point > 64) {
+        io_word(out, name, first == count ? "0" : "?");
+        return;
+    }
+    char plain[256];
+    struct text to = { plain, plain + sizeof plain, false };
+    text_put(&to, minus ? "-" : "");
+    if (point <= (long)first) {
+        text_put(&to, "0");
+    }
+    for (long i = (long)first; i < point; i++) {
+        text_put_char(&to, i < (long)count ? digits[i] : '0');
+    }
+    if ((long)count > point) {
+        text_put(&to, ".");
+        for (long i = point < (long)first ? point : base_max(point, (long)first); i < (long)count; i++) {
+            text_put_char(&to, i < (long)first ? '0' : digits[i]);
+        }
+    }
+    io_text(out, name, plain, (size_t)(to.at - plain));
 }
 
 void io_end(FILE *out)

@@ -82,6 +82,8 @@ void io_unsigned_text(FILE *out, const char *name, uint64_t value);
 void io_bool(FILE *out, const char *name, bool value);
 void io_null(FILE *out, const char *name);
 void io_decimal(FILE *out, const char *name, int64_t value, int decimals);
+/* io_plain_number writes a number as a venue printed it, to the digit but without an exponent. */
+void io_plain_number(FILE *out, const char *name, const char *text, size_t bytes);
 void io_end(FILE *out);
 void io_quote(FILE *out, const char *text, size_t bytes);
 

@@ -15,6 +15,7 @@ const struct venue venue_deribit = {
     .products = 1 << PRODUCT_SPOT | 1 << PRODUCT_LINEAR | 1 << PRODUCT_INVERSE | 1 << PRODUCT_OPTION,
     .has_dead_man = true,
     .amend_keeps_id = true,
+    .feed = &deribit_feed,
     .rest = &deribit_rest,
     .hosts = deribit_hosts,
 };
