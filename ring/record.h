@@ -165,7 +165,7 @@ struct record_mark {
     int64_t mark;             /* price units, 0 unknown */
     int64_t index;            /* price units, 0 unknown */
     int64_t funding_rate_e12; /* per interval, 1e-12; meaningful when next_funding_ns != 0 */
-    int64_t next_funding_ns;  /* wall time; 0 unknown */
+    int64_t next_funding_ns;  /* wall time; 0 unknown; venue_time_ns: it accrues all the time */
     int64_t venue_time_ns;
 };
 

@@ -265,7 +265,7 @@ static const char *state_why(const struct feed *feed, const struct feed_instrume
     case FEED_GAP:
         return in->sync.why;
     case FEED_DOWN:
-        return is_refused(feed, in) ? "the venue does not serve it" : in->sync.why;
+        return is_refused(feed, in) ? "not served" : in->sync.why;
     default:
         return "";
     }
@@ -414,6 +414,8 @@ static void on_depth(struct feed *feed, struct feed_stream *stream, struct feed_
     counter_add(feed->count.crossed, (int64_t)(in->sync.crossed - crossed));
 }
 
+static const char silent_depth[] = "silent depth";
+
 static bool touch_is(const struct book *book, const struct feed_event *event)
 {
     const struct level *bid = book_best(book, SIDE_BUY), *ask = book_best(book, SIDE_SELL);
@@ -433,6 +435,9 @@ static bool is_late_top(struct feed *feed, struct feed_instrument *in, const str
         in->ahead_ns = in->ahead_ns == 0 ? feed->now_ns : in->ahead_ns;
     } else {
         in->ahead_ns = 0;
+        if (in->stale && in->stale_why == silent_depth) {
+            set_stale(feed, in, NULL, 0);
+        }
     }
     return false;
 }
@@ -1095,7 +1100,7 @@ static void watch_instrument(struct feed *feed, struct feed_instrument *in, uint
         set_stale(feed, in, NULL, 0); /* nothing happens in this market, but the venue is there */
     } else if (in->ahead_ns != 0 && now_ns - in->ahead_ns > feed->stale_ns) {
         /* the touch moves and the book does not */
-        set_stale(feed, in, "silent depth", (int64_t)(now_ns - in->ahead_ns));
+        set_stale(feed, in, silent_depth, (int64_t)(now_ns - in->ahead_ns));
     }
 }
 

@@ -307,6 +307,17 @@ static bool make_net(struct engine *engine, struct loop *loop, uint64_t seed)
     return net_create(&loop->net, &options, engine->error, sizeof engine->error);
 }
 
+/* Some venues serve more to who logs in: the first account there lends its key. */
+static const struct sign_key *key_of_venue(const struct engine *engine, uint8_t venue)
+{
+    for (uint32_t i = 0; engine->key != NULL && i < engine->accounts.count; i++) {
+        if (engine->accounts.row[i].venue == venue && engine->key[i].type != SIGN_NONE) {
+            return &engine->key[i];
+        }
+    }
+    return NULL;
+}
+
 static bool make_feeds(struct engine *engine, const struct feed_plan *plan, uint32_t count, uint64_t seed)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -327,6 +338,7 @@ static bool make_feeds(struct engine *engine, const struct feed_plan *plan, uint
             .writer = loop_writer(engine, loop),
             .resolve = address_of,
             .resolve_context = engine,
+            .key = key_of_venue(engine, plan[i].venue),
             .seed = seed + i,
             .tls = !engine->plain,
             .take = take,
