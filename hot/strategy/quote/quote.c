@@ -286,9 +286,31 @@ static int64_t expected_centibp(const struct instance *instance, enum side side,
            (int64_t)decimal_divide_wide((int128)gained * 1000000, price, ROUND_ZERO);
 }
 
+/* What is being cancelled may still be executed: until it has ended, whatever replaces it on another level
+ * waits if both together could take the position beyond its bound. */
+static bool inventory_allows(struct strategy *s, const struct instance *instance, enum side side, int64_t qty,
+                             const struct order *amends)
+{
+    int64_t most = qty;
+    if (amends != NULL && qty <= order_left(amends)) {
+        return true; /* it can only become less */
+    }
+    for (struct order *order = order_first(&s->orders, 0, instance->slot); order != NULL;
+         order = order_after(&s->orders, 0, order)) {
+        if (order->role == ORDER_ROLE_QUOTE && order->side == side && order != amends) {
+            most += order_left(order);
+        }
+    }
+    return most <= room_for(s, instance, side);
+}
+
 static enum risk_refusal gate(struct strategy *s, struct instance *instance, enum side side,
                               const struct wanted *wanted, const struct order *amends)
 {
+    if (!inventory_allows(s, instance, side, wanted->qty, amends)) {
+        instance->quote.dirty = true;
+        return RISK_POSITION;
+    }
     struct risk_ask ask = { .slot = instance->slot,
                             .account = instance->params.quote_account,
                             .instrument = instance->params.quote_instrument,

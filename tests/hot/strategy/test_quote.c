@@ -173,6 +173,35 @@ Test(quote, inventory_cuts_the_side_that_would_exceed_it)
     desk_free(desk);
 }
 
+static int64_t most_bought(struct desk *desk)
+{
+    int64_t most = desk->s->exposure.instance[0].leg[LEG_QUOTE].position.qty;
+    for (struct order *order = order_first(&desk->s->orders, 0, 0); order != NULL;
+         order = order_after(&desk->s->orders, 0, order)) {
+        most += order->role == ORDER_ROLE_QUOTE && order->side == SIDE_BUY ? order_left(order) : 0;
+    }
+    return most;
+}
+
+Test(quote, what_is_being_cut_or_cancelled_still_counts_against_the_inventory)
+{
+    struct quote_params params = desk_params();
+    params.max_inventory = 25;
+    params.levels = 2;
+    params.level_step_centibp = 500;
+    struct desk *desk = with(params);
+    struct order *first = desk_quote(desk, SIDE_BUY, 0);
+    desk_fill(desk, first->id, 10, first->price); /* 15 are left, and the second level still has 10 */
+    for (int turn = 0; turn < 6; turn++) {
+        cr_assert_leq(most_bought(desk), 25);
+        desk_answer(desk, true);
+        cr_assert_leq(most_bought(desk), 25);
+        desk_clock(desk, 20 * MS);
+    }
+    cr_assert_eq(most_bought(desk), 25); /* and in the end all of it is quoted again */
+    desk_free(desk);
+}
+
 Test(quote, reduce_only_quotes_bring_inventory_home_and_no_further)
 {
     struct quote_params params = desk_params();
