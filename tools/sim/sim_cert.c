@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 static const char names[] =
-    "DNS:localhost,IP:127.0.0.1,DNS:*.binance.com,DNS:*.binance.vision,DNS:*.binancefuture.com,DNS:*.bybit."
-    "com,"
-    "DNS:*.okx.com,DNS:*.gateio.ws,DNS:*.gate.io,DNS:*.hyperliquid.xyz,DNS:*.deribit.com,"
+    "DNS:localhost,IP:127.0.0.1,DNS:*.binance.com,DNS:*.binance.vision,DNS:*.testnet.binance.vision,"
+    "DNS:*.binancefuture.com,DNS:*.bybit.com,DNS:*.okx.com,DNS:*.gateio.ws,DNS:*.gate.io,DNS:*.hyperliquid."
+    "xyz,DNS:*.deribit.com,"
     "DNS:*.backpack.exchange,DNS:*.bitmex.com,DNS:*.alpaca.markets,DNS:*.data.alpaca.markets";
 
 static bool extend(X509 *cert, X509 *issuer, int nid, const char *value)

@@ -595,6 +595,19 @@ static const struct sent *last_of(uint64_t conn)
     return NULL;
 }
 
+Test(shell, a_batch_is_cancelled_by_either_spelling_of_its_list)
+{
+    static const char *const names[] = { "orderIdList", "orderidlist" };
+
+    for (int k = 0; k < 2; k++) {
+        char params[160];
+        const json_t *order = rest("POST", "/fapi/v1/order", k == 0 ? ORDER "a" : ORDER "b")->json;
+        snprintf(params, sizeof params, "!symbol=BTCUSDT&%s=%%5B%s%%5D", names[k], text_of(order, "orderId"));
+        const json_t *gone = rest("DELETE", "/fapi/v1/batchOrders", params)->json;
+        cr_assert_str_eq(text_of(gone, "0.status"), "CANCELED");
+    }
+}
+
 Test(shell, socket_orders_are_signed_over_sorted_params)
 {
     uint64_t conn = open_socket(2, "ws-fapi.binance.com", "/ws-fapi/v1", "");
@@ -720,6 +733,31 @@ Test(shell, spot_reports_swap_ids_on_a_cancel)
     cr_assert_str_eq(text_of(sent->json, "status"), "FILLED");
     cr_assert_str_eq(text_of(sent->json, "fills.0.commissionAsset"), "BTC");
     cr_assert_str_eq(text_of(sent->json, "fills.0.commission"), "0.00001000");
+}
+
+Test(shell, amendments_are_remembered_by_order)
+{
+    char params[160];
+    const json_t *order = rest("POST", "/api/v3/order",
+                               "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000"
+                               "&newClientOrderId=before")
+                              ->json;
+
+    rest("PUT", "/api/v3/order/amend/keepPriority",
+         "!symbol=BTCUSDT&origClientOrderId=before&newQty=0.004&newClientOrderId=after");
+    snprintf(params, sizeof params, "!symbol=BTCUSDT&orderId=%s", text_of(order, "orderId"));
+    const json_t *rows = rest("GET", "/api/v3/order/amendments", params)->json;
+    cr_assert_eq(json_array_size(rows), 1);
+    cr_assert_str_eq(text_of(rows, "0.origClientOrderId"), "before");
+    cr_assert_str_eq(text_of(rows, "0.newClientOrderId"), "after");
+    cr_assert_str_eq(text_of(rows, "0.origQty"), "0.01000000");
+    cr_assert_str_eq(text_of(rows, "0.newQty"), "0.00400000");
+    cr_assert_eq(json_array_size(rest("GET", "/api/v3/order/amendments", "!symbol=BTCUSDT&orderId=7")->json),
+                 0);
+    cr_assert_eq(code_of(rest("GET", "/api/v3/order/amendments", "!symbol=BTCUSDT")), -1102);
+
+    const json_t *fees = rest("GET", "/sapi/v1/asset/tradeFee", "!symbol=BTCUSDT")->json;
+    cr_assert_str_eq(text_of(fees, "0.makerCommission"), "0.001");
 }
 
 Test(shell, cancel_replace_can_half_fail)
@@ -1095,4 +1133,211 @@ Test(shell, the_day_sums_up_the_trades_it_saw)
     cr_assert_str_eq(text_of(trades, "0.isBuyerMaker"), "true");
     cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/aggTrades", "symbol=BTCUSDT")->json, "0.p"), "60000.00");
     cr_assert_eq(code_of(rest("GET", "/fapi/v1/trades", "symbol=BTCUSDT&limit=1001")), -1130);
+}
+
+Test(shell, old_trades_are_found_by_id_and_by_time)
+{
+    char params[128];
+
+    for (int i = 0; i < 5; i++) {
+        sim_source_trade(&source, 0, 6000000 + 100 * i, 1000, false, now_ns);
+        run(1000);
+    }
+    const json_t *all = rest("GET", "/fapi/v1/trades", "symbol=BTCUSDT")->json;
+    cr_assert_eq(json_array_size(all), 5);
+
+    snprintf(params, sizeof params, "symbol=BTCUSDT&limit=2&fromId=%s", text_of(all, "1.id"));
+    const json_t *by_id = rest("GET", "/fapi/v1/historicalTrades", params)->json;
+    cr_assert_eq(json_array_size(by_id), 2);
+    cr_assert_str_eq(text_of(by_id, "0.price"), "60001.00", "ascending from the id");
+    cr_assert_eq(json_array_size(rest("GET", "/fapi/v1/aggTrades", params)->json), 2);
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/trades", params)->json, "0.price"), "60003.00",
+                     "the recent ones know no id");
+
+    snprintf(params, sizeof params, "symbol=BTCUSDT&startTime=%s&endTime=%s", text_of(all, "1.time"),
+             text_of(all, "3.time"));
+    const json_t *by_time = rest("GET", "/fapi/v1/aggTrades", params)->json;
+    cr_assert_eq(json_array_size(by_time), 3);
+    cr_assert_str_eq(text_of(by_time, "0.p"), "60001.00");
+}
+
+Test(shell, candles_add_up_the_trades_of_their_time)
+{
+    /* START is 08:21:46 UTC: three trades share a minute, the fourth comes two minutes later. */
+    sim_source_trade(&source, 2, 6000000, 100000000, false, now_ns); /* 60000.00 x 1, the buyer took */
+    run(1000);
+    sim_source_trade(&source, 2, 6003000, 200000000, true, now_ns); /* 60030.00 x 2, the seller took */
+    run(1000);
+    sim_source_trade(&source, 2, 6001000, 100000000, false, now_ns);
+    run(118000);
+    sim_source_trade(&source, 2, 5990000, 100000000, false, now_ns);
+    run(0);
+
+    const json_t *rows = rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m")->json;
+    cr_assert_eq(json_array_size(rows), 3, "nothing is told of the time before the first trade");
+    static const char *const first[] = {
+        "1786522860000",  "60000.00000000",  "60030.00000000",
+        "60000.00000000", "60010.00000000",  "4.00000000",
+        "1786522919999",  "240070.00000000", "3",
+        "2.00000000",     "120010.00000000", "0",
+    };
+    for (int k = 0; k < 12; k++) {
+        char path[16];
+        snprintf(path, sizeof path, "0.%d", k);
+        cr_assert_str_eq(text_of(rows, path), first[k], "%s", path);
+    }
+    cr_assert_str_eq(text_of(rows, "1.1"), "60010.00000000",
+                     "a quiet minute stays where the last one closed");
+    cr_assert_str_eq(text_of(rows, "1.2"), "60010.00000000");
+    cr_assert_str_eq(text_of(rows, "1.5"), "0.00000000");
+    cr_assert_str_eq(text_of(rows, "1.8"), "0");
+    cr_assert_str_eq(text_of(rows, "2.1"), "59900.00000000");
+
+    const json_t *hour = rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1h")->json;
+    cr_assert_eq(json_array_size(hour), 1);
+    cr_assert_str_eq(text_of(hour, "0.0"), "1786521600000");
+    cr_assert_str_eq(text_of(hour, "0.1"), "60000.00000000");
+    cr_assert_str_eq(text_of(hour, "0.3"), "59900.00000000");
+    cr_assert_str_eq(text_of(hour, "0.4"), "59900.00000000");
+    cr_assert_str_eq(text_of(hour, "0.8"), "4");
+    /* 12 August 2026 is a Wednesday: the week began on the 10th, the month on the 1st */
+    cr_assert_str_eq(text_of(rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1w")->json, "0.0"),
+                     "1786320000000");
+    cr_assert_str_eq(text_of(rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1M")->json, "0.0"),
+                     "1785542400000");
+    cr_assert_str_eq(text_of(rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1M")->json, "0.6"),
+                     "1788220799999", "August has 31 days");
+
+    const json_t *newest = rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m&limit=1")->json;
+    cr_assert_eq(json_array_size(newest), 1);
+    cr_assert_str_eq(text_of(newest, "0.0"), "1786522980000");
+    const json_t *since =
+        rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1m&startTime=1786522860001&limit=1")->json;
+    cr_assert_str_eq(text_of(since, "0.0"), "1786522920000", "the first that opens at or after the time");
+    cr_assert_eq(json_array_size(rest("GET", "/api/v3/klines", "symbol=BTCUSDT&interval=1s")->json), 121);
+    cr_assert_eq(json_array_size(rest("GET", "/fapi/v1/klines", "symbol=BTCUSDT&interval=1m")->json), 0,
+                 "nothing traded there");
+
+    cr_assert_str_eq(text_of(rest("GET", "/api/v3/avgPrice", "symbol=BTCUSDT")->json, "price"),
+                     "59994.00000000", "299970 over 5");
+    cr_assert_eq(code_of(rest("GET", "/fapi/v1/klines", "symbol=BTCUSDT&interval=1s")), -1120, "spot only");
+    cr_assert_eq(code_of(rest("GET", "/api/v3/klines", "symbol=BTCUSDT")), -1102);
+    cr_assert_eq(code_of(rest("GET", "/api/v3/klines", "symbol=NOSUCH&interval=1m")), -1121);
+    cr_assert_eq(code_of(rest("GET", "/dapi/v1/continuousKlines", "pair=BTCUSD&interval=1m")), -1102);
+    cr_assert_eq(
+        json_array_size(
+            rest("GET", "/dapi/v1/continuousKlines", "pair=BTCUSD&contractType=PERPETUAL&interval=1m")->json),
+        0);
+}
+
+Test(shell, a_candle_stream_closes_each_candle_once)
+{
+    uint64_t market = open_socket(9, "fstream.binance.com", "/market/ws/btcusdt@kline_1m", "");
+    uint64_t wrong = open_socket(8, "fstream.binance.com", "/public/ws/btcusdt@kline_1m", "");
+
+    run(2000);
+    cr_assert_null(event(market, "kline", 0), "nothing has traded");
+    sim_source_trade(&source, 0, 6000000, 1000, false, now_ns);
+    run(20000); /* the minute ends 14 s after START */
+    int closed = 0;
+    for (int i = 0; event(market, "kline", i) != NULL; i++) {
+        const json_t *k = json_object_get(event(market, "kline", i), "k");
+        bool over = strcmp(text_of(k, "x"), "true") == 0;
+        closed += over;
+        cr_assert_str_eq(text_of(k, "t"), over || closed == 0 ? "1786522860000" : "1786522920000");
+        cr_assert_str_eq(text_of(k, "c"), "60000.00");
+        cr_assert_str_eq(text_of(k, "v"), closed == 0 || over ? "1.000" : "0.000");
+    }
+    cr_assert_eq(closed, 1);
+    cr_assert_null(event(wrong, "kline", 0), "candles live on the market route");
+}
+
+/* the nth message of a connection that is a list, NULL when there is none */
+static const json_t *list(uint64_t conn, int nth)
+{
+    for (int i = 0; i < net->count; i++) {
+        const json_t *json = net->sent[i].json;
+        json = json_object_get(json, "data") != NULL ? json_object_get(json, "data") : json;
+        if (net->sent[i].conn == conn && json_is_array(json) && nth-- == 0) {
+            return json;
+        }
+    }
+    return NULL;
+}
+
+Test(shell, streams_of_every_symbol_mix_both_futures_products)
+{
+    uint64_t marks = open_socket(2, "fstream.binance.com", "/market/ws/!markPrice@arr@1s", "");
+    uint64_t slow = open_socket(3, "dstream.binance.com", "/ws/!markPrice@arr", "");
+    uint64_t days = open_socket(4, "dstream.binance.com", "/stream", "streams=!ticker@arr");
+    uint64_t spot = open_socket(5, "stream.binance.com", "/ws/!miniTicker@arr", "");
+    uint64_t books = open_socket(6, "fstream.binance.com", "/public/ws/!bookTicker", "");
+    uint64_t wrong = open_socket(7, "fstream.binance.com", "/public/ws/!ticker@arr", "");
+    uint64_t none = open_socket(8, "stream.binance.com", "/ws/!bookTicker", "");
+
+    run(6000);
+    cr_assert_eq(json_array_size(list(marks, 0)), 2);
+    cr_assert_str_eq(text_of(list(marks, 0), "0.s"), "BTCUSDT");
+    cr_assert_str_eq(text_of(list(marks, 0), "0.st"), "1");
+    cr_assert_str_eq(text_of(list(marks, 0), "1.s"), "BTCUSD_PERP");
+    cr_assert_str_eq(text_of(list(marks, 0), "1.st"), "2");
+    cr_assert_not_null(list(marks, 5), "every second");
+    cr_assert_not_null(list(slow, 1), "every three seconds");
+    cr_assert_null(list(slow, 2));
+    cr_assert_eq(json_array_size(list(days, 0)), 2);
+    cr_assert_str_eq(text_of(list(days, 0), "1.e"), "24hrTicker");
+    cr_assert_eq(json_array_size(list(spot, 0)), 1);
+    cr_assert_str_eq(text_of(list(spot, 0), "0.e"), "24hrMiniTicker");
+    cr_assert_str_eq(text_of(event(books, "bookTicker", 0), "s"), "BTCUSDT");
+    cr_assert_str_eq(text_of(event(books, "bookTicker", 1), "s"), "BTCUSD_PERP");
+    cr_assert_str_eq(text_of(event(books, "bookTicker", 0), "b"), "60000.00");
+    cr_assert_null(event(books, "bookTicker", 2), "every five seconds");
+    cr_assert_null(list(wrong, 0));
+    cr_assert_null(event(none, "bookTicker", 0), "spot has none");
+}
+
+Test(shell, spot_takes_a_list_of_symbols)
+{
+    cr_assert_eq(json_array_size(rest("GET", "/api/v3/ticker/price", "symbols=%5B%22BTCUSDT%22%5D")->json),
+                 1);
+    cr_assert_str_eq(text_of(rest("GET", "/api/v3/ticker/24hr", "symbols=[%22BTCUSDT%22]")->json, "0.symbol"),
+                     "BTCUSDT");
+    const json_t *info = rest("GET", "/api/v3/exchangeInfo", "symbols=[%22BTCUSDT%22]")->json;
+    cr_assert_eq(json_array_size(json_object_get(info, "symbols")), 1);
+    cr_assert_eq(code_of(rest("GET", "/api/v3/exchangeInfo", "symbols=[%22BTCUSDT%22,%22NOSUCH%22]")), -1121);
+    cr_assert_eq(code_of(rest("GET", "/api/v3/ticker/price", "symbols=[]")), -1100);
+    cr_assert_eq(code_of(rest("GET", "/api/v3/ticker/price", "symbol=BTCUSDT&symbols=[%22BTCUSDT%22]")),
+                 -1101);
+    cr_assert_eq(code_of(rest("GET", "/api/v3/exchangeInfo", "symbol=NOSUCH")), -1121);
+}
+
+Test(shell, the_test_hosts_serve_what_they_serve_at_the_venue)
+{
+    uint64_t linear = open_socket(2, "stream.binancefuture.com", "/ws/btcusdt@bookTicker", "");
+    uint64_t inverse = open_socket(3, "testnet.binancefuture.com", "/ws-dapi/v1", "");
+    uint64_t spot = open_socket(4, "stream.testnet.binance.vision", "/ws/btcusdt@bookTicker", "");
+    struct sim_request request = { .conn = 60,
+                                   .verb = "GET",
+                                   .query = "symbol=BTCUSD_PERP",
+                                   .body = "",
+                                   .path = "/dapi/v1/depth",
+                                   .host = "testnet.binancefuture.com",
+                                   .key = "" };
+    int before = net->count;
+
+    bn_shell_request(shell, &request);
+    run(0);
+    cr_assert_eq(net->sent[before].status, 200);
+    cr_assert_str_eq(text_of(net->sent[before].json, "symbol"), "BTCUSD_PERP");
+    sim_source_touch(&source, 0, 6000010, 6000020, 5000, 5000, now_ns);
+    sim_source_touch(&source, 2, 6000010, 6000020, 500000000, 500000000, now_ns);
+    run(0);
+    cr_assert_str_eq(text_of(event(linear, "bookTicker", 0), "st"), "1");
+    tell(inverse, "{\"id\":1,\"method\":\"ticker.book\",\"params\":{\"symbol\":\"BTCUSD_PERP\"}}");
+    bool answered = false, ticked = false;
+    for (int i = before; i < net->count; i++) {
+        answered |= net->sent[i].conn == inverse && strcmp(text_of(net->sent[i].json, "status"), "200") == 0;
+        ticked |= net->sent[i].conn == spot && strcmp(text_of(net->sent[i].json, "s"), "BTCUSDT") == 0;
+    }
+    cr_assert(answered && ticked);
 }

@@ -28,6 +28,13 @@ static const struct bn_method methods[] = {
     { BN_DEPTH,            S, "GET",    "v3/depth",                "depth",               BN_OPEN,   5,  "read" },
     { BN_TRADES,           F, "GET",    "v1/trades",               NULL,                  BN_OPEN,   5,  "read" },
     { BN_TRADES,           S, "GET",    "v3/trades",               "trades.recent",       BN_OPEN,   25, "read" },
+    { BN_OLD_TRADES,       F, "GET",    "v1/historicalTrades",     NULL,                  BN_KEYED,  20, "read" },
+    { BN_OLD_TRADES,       S, "GET",    "v3/historicalTrades",     "trades.historical",   BN_OPEN,   25, "read" },
+    { BN_KLINES,           F, "GET",    "v1/klines",               NULL,                  BN_OPEN,   5,  "read" },
+    { BN_KLINES,           F, "GET",    "v1/continuousKlines",     NULL,                  BN_OPEN,   5,  "read" },
+    { BN_KLINES,           S, "GET",    "v3/klines",               "klines",              BN_OPEN,   2,  "read" },
+    { BN_KLINES,           S, "GET",    "v3/uiKlines",             "uiKlines",            BN_OPEN,   2,  "read" },
+    { BN_AVERAGE_PRICE,    S, "GET",    "v3/avgPrice",             "avgPrice",            BN_OPEN,   2,  "read" },
     { BN_TICKER_PRICE,     F, "GET",    "v1/ticker/price",         "ticker.price",        BN_OPEN,   2,  "read" },
     { BN_TICKER_PRICE,     L, "GET",    "v2/ticker/price",         NULL,                  BN_OPEN,   2,  "read" },
     { BN_TICKER_PRICE,     S, "GET",    "v3/ticker/price",         "ticker.price",        BN_OPEN,   2,  "read" },
@@ -85,6 +92,7 @@ static const struct bn_method methods[] = {
     { BN_QUERY,            S, "GET",    "v3/order",                "order.status",        BN_SIGNED, 4,  "query" },
     { BN_CANCEL_REPLACE,   S, "POST",   "v3/order/cancelReplace",  "order.cancelReplace", BN_SIGNED, 1,  "modify" },
     { BN_AMEND_KEEP,       S, "PUT",    "v3/order/amend/keepPriority", "order.amend.keepPriority", BN_SIGNED, 4, "modify" },
+    { BN_AMENDMENTS,       S, "GET",    "v3/order/amendments",     "order.amendments",    BN_SIGNED, 4,  "query" },
     { BN_CANCEL_ALL,       S, "DELETE", "v3/openOrders",           "openOrders.cancelAll", BN_SIGNED, 1, "cancelall" },
     { BN_OPEN_ORDERS,      S, "GET",    "v3/openOrders",           "openOrders.status",   BN_SIGNED, 6,  "query" },
     { BN_ALL_ORDERS,       S, "GET",    "v3/allOrders",            "allOrders",           BN_SIGNED, 20, "query" },
@@ -97,6 +105,7 @@ static const struct bn_method methods[] = {
     { BN_LISTEN_STOP,      S, "DELETE", "v3/userDataStream",       NULL,                  BN_KEYED,  2,  "retired" },
     { BN_API_RESTRICTIONS, S, "GET",    "v1/account/apiRestrictions", NULL,               BN_SIGNED, 1,  "account" },
     { BN_SYSTEM_STATUS,    S, "GET",    "v1/system/status",        NULL,                  BN_OPEN,   1,  "read" },
+    { BN_TRADE_FEE,        S, "GET",    "v1/asset/tradeFee",       NULL,                  BN_SIGNED, 1,  "account" },
     { BN_EMPTY_LIST,       S, "GET",    "v1/capital/config/getall", NULL,                 BN_SIGNED, 10, "account" },
     { BN_EMPTY_LIST,       S, "GET",    "v1/margin/allPairs",      NULL,                  BN_KEYED,  1,  "read" },
     { BN_EMPTY_LIST,       S, "GET",    "v1/margin/isolated/allPairs", NULL,              BN_SIGNED, 1,  "read" },
@@ -304,6 +313,48 @@ static int symbol_of(struct bn_shell *shell, const struct bn_call *call, bool ne
     return at;
 }
 
+/* wanted_of answers the instruments that symbol or, on spot, the list symbols names, a bit each; all of the
+ * product when neither is there.  0 with the error written and *status set. */
+static uint64_t wanted_of(struct bn_shell *shell, const struct bn_call *call, struct sim_text *out,
+                          int *status)
+{
+    const char *list = call->kind == SIM_SPOT ? bn_call_get(call, "symbols") : NULL;
+    int only = symbol_of(shell, call, false, out, status);
+    uint64_t wanted = 0;
+
+    if (*status != 0) {
+        return 0;
+    }
+    if (list == NULL) {
+        for (int at = 0; at < sim_venue_instrument_count(shell->venue); at++) {
+            bool fits = sim_venue_market(shell->venue, at)->instrument.kind == call->kind;
+            wanted |= (uint64_t)(fits && (only < 0 || only == at)) << at;
+        }
+        return wanted;
+    }
+    if (only >= 0) {
+        *status = bn_call_error(out, 400, -1101, "Too many parameters; expected '1' and received '2'.");
+        return 0;
+    }
+    json_t *names = json_loads(list, 0, NULL), *name;
+    size_t k;
+
+    if (json_array_size(names) == 0) {
+        *status = bn_call_error(out, 400, -1100, "Illegal characters found in parameter 'symbols'.");
+    }
+    json_array_foreach(names, k, name)
+    {
+        int at = json_is_string(name) ? bn_shell_symbol(shell, call->kind, json_string_value(name)) : -1;
+        if (at < 0) {
+            *status = bn_call_error(out, 400, -1121, "Invalid symbol.");
+            break;
+        }
+        wanted |= UINT64_C(1) << at;
+    }
+    json_decref(names);
+    return *status == 0 ? wanted : 0;
+}
+
 /* amount reads a price or quantity; false with the error written. */
 static bool amount(const struct bn_call *call, const char *name, int decimals, bool spot, int64_t *units,
                    struct sim_text *out, int *status)
@@ -363,6 +414,20 @@ static bool truth(const struct bn_call *call, const char *name)
 static int account_of(const struct bn_shell *shell, const struct bn_call *call)
 {
     return shell->key[call->key].account;
+}
+
+/* span answers the time window of a list call in ns. */
+static void span(const struct bn_call *call, int64_t *from_ns, int64_t *to_ns)
+{
+    *from_ns = number(call, "startTime", 0) * 1000000;
+    *to_ns = number(call, "endTime", INT64_MAX / 1000000 - 1) * 1000000 + 999999;
+}
+
+static int64_t limit_of(const struct bn_call *call, int64_t usual)
+{
+    int64_t limit = number(call, "limit", usual);
+
+    return limit < 1 ? 1 : limit > 1000 ? 1000 : limit;
 }
 
 /* match_price turns priceMatch into a price; false when there is no such depth. */
@@ -739,11 +804,19 @@ static int batch(struct bn_shell *shell, struct bn_call *call, struct sim_text *
     return 200;
 }
 
+static const char *either(const struct bn_call *call, const char *name, const char *other)
+{
+    const char *text = bn_call_get(call, name);
+
+    return text != NULL ? text : bn_call_get(call, other);
+}
+
 static int batch_cancel(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
 {
     int status;
     int at = symbol_of(shell, call, true, out, &status);
-    const char *ids = bn_call_get(call, "orderIdList"), *clients = bn_call_get(call, "origClientOrderIdList");
+    const char *ids = either(call, "orderIdList", "orderidlist"); /* ccxt writes small letters */
+    const char *clients = either(call, "origClientOrderIdList", "origclientorderidlist");
     const char *text = ids != NULL ? ids : clients;
 
     if (at < 0) {
@@ -891,10 +964,21 @@ static int amend_keep(struct bn_shell *shell, struct bn_call *call, struct sim_t
         shell->cancel_id[0] = '\0';
         renamed = fresh;
     }
+    int64_t before_qty = order->qty;
     enum sim_reject reject = sim_venue_reduce(shell->venue, order, qty, renamed, shell->now_ns);
     if (reject != SIM_ACCEPTED) {
         return refused(out, reject, i);
     }
+    struct bn_amendment *amendment = &shell->amendment[shell->amended++ % BN_AMENDMENT_MAX];
+    *amendment = (struct bn_amendment){ .order_id = order->id,
+                                        .account = order->account,
+                                        .instrument = at,
+                                        .exec_id = shell->now_ns / 1000,
+                                        .before_qty = before_qty,
+                                        .after_qty = order->qty,
+                                        .time_ns = shell->now_ns };
+    snprintf(amendment->before_id, sizeof amendment->before_id, "%s", order->prior_client_id);
+    snprintf(amendment->after_id, sizeof amendment->after_id, "%s", order->client_id);
     sim_text_add(out,
                  "{\"transactTime\":%lld,\"executionId\":%lld,\"amendedOrder\":{\"symbol\":\"%s\","
                  "\"orderId\":%llu,\"orderListId\":-1,\"origClientOrderId\":",
@@ -918,6 +1002,47 @@ static int amend_keep(struct bn_shell *shell, struct bn_call *call, struct sim_t
         "\"selfTradePreventionMode\":\"%s\"}}",
         bn_text_state(order->state), bn_text_tif(i, order), bn_text_type(i, order), bn_text_side(order->side),
         (long long)(order->created_ns / 1000000), bn_text_stp(order->stp));
+    return 200;
+}
+
+static int amendments(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
+{
+    int status;
+    int at = symbol_of(shell, call, true, out, &status);
+    int64_t limit = limit_of(call, 500), from_id = number(call, "fromExecutionId", 0);
+    uint64_t order_id = (uint64_t)number(call, "orderId", 0);
+    uint64_t first = shell->amended < BN_AMENDMENT_MAX ? 0 : shell->amended - BN_AMENDMENT_MAX;
+    bool any = false;
+
+    if (at < 0) {
+        return status;
+    }
+    if (order_id == 0) {
+        return missing(out, "orderId");
+    }
+    const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
+
+    sim_text_str(out, "[");
+    for (uint64_t k = first; k < shell->amended && limit > 0; k++) {
+        const struct bn_amendment *one = &shell->amendment[k % BN_AMENDMENT_MAX];
+        if (one->account != account_of(shell, call) || one->instrument != at || one->order_id != order_id ||
+            one->exec_id < from_id) {
+            continue;
+        }
+        sim_text_add(out, "%s{\"symbol\":\"%s\",\"orderId\":%llu,\"executionId\":%lld,\"origClientOrderId\":",
+                     any ? "," : "", i->symbol, (unsigned long long)one->order_id, (long long)one->exec_id);
+        any = true;
+        sim_text_quote(out, one->before_id);
+        sim_text_str(out, ",\"newClientOrderId\":");
+        sim_text_quote(out, one->after_id);
+        sim_text_str(out, ",\"origQty\":");
+        bn_text_qty(out, i, one->before_qty);
+        sim_text_str(out, ",\"newQty\":");
+        bn_text_qty(out, i, one->after_qty);
+        sim_text_add(out, ",\"time\":%lld}", (long long)(one->time_ns / 1000000));
+        limit--;
+    }
+    sim_text_str(out, "]");
     return 200;
 }
 
@@ -958,20 +1083,6 @@ static int open_orders(struct bn_shell *shell, struct bn_call *call, struct sim_
     }
     sim_text_str(out, "]");
     return 200;
-}
-
-/* span answers the time window of a list call in ns. */
-static void span(const struct bn_call *call, int64_t *from_ns, int64_t *to_ns)
-{
-    *from_ns = number(call, "startTime", 0) * 1000000;
-    *to_ns = number(call, "endTime", INT64_MAX / 1000000 - 1) * 1000000 + 999999;
-}
-
-static int64_t limit_of(const struct bn_call *call, int64_t usual)
-{
-    int64_t limit = number(call, "limit", usual);
-
-    return limit < 1 ? 1 : limit > 1000 ? 1000 : limit;
 }
 
 static int all_orders(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
@@ -1174,19 +1285,19 @@ static int per_symbol(struct bn_shell *shell, struct bn_call *call, struct sim_t
                       void (*write)(struct bn_shell *, int, struct sim_text *))
 {
     int status;
-    int only = symbol_of(shell, call, false, out, &status);
+    uint64_t wanted = wanted_of(shell, call, out, &status);
     bool first = true;
 
     if (status != 0) {
         return status;
     }
-    if (only >= 0 && call->kind != SIM_INVERSE) {
-        write(shell, only, out);
+    if (bn_call_get(call, "symbol") != NULL && call->kind != SIM_INVERSE) {
+        write(shell, __builtin_ctzll(wanted), out);
         return 200;
     }
     sim_text_str(out, "[");
     for (int at = 0; at < sim_venue_instrument_count(shell->venue); at++) {
-        if (sim_venue_market(shell->venue, at)->instrument.kind == call->kind && (only < 0 || only == at)) {
+        if (wanted >> at & 1) {
             sim_text_str(out, first ? "" : ",");
             first = false;
             write(shell, at, out);
@@ -1208,7 +1319,63 @@ static int recent_trades(struct bn_shell *shell, struct bn_call *call, struct si
     if (count < 1 || count > BN_PRINT_MAX) {
         return bn_call_error(out, 400, -1130, "Data sent for parameter 'limit' is not valid.");
     }
-    bn_day_trades(out, shell, at, count, call->method->what == BN_AGG_TRADES);
+    struct bn_window window = { .from_id = -1, .to_ns = INT64_MAX, .limit = count };
+
+    if (call->method->what != BN_TRADES) {
+        window.from_id = number(call, "fromId", -1);
+    }
+    if (call->method->what == BN_AGG_TRADES) {
+        span(call, &window.from_ns, &window.to_ns);
+    }
+    bn_day_trades(out, shell, at, &window, call->method->what == BN_AGG_TRADES);
+    return 200;
+}
+
+/* pair_of answers the perpetual of a pair, -1 when there is none. */
+static int pair_of(struct bn_shell *shell, const struct bn_call *call)
+{
+    const char *pair = bn_call_get(call, "pair");
+
+    for (int at = 0; pair != NULL && at < sim_venue_instrument_count(shell->venue); at++) {
+        const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
+        if (i->kind == call->kind && strcmp(i->pair, pair) == 0) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+static int klines(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
+{
+    const char *name = bn_call_get(call, "interval"), *type = bn_call_get(call, "contractType");
+    bool by_pair = call->method->path[3] == 'c';
+    int64_t limit = number(call, "limit", 500), from_ns, to_ns;
+    int status = 0;
+    int at = by_pair ? pair_of(shell, call) : symbol_of(shell, call, true, out, &status);
+    int interval = name == NULL ? -1 : bn_kline_interval(call->kind, name);
+
+    if (status != 0) {
+        return status;
+    }
+    if (by_pair && (bn_call_get(call, "pair") == NULL || type == NULL)) {
+        return missing(out, type == NULL ? "contractType" : "pair");
+    }
+    if (at < 0) {
+        return bn_call_error(out, 400, -1121, "Invalid symbol.");
+    }
+    if (interval < 0) {
+        return name == NULL ? missing(out, "interval") : bn_call_error(out, 400, -1120, "Invalid interval.");
+    }
+    if (limit < 1 || limit > 1500) {
+        return bn_call_error(out, 400, -1130, "Data sent for parameter 'limit' is not valid.");
+    }
+    if (by_pair && strcmp(type, "PERPETUAL") != 0) { /* no dated contract is listed here */
+        sim_text_str(out, "[]");
+        return 200;
+    }
+    limit = call->kind == SIM_SPOT && limit > 1000 ? 1000 : limit;
+    span(call, &from_ns, &to_ns);
+    bn_kline_list(out, shell, at, interval, from_ns, to_ns, (int)limit);
     return 200;
 }
 
@@ -1483,6 +1650,18 @@ static int commission(struct bn_shell *shell, struct bn_call *call, struct sim_t
     return 200;
 }
 
+static void write_trade_fee(struct bn_shell *shell, const struct bn_call *call, int at, struct sim_text *out)
+{
+    const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
+
+    (void)call;
+    sim_text_add(out, "{\"symbol\":\"%s\",", i->symbol);
+    rate_text(out, "makerCommission", i->maker_rate_e8);
+    sim_text_str(out, ",");
+    rate_text(out, "takerCommission", i->taker_rate_e8);
+    sim_text_str(out, "}");
+}
+
 static int set_leverage(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
 {
     int status;
@@ -1661,13 +1840,14 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
     case BN_TIME:
         sim_text_add(out, "{\"serverTime\":%lld}", (long long)(bn_shell_server_ns(shell) / 1000000));
         return 200;
-    case BN_EXCHANGE_INFO:
-        if (bn_call_get(call, "symbol") != NULL &&
-            bn_shell_symbol(shell, call->kind, bn_call_get(call, "symbol")) < 0) {
-            return bn_call_error(out, 400, -1121, "Invalid symbol.");
+    case BN_EXCHANGE_INFO: {
+        int status;
+        uint64_t wanted = wanted_of(shell, call, out, &status);
+        if (status == 0) {
+            bn_text_exchange_info(out, shell, call->kind, wanted);
         }
-        bn_text_exchange_info(out, shell, call->kind, bn_call_get(call, "symbol"));
-        return 200;
+        return status == 0 ? 200 : status;
+    }
     case BN_DEPTH:
         return depth(shell, call, out);
     case BN_TICKER_PRICE:
@@ -1678,7 +1858,18 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
         return per_symbol(shell, call, out, bn_day_ticker);
     case BN_TRADES:
     case BN_AGG_TRADES:
+    case BN_OLD_TRADES:
         return recent_trades(shell, call, out);
+    case BN_KLINES:
+        return klines(shell, call, out);
+    case BN_AVERAGE_PRICE: {
+        int status;
+        int at = symbol_of(shell, call, true, out, &status);
+        if (status == 0) {
+            bn_kline_average(out, shell, at);
+        }
+        return status == 0 ? 200 : status;
+    }
     case BN_PREMIUM_INDEX:
         return per_symbol(shell, call, out, write_premium);
     case BN_FUNDING_INFO:
@@ -1767,6 +1958,10 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
         return cancel_replace(shell, call, out);
     case BN_AMEND_KEEP:
         return amend_keep(shell, call, out);
+    case BN_AMENDMENTS:
+        return amendments(shell, call, out);
+    case BN_TRADE_FEE:
+        return listed(shell, call, out, write_trade_fee);
     case BN_EMPTY_LIST:
         sim_text_str(out, "[]");
         return 200;

@@ -42,6 +42,20 @@ struct numbers { /* what the four forms of the statistics have in common */
     struct sim_level best[2];
 };
 
+int64_t bn_day_average(const struct sim_instrument *i, __int128 qty, __int128 value_e16)
+{
+    __int128 value_e8 = value_e16 / SIM_CASH_ONE;
+
+    if (i->kind == SIM_INVERSE) { /* contracts over coin */
+        return value_e8 <= 0 ? 0
+                             : (int64_t)(qty * i->contract_size * sim_decimal_power(i->price_decimals) *
+                                         SIM_CASH_ONE / value_e8);
+    }
+    return qty <= 0 ? 0
+                    : (int64_t)(value_e8 * sim_decimal_power(i->price_decimals + i->qty_decimals) /
+                                SIM_CASH_ONE / qty);
+}
+
 static struct numbers numbers_of(struct bn_shell *shell, int at, int64_t now_ns)
 {
     const struct bn_day *day = &shell->day[at];
@@ -56,19 +70,12 @@ static struct numbers numbers_of(struct bn_shell *shell, int at, int64_t now_ns)
         n.begin_ms = n.end_ms;
         return n;
     }
-    const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
-    __int128 unit = sim_decimal_power(i->price_decimals + i->qty_decimals);
+    int64_t average =
+        bn_day_average(&sim_venue_market(shell->venue, at)->instrument, day->volume, day->value_e16);
 
     n.begin_ms = day->since_ns / 1000000;
     n.percent_e3 = day->open == 0 ? 0 : (day->last - day->open) * 100000 / day->open;
-    if (i->kind == SIM_INVERSE) { /* contracts over coin; the value is coin at 10^-16 */
-        if (day->value_e16 > 0) {
-            n.average = (int64_t)(day->volume * i->contract_size * sim_decimal_power(i->price_decimals) *
-                                  SIM_CASH_ONE / (day->value_e16 / SIM_CASH_ONE));
-        }
-    } else if (day->volume > 0) {
-        n.average = (int64_t)(day->value_e16 / SIM_CASH_ONE * unit / SIM_CASH_ONE / day->volume);
-    }
+    n.average = average != 0 ? average : n.average;
     return n;
 }
 
@@ -205,16 +212,33 @@ static void print_text(struct sim_text *out, const struct sim_instrument *i, con
                  i->kind == SIM_SPOT ? ",\"isBestMatch\":true" : "");
 }
 
-void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int at, int limit, bool aggregate)
+void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int at, const struct bn_window *window,
+                   bool aggregate)
 {
     const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
     const struct bn_day *day = &shell->day[at];
-    uint64_t kept = day->printed < BN_PRINT_MAX ? day->printed : BN_PRINT_MAX;
-    uint64_t first = day->printed - ((uint64_t)limit < kept ? (uint64_t)limit : kept);
+    uint64_t first = day->printed < BN_PRINT_MAX ? 0 : day->printed - BN_PRINT_MAX, end = day->printed;
+    bool any = false;
 
+    /* Prints ascend by id and time, so a window is a stretch of them. */
+    while (first < end && (day->print[first % BN_PRINT_MAX].id < window->from_id ||
+                           day->print[first % BN_PRINT_MAX].now_ns < window->from_ns)) {
+        first++;
+    }
+    while (end > first && day->print[(end - 1) % BN_PRINT_MAX].now_ns > window->to_ns) {
+        end--;
+    }
+    if (end - first > (uint64_t)window->limit) {
+        if (window->from_id >= 0 || window->from_ns > 0) {
+            end = first + (uint64_t)window->limit;
+        } else {
+            first = end - (uint64_t)window->limit;
+        }
+    }
     sim_text_str(out, "[");
-    for (uint64_t k = first; k < day->printed; k++) {
-        sim_text_str(out, k > first ? "," : "");
+    for (uint64_t k = first; k < end; k++) {
+        sim_text_str(out, any ? "," : "");
+        any = true;
         (aggregate ? aggregate_text : print_text)(out, i, &day->print[k % BN_PRINT_MAX]);
     }
     sim_text_str(out, "]");

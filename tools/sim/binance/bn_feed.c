@@ -199,6 +199,135 @@ static void top_n(struct bn_shell *shell, int instrument, int pace, int levels, 
                   sim_delay_due(shell->delay, SIM_LINE_FEED, now_ns, &shell->feed_last_ns[instrument]));
 }
 
+/* --- candles ------------------------------------------------------------------------------------------- */
+
+/* send_klines shows every subscriber the candle under way and, when a new one has begun, the closed ones. */
+static void send_klines(struct bn_shell *shell, const struct sim_event *event)
+{
+    for (struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
+        for (int i = 0; i < session->sub_count; i++) {
+            struct bn_sub *sub = &session->sub[i];
+            if (!sub->deliver || sub->stream != BN_STREAM_KLINE || sub->instrument != event->instrument) {
+                continue;
+            }
+            int64_t now_start = bn_kline_start(sub->interval, event->now_ns);
+            int64_t start = sub->kline_ns == 0 ? now_start : sub->kline_ns;
+
+            for (; start <= now_start; start = bn_kline_end(sub->interval, start)) {
+                struct sim_text text = { 0 };
+                struct bn_candle candle;
+                if (bn_kline_at(shell, event->instrument, sub->interval, start, &candle)) {
+                    bn_kline_event(&text, shell, event->instrument, sub->interval, &candle, start < now_start,
+                                   event->now_ns);
+                    bn_feed_send(shell, session, sub->name, text.data, text.length);
+                }
+                sim_text_free(&text);
+            }
+            sub->kline_ns = now_start;
+        }
+    }
+}
+
+/* --- streams of every symbol --------------------------------------------------------------------------- */
+
+static bool all_wanted(const struct bn_shell *shell, bool spot, enum bn_stream stream)
+{
+    for (const struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
+        for (int i = 0; i < session->sub_count; i++) {
+            const struct bn_sub *sub = &session->sub[i];
+            if (sub->deliver && sub->stream == stream && (session->kind == SIM_SPOT) == spot) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void push_all(struct bn_shell *shell, bool spot, enum bn_stream stream, struct sim_text *text,
+                     int64_t now_ns)
+{
+    struct bn_item *item = bn_shell_item(BN_ITEM_EVENT);
+
+    item->text = *text;
+    *text = (struct sim_text){ 0 };
+    item->market = spot ? SIM_SPOT : SIM_LINEAR;
+    item->status = (int)stream;
+    item->event.u = shell->seconds % 3 == 0; /* what comes every three seconds comes too */
+    item->type = "all";
+    bn_shell_push(shell, item, sim_delay_due(shell->delay, SIM_LINE_FEED, now_ns, &shell->all_last_ns));
+}
+
+static void one_of_all(struct bn_shell *shell, enum bn_stream stream, int at, struct sim_text *out,
+                       int64_t now_ns)
+{
+    const struct sim_market *market = sim_venue_market(shell->venue, at);
+    struct sim_level top[2] = { { 0, 0 }, { 0, 0 } };
+
+    if (stream == BN_STREAM_ALL_MARK) {
+        struct bn_item item = { .event = { .now_ns = now_ns },
+                                .mark_e8 = market->mark_e8,
+                                .index_e8 = market->index_e8,
+                                .rate_e8 = market->funding_rate_e8,
+                                .next_funding_ns = market->next_funding_ns };
+        bn_text_mark_event(out, &market->instrument, &item);
+    } else if (stream == BN_STREAM_ALL_BOOK) {
+        for (int side = 0; side < 2; side++) {
+            sim_venue_depth(shell->venue, at, side, &top[side], 1);
+        }
+        struct sim_event event = { .u = market->last_u, .now_ns = now_ns, .levels = top };
+        bn_text_book_event(out, &market->instrument, &event);
+    } else {
+        bn_day_event(out, shell, at, stream == BN_STREAM_ALL_MINI_DAY, now_ns);
+    }
+}
+
+/* The futures hosts carry the symbols of both products. */
+void bn_feed_second(struct bn_shell *shell, int64_t now_ns)
+{
+    for (int k = 0; k < 8; k++) {
+        bool spot = k >= 4, single = k % 4 == 0, any = false;
+        enum bn_stream stream = (enum bn_stream)(BN_STREAM_ALL_BOOK + k % 4);
+        struct sim_text text = { 0 };
+
+        if (!all_wanted(shell, spot, stream) || (single && shell->seconds % 5 != 0)) {
+            continue;
+        }
+        sim_text_str(&text, single ? "" : "[");
+        for (int at = 0; at < sim_venue_instrument_count(shell->venue); at++) {
+            const struct sim_market *market = sim_venue_market(shell->venue, at);
+            if ((market->instrument.kind == SIM_SPOT) != spot || !market->live) {
+                continue;
+            }
+            sim_text_str(&text, any && !single ? "," : "");
+            any = true;
+            one_of_all(shell, stream, at, &text, now_ns);
+            if (single) {
+                push_all(shell, spot, stream, &text, now_ns);
+            }
+        }
+        sim_text_str(&text, single ? "" : "]");
+        if (any && !single) {
+            push_all(shell, spot, stream, &text, now_ns);
+        }
+        sim_text_free(&text);
+    }
+    shell->seconds++;
+}
+
+static void deliver_all(struct bn_shell *shell, const struct bn_item *item)
+{
+    for (struct bn_session *session = shell->sessions; session != NULL; session = session->next) {
+        for (int i = 0; i < session->sub_count; i++) {
+            const struct bn_sub *sub = &session->sub[i];
+            if (sub->deliver && sub->stream == (enum bn_stream)item->status &&
+                (session->kind == SIM_SPOT) == (item->market == SIM_SPOT) &&
+                (!sub->every_third || item->event.u != 0)) {
+                bn_feed_send(shell, session, sub->name, item->text.data, item->text.length);
+            }
+        }
+    }
+}
+
 void bn_feed_paces(struct bn_shell *shell, int64_t now_ns)
 {
     static const int depths[] = { 5, 10, 20 };
@@ -259,6 +388,10 @@ void bn_feed_deliver(struct bn_shell *shell, struct bn_item *item)
     const struct sim_instrument *instrument = &sim_venue_market(shell->venue, event->instrument)->instrument;
     struct sim_text text = { 0 };
 
+    if (item->type != NULL && strcmp(item->type, "all") == 0) {
+        deliver_all(shell, item);
+        return;
+    }
     if (item->type != NULL && strcmp(item->type, "top_n") == 0) {
         deliver_top_n(shell, item);
         return;
@@ -295,6 +428,7 @@ void bn_feed_deliver(struct bn_shell *shell, struct bn_item *item)
                 fan(shell, stream, event->instrument, 0, false, &text, false);
             }
         }
+        send_klines(shell, event);
         break;
     case SIM_EVENT_FEED_END:
         for (int pace = 0; pace < BN_PACE_COUNT; pace++) { /* what waited is lost with the connections */
@@ -671,6 +805,31 @@ static int pace_of(const char *text, int usual)
     return -1;
 }
 
+/* all_stream answers which stream of every symbol a name is.  Liquidations and contract changes of other
+ * people do not happen here: their streams are silent. */
+static enum bn_stream all_stream(enum sim_kind kind, const char *name, bool *every_third)
+{
+    static const struct {
+        const char *name;
+        enum bn_stream stream;
+        bool spot, every_third;
+    } streams[] = {
+        { "!bookTicker", BN_STREAM_ALL_BOOK, false, false },
+        { "!markPrice@arr", BN_STREAM_ALL_MARK, false, true },
+        { "!markPrice@arr@1s", BN_STREAM_ALL_MARK, false, false },
+        { "!ticker@arr", BN_STREAM_ALL_DAY, true, false },
+        { "!miniTicker@arr", BN_STREAM_ALL_MINI_DAY, true, false },
+    };
+
+    for (size_t i = 0; i < sizeof streams / sizeof streams[0]; i++) {
+        if (strcmp(streams[i].name, name) == 0 && (kind != SIM_SPOT || streams[i].spot)) {
+            *every_third = streams[i].every_third;
+            return streams[i].stream;
+        }
+    }
+    return BN_STREAM_SILENT;
+}
+
 /* understand fills in what a stream name asks for; an unknown one stays silent. */
 static void understand(struct bn_shell *shell, enum sim_kind kind, struct bn_sub *sub)
 {
@@ -685,6 +844,10 @@ static void understand(struct bn_shell *shell, enum sim_kind kind, struct bn_sub
             sub->listen = i;
             return;
         }
+    }
+    if (sub->name[0] == '!') {
+        sub->stream = all_stream(kind, sub->name, &sub->every_third);
+        return;
     }
     snprintf(copy, sizeof copy, "%s", sub->name);
     for (int i = 0; i < 3; i++) {
@@ -724,6 +887,9 @@ static void understand(struct bn_shell *shell, enum sim_kind kind, struct bn_sub
         sub->stream = BN_STREAM_DAY;
     } else if (strcmp(part[1], "miniTicker") == 0) {
         sub->stream = BN_STREAM_MINI_DAY;
+    } else if (strncmp(part[1], "kline_", 6) == 0) {
+        sub->interval = bn_kline_interval(kind, part[1] + 6);
+        sub->stream = sub->interval < 0 ? BN_STREAM_SILENT : BN_STREAM_KLINE;
     }
 }
 
@@ -734,10 +900,11 @@ static bool on_route(enum bn_route route, enum bn_stream stream)
         return true;
     case BN_ROUTE_PUBLIC:
         return stream == BN_STREAM_DEPTH || stream == BN_STREAM_TOP_N || stream == BN_STREAM_BOOK ||
-               stream == BN_STREAM_TRADE;
+               stream == BN_STREAM_TRADE || stream == BN_STREAM_ALL_BOOK;
     case BN_ROUTE_MARKET:
         return stream == BN_STREAM_AGG_TRADE || stream == BN_STREAM_MARK || stream == BN_STREAM_DAY ||
-               stream == BN_STREAM_MINI_DAY;
+               stream == BN_STREAM_MINI_DAY || stream == BN_STREAM_KLINE || stream == BN_STREAM_ALL_MARK ||
+               stream == BN_STREAM_ALL_DAY || stream == BN_STREAM_ALL_MINI_DAY;
     case BN_ROUTE_PRIVATE:
         return stream == BN_STREAM_USER;
     default:

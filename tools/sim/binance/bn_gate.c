@@ -375,8 +375,10 @@ void bn_shell_request(void *user, const struct sim_request *request)
         if (strncmp(request->path, roots[i].prefix, n) != 0) {
             continue;
         }
-        /* A venue's host serves its own product only; a plain loopback name serves all. */
-        bool venue_host = strstr(request->host, "binance") != NULL;
+        /* A venue's host serves its own product only; a plain loopback name and the test hosts serve by path.
+         */
+        bool venue_host =
+            strstr(request->host, "binance") != NULL && strncmp(request->host, "testnet.", 8) != 0;
         bool fits = !venue_host || (roots[i].kind == SIM_SPOT ? strstr(request->host, "fapi") == NULL &&
                                                                     strstr(request->host, "dapi") == NULL
                                                               : strstr(request->host, roots[i].host) != NULL);

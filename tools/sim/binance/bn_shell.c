@@ -203,6 +203,7 @@ void bn_shell_emit(void *user, const struct sim_event *event)
     switch (event->kind) {
     case SIM_EVENT_TRADE:
         bn_day_trade(shell, event);
+        bn_kline_trade(shell, event);
         queue_public(shell, event);
         break;
     case SIM_EVENT_DEPTH:
@@ -257,10 +258,11 @@ static bool place_session(struct bn_shell *shell, struct bn_session *session,
         { "ws-api", "/ws-api/", BN_HOST_WSAPI, SIM_SPOT },
         { "fstream", "/fstream", BN_HOST_STREAM, SIM_LINEAR },
         { "dstream", "/dstream", BN_HOST_STREAM, SIM_INVERSE },
+        { "stream.binancefuture", "/fstream", BN_HOST_STREAM, SIM_LINEAR }, /* the old test host */
         { "stream", "/sstream", BN_HOST_STREAM, SIM_SPOT },
     };
     const char *path = request->path;
-    bool venue_host = strstr(request->host, "binance") != NULL;
+    bool venue_host = strstr(request->host, "binance") != NULL && strncmp(request->host, "testnet.", 8) != 0;
     size_t at = 0, count = sizeof places / sizeof places[0];
 
     if (strstr(request->host, "sbe") != NULL) {
@@ -631,6 +633,7 @@ void bn_shell_step(struct bn_shell *shell, int64_t now_ns)
     if (now_ns >= shell->next_second_ns) {
         shell->next_second_ns = now_ns + 1000000000;
         every_second(shell, now_ns);
+        bn_feed_second(shell, now_ns);
         expire_listen_keys(shell, now_ns);
     }
     while ((item = sim_queue_pop(&shell->queue, now_ns)) != NULL) {

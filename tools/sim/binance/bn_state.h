@@ -26,6 +26,11 @@ enum bn_stream {
     BN_STREAM_MARK,
     BN_STREAM_DAY,
     BN_STREAM_MINI_DAY,
+    BN_STREAM_KLINE,
+    BN_STREAM_ALL_BOOK, /* these four are of every symbol */
+    BN_STREAM_ALL_MARK,
+    BN_STREAM_ALL_DAY,
+    BN_STREAM_ALL_MINI_DAY,
     BN_STREAM_USER
 };
 enum bn_security { BN_OPEN, BN_KEYED, BN_SIGNED };
@@ -37,6 +42,9 @@ enum bn_do {
     BN_DEPTH,
     BN_TRADES,
     BN_AGG_TRADES,
+    BN_OLD_TRADES,
+    BN_KLINES,
+    BN_AVERAGE_PRICE,
     BN_TICKER_PRICE,
     BN_TICKER_BOOK,
     BN_TICKER_DAY,
@@ -78,6 +86,8 @@ enum bn_do {
     BN_CANCEL_REPLACE,
     BN_AMEND_KEEP,
     BN_EMPTY_LIST,
+    BN_TRADE_FEE,
+    BN_AMENDMENTS,
     BN_API_RESTRICTIONS,
     BN_SYSTEM_STATUS,
     BN_LOGON,
@@ -126,6 +136,8 @@ struct bn_sub {
     int levels;
     int pace;         /* index into bn_paces_ms */
     bool every_third; /* markPrice without @1s */
+    int interval;     /* of a kline stream */
+    int64_t kline_ns; /* where the candle last shown begins */
     int account;      /* USER */
     int listen;
     bool deliver; /* false: acknowledged and silent (unknown, or the wrong route) */
@@ -224,6 +236,35 @@ struct bn_day { /* one instrument's trades: the last ones, and the statistics th
     uint64_t printed;
 };
 
+struct bn_candle { /* trades between start_ns and the end of an interval */
+    int64_t start_ns;
+    int64_t open, high, low, close;
+    int64_t first_id, last_id;
+    uint64_t count;
+    __int128 qty, value_e16;
+    __int128 taker_qty, taker_value_e16; /* of which the buyer was the taker */
+};
+
+#define BN_CANDLE_MAX 1500
+
+struct bn_candles { /* of one instrument, ascending; intervals without trades have none */
+    struct bn_candle candle[BN_CANDLE_MAX];
+    uint64_t made;
+};
+
+struct bn_amendment { /* one spot order made smaller */
+    uint64_t order_id;
+    int account;
+    int instrument;
+    int64_t exec_id;
+    char before_id[SIM_CLIENT_ID_MAX];
+    char after_id[SIM_CLIENT_ID_MAX];
+    int64_t before_qty, after_qty;
+    int64_t time_ns;
+};
+
+#define BN_AMENDMENT_MAX 1000
+
 struct bn_counts { /* fixed windows of one account and kind */
     int64_t window_10s, window_1m, window_1d;
     int orders_10s, orders_1m, orders_1d;
@@ -249,6 +290,9 @@ struct bn_shell {
     struct bn_session *sessions;
     struct bn_merge merge[SIM_INSTRUMENT_MAX][BN_PACE_COUNT];
     struct bn_day day[SIM_INSTRUMENT_MAX];
+    struct bn_candles second[SIM_INSTRUMENT_MAX], minute[SIM_INSTRUMENT_MAX];
+    struct bn_amendment amendment[BN_AMENDMENT_MAX];
+    uint64_t amended;
     int64_t next_pace_ns[BN_PACE_COUNT];
     int64_t feed_last_ns[SIM_INSTRUMENT_MAX];
     int64_t private_last_ns[SIM_ACCOUNT_MAX];
@@ -258,6 +302,8 @@ struct bn_shell {
     int64_t weight_window[2];
     int weight[2];
     int64_t next_second_ns;
+    int64_t seconds;
+    int64_t all_last_ns;
     int64_t mark_count;
     char cancel_id[SIM_CLIENT_ID_MAX]; /* spot: the id of the cancel under way, "" for none */
     bool query_hides;                  /* the halted flag follows the maintenance fault */
@@ -315,8 +361,7 @@ void bn_text_balances(struct sim_text *out, struct bn_shell *shell, int account,
 void bn_text_account(struct sim_text *out, struct bn_shell *shell, int account, enum sim_kind kind, bool v3,
                      bool omit_zero);
 void bn_text_fill(struct sim_text *out, struct bn_shell *shell, const struct sim_fill *fill);
-void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind,
-                           const char *symbol);
+void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind, uint64_t wanted);
 void bn_text_rate_limits(struct sim_text *out, enum sim_kind kind, const struct bn_shell *shell, int account,
                          bool counts);
 
@@ -340,7 +385,43 @@ void bn_day_trade(struct bn_shell *shell, const struct sim_event *event);
  * the last trades, oldest first, as single trades or as aggregates of one. */
 void bn_day_event(struct sim_text *out, struct bn_shell *shell, int instrument, bool mini, int64_t now_ns);
 void bn_day_ticker(struct bn_shell *shell, int instrument, struct sim_text *out);
-void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int instrument, int limit, bool aggregate);
+struct bn_window {   /* which trades a list is of; without a beginning the newest are wanted */
+    int64_t from_id; /* -1: any */
+    int64_t from_ns; /* 0: any */
+    int64_t to_ns;
+    int limit;
+};
+
+void bn_day_trades(struct sim_text *out, struct bn_shell *shell, int instrument,
+                   const struct bn_window *window, bool aggregate);
+
+/* bn_day_average answers the average price of qty that cost value (coin of an inverse contract), in the
+ * instrument's unit; 0 when nothing traded. */
+int64_t bn_day_average(const struct sim_instrument *instrument, __int128 qty, __int128 value_e16);
+
+/* --- bn_kline: candles -------------------------------------------------------------------------------- */
+
+/* bn_kline_trade takes note of a trade. */
+void bn_kline_trade(struct bn_shell *shell, const struct sim_event *event);
+
+/* bn_kline_interval answers the number of an interval's name, -1 when the product has none such.
+ * bn_kline_start and _end say where the candle that contains at_ns begins, and the next one. */
+int bn_kline_interval(enum sim_kind kind, const char *name);
+int64_t bn_kline_start(int interval, int64_t at_ns);
+int64_t bn_kline_end(int interval, int64_t start_ns);
+
+/* bn_kline_at adds up the candle that begins at start_ns; false when nothing had traded by its end. */
+bool bn_kline_at(const struct bn_shell *shell, int instrument, int interval, int64_t start_ns,
+                 struct bn_candle *candle);
+
+/* bn_kline_list appends REST's array, oldest first: from from_ns when it is positive, else the newest. */
+void bn_kline_list(struct sim_text *out, struct bn_shell *shell, int instrument, int interval,
+                   int64_t from_ns, int64_t to_ns, int limit);
+void bn_kline_event(struct sim_text *out, struct bn_shell *shell, int instrument, int interval,
+                    const struct bn_candle *candle, bool closed, int64_t now_ns);
+
+/* bn_kline_average appends the average price of the last five minutes. */
+void bn_kline_average(struct sim_text *out, struct bn_shell *shell, int instrument);
 
 /* --- bn_call: methods ---------------------------------------------------------------------------------- */
 
@@ -375,6 +456,7 @@ void bn_gate_count_order(struct bn_shell *shell, enum sim_kind kind, int account
 void bn_feed_deliver(struct bn_shell *shell, struct bn_item *item);
 void bn_feed_private(struct bn_shell *shell, struct bn_item *item);
 void bn_feed_paces(struct bn_shell *shell, int64_t now_ns);
+void bn_feed_second(struct bn_shell *shell, int64_t now_ns);
 int64_t bn_feed_next_ns(const struct bn_shell *shell);
 void bn_feed_stream_message(struct bn_shell *shell, struct bn_session *session, const char *text,
                             size_t length);

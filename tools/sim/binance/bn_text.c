@@ -714,8 +714,7 @@ static void symbol_info(struct sim_text *out, const struct sim_market *market)
                       "\"timeInForce\":[\"GTC\",\"IOC\",\"FOK\",\"GTX\",\"GTD\"]}");
 }
 
-void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind,
-                           const char *symbol)
+void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum sim_kind kind, uint64_t wanted)
 {
     bool first = true;
 
@@ -734,8 +733,7 @@ void bn_text_exchange_info(struct sim_text *out, struct bn_shell *shell, enum si
     sim_text_str(out, ",\"symbols\":[");
     for (int k = 0; k < sim_venue_instrument_count(shell->venue); k++) {
         const struct sim_market *market = sim_venue_market(shell->venue, k);
-        if (market->instrument.kind != kind ||
-            (symbol != NULL && strcmp(symbol, market->instrument.symbol) != 0)) {
+        if (market->instrument.kind != kind || !(wanted >> k & 1)) {
             continue;
         }
         sim_text_str(out, first ? "" : ",");

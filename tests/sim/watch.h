@@ -1,0 +1,35 @@
+/* watch: what must be true after every step, whatever happened.
+ *
+ * It sees every record the strategy consumes and says, by standing around strategy_step, and it sees the
+ * venue model's own truth, which the engine never does.  The first thing that is not true ends the program
+ * with the seed and a sentence (watch_violation).  watch.c lists what is asked. */
+#ifndef POISE_TESTS_SIM_WATCH_H
+#define POISE_TESTS_SIM_WATCH_H
+
+#include "tools/poise/run.h"
+
+struct watch_counts {
+    uint64_t records, said, fills, duplicates, orders, amends, cancels, queries, hedges, unknowns, rejects;
+    uint64_t rungs[8], halts, events, lost;
+    uint64_t checks, books_checks, journals, replayed;
+    uint64_t max_naked_ns;
+};
+
+void watch_start(uint64_t seed);
+void watch_violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What happens to a process. */
+void watch_born(struct run *run);
+void watch_cold(struct run *run);
+void watch_died(struct run *run);
+void watch_left(struct run *run, int code);
+
+/* watch_hash is of every record consumed and said so far: the same seed gives the same. */
+uint64_t watch_hash(void);
+const struct watch_counts *watch_counts(void);
+
+/* watch_excuse: until then, the venue or the network does not let a hedge through; a longer naked time and an
+ * open ladder are to be expected. */
+void watch_excuse(uint64_t until_ns);
+
+#endif
