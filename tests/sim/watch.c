@@ -1,18 +1,56 @@
 #include "tests/sim/watch.h"
 
+#include "cold/journal.h"
+#include "hot/strategy/exec/ladder.h"
 #include "hot/strategy/state.h"
+#include "tests/sim/life.h"
 #include "tests/sim/point.h"
 #include "tests/sim/world.h"
 
+#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+/* What is asked, and where:
+ *
+ *   no id is used twice, in this life or another                         every order said
+ *   an order never counts more than the venue executed                   every record about it
+ *   every state keeps its promises, sums are sums                        often
+ *   what may still be bought or sold stays within max_inventory          every step
+ *   the ladder moves when its deadline has passed                        every CLOCK
+ *   nothing is naked for long while nothing hinders a hedge              every CLOCK
+ *   hedges never exceed what they answer (EVENT_CONSERVATION)            every event
+ *   nothing of ours rests at the venue long after a halt                 once a second
+ *   the ledger balances and its parts sum to the change of equity        once a second
+ *   what reached the venue stands in the journal; replayed, the same journal says the same    end of a life
+ *   after a clean end nothing rests, and position and cash are the venue's to the last unit   end of a life
+ */
+
+#define CHECK_EVERY    64 /* steps between looks at everything */
+#define NAKED_SLACK_NS (10 * NS_PER_S)
+#define HALT_SLACK_NS  (30 * NS_PER_S)
+enum { IDS_SIZE = 1 << 18 };
+
+struct watched_order {
+    uint64_t id;
+    uint32_t life;
+    uint16_t instrument;
+    bool journaled; /* seen in the journal of its life */
+};
+
 static struct {
     uint64_t seed, hash;
     struct watch_counts counts;
     uint64_t excused_ns;
+    uint32_t life;
+    uint32_t id_count;
+    struct watched_order *order; /* IDS_SIZE places, open addressing */
+    uint64_t halted_ns;          /* since when; 0 not */
+    uint64_t second_ns;
+    int64_t most_inventory; /* what was held when quoting began, if it was more than the bound */
+    bool stepping;
 } watch;
 
 void __real_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
@@ -32,7 +70,9 @@ void watch_violation(const char *format, ...)
 
 void watch_start(uint64_t seed)
 {
+    free(watch.order);
     memset(&watch, 0, sizeof watch);
+    watch.order = calloc(IDS_SIZE, sizeof *watch.order);
     watch.seed = seed;
     watch.hash = 14695981039346656037ULL;
 }
@@ -147,7 +187,146 @@ static void count_out(const struct slot *record)
     }
 }
 
+/* ------------------------------------------------------------------ orders, and the venue's truth of them */
+
+static struct watched_order *order_place(uint64_t id)
+{
+    uint32_t at = (uint32_t)((id * 0x9e3779b97f4a7c15ULL) >> 40) & (IDS_SIZE - 1);
+    while (watch.order[at].id != 0 && watch.order[at].id != id) {
+        at = (at + 1) & (IDS_SIZE - 1);
+    }
+    return &watch.order[at];
+}
+
+static void order_said(const struct record_order *said)
+{
+    struct watched_order *order = order_place(said->order);
+    if (order->id != 0) {
+        watch_violation("order id %llx is used twice, in lives %u and %u", (unsigned long long)said->order,
+                        order->life, watch.life);
+    }
+    if (++watch.id_count > IDS_SIZE / 2) {
+        watch_violation("more orders than the watch has room for");
+    }
+    *order =
+        (struct watched_order){ .id = said->order, .life = watch.life, .instrument = said->head.instrument };
+}
+
+static int venue_instrument(const struct instrument *row)
+{
+    return row->kind == KIND_INVERSE_PERPETUAL ? WORLD_INVERSE : WORLD_LINEAR;
+}
+
+static struct sim_order *venue_order(const struct instrument *row, uint64_t id)
+{
+    char text[ORDER_ID_TEXT_BYTES + 1] = "";
+    order_id_print(text, id);
+    return sim_venue_find_client(world_venue(), 0, venue_instrument(row), text);
+}
+
+static void check_order(struct strategy *s, uint64_t id)
+{
+    const struct order *row = id != 0 ? order_find_const(&s->orders, id) : NULL;
+    if (row == NULL) {
+        return;
+    }
+    order_check(&s->orders, row);
+    const struct sim_order *truth = venue_order(&s->instrument[row->instrument], id);
+    int64_t executed = truth != NULL ? truth->filled : 0;
+    if (row->filled > executed) {
+        watch_violation("order %llx counts %lld executed, the venue executed %lld", (unsigned long long)id,
+                        (long long)row->filled, (long long)executed);
+    }
+    if (row->state == ORDER_DONE && truth != NULL && sim_venue_live(truth)) {
+        watch_violation("order %llx is believed ended and lives at the venue", (unsigned long long)id);
+    }
+}
+
+/* What quotes may still execute keeps the position within its bound, or no further out than it was found. */
+static void check_inventory(struct strategy *s)
+{
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        struct instance *instance = &s->instance[i];
+        int64_t position = s->exposure.instance[instance->slot].leg[LEG_QUOTE].position.qty;
+        int64_t most[2] = { position, -position };
+        for (struct order *order = order_first(&s->orders, 0, instance->slot); order != NULL;
+             order = order_after(&s->orders, 0, order)) {
+            if (order->role == ORDER_ROLE_QUOTE) {
+                most[order->side == SIDE_BUY ? 0 : 1] += order_left(order);
+            }
+        }
+        for (int side = 0; side < 2; side++) {
+            int64_t bound = instance->params.max_inventory;
+            int64_t held = side == 0 ? position : -position;
+            if (most[side] > bound && most[side] > held) {
+                watch_violation("quotes may take the position from %lld to %lld %s, the bound is %lld",
+                                (long long)position, (long long)most[side], side == 0 ? "long" : "short",
+                                (long long)bound);
+            }
+        }
+    }
+}
+
+static void check_ladder(struct strategy *s)
+{
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        const struct instance *instance = &s->instance[i];
+        const struct hedge_state *hedge = &instance->hedge;
+        if (hedge->naked_since_ns == 0 || !instance_hedges(instance)) {
+            continue;
+        }
+        uint64_t naked_ns = s->now_ns - hedge->naked_since_ns;
+        watch.counts.max_naked_ns =
+            naked_ns > watch.counts.max_naked_ns ? naked_ns : watch.counts.max_naked_ns;
+        if (hedge->rung != RUNG_HALT && s->now_ns >= hedge->rung_deadline_ns &&
+            hedge->rung_deadline_ns != 0) {
+            watch_violation("the deadline of rung %u passed %.3f s ago and nothing happened", hedge->rung,
+                            (double)(s->now_ns - hedge->rung_deadline_ns) / 1e9);
+        }
+        if (naked_ns > (uint64_t)instance->params.max_naked_ns + NAKED_SLACK_NS &&
+            time_now.now_ns > watch.excused_ns) {
+            watch_violation("naked for %.3f s with delta %lld e-8 and nothing in the way",
+                            (double)naked_ns / 1e9,
+                            (long long)(s->exposure.instance[instance->slot].delta_e12 / 10000));
+        }
+    }
+}
+
+static void check_all(struct strategy *s)
+{
+    watch.counts.checks++;
+    exposure_check(&s->exposure);
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        for (struct order *order = order_first(&s->orders, 0, s->instance[i].slot); order != NULL;
+             order = order_after(&s->orders, 0, order)) {
+            check_order(s, order->id);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------ around every step */
+
+static uint64_t order_of(const struct slot *record)
+{
+    const struct record_head *head = record_head_of(record);
+    bool report = head->type >= RECORD_ACK && head->type <= RECORD_CANCEL_ACK &&
+                  head->type != RECORD_BALANCE && head->type != RECORD_POSITION &&
+                  head->type != RECORD_GATEWAY_STATE;
+    return report ? ((const struct record_report *)(const void *)head)->order : 0;
+}
+
+static void check_said(const struct slot *record)
+{
+    const struct record_head *head = record_head_of(record);
+    if (head->type == RECORD_ORDER_NEW) {
+        order_said((const struct record_order *)(const void *)head);
+    } else if (head->type == RECORD_EVENT) {
+        const struct record_event *event = (const struct record_event *)(const void *)head;
+        if (event->code == EVENT_CONSERVATION) {
+            watch_violation("hedges exceed what they answer");
+        }
+    }
+}
 
 void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox)
 {
@@ -155,13 +334,185 @@ void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, 
     hash_record(record);
     count_in(record);
     point_pass(POINT_STEP);
+    watch.stepping = true;
     __real_strategy_step(strategy, record, outbox);
+    watch.stepping = false;
     while (at < outbox->used) {
         hash_record(&outbox->slots[at]);
         count_out(&outbox->slots[at]);
+        check_said(&outbox->slots[at]);
         at += record_head_of(&outbox->slots[at])->slot_count;
     }
+    check_order(strategy, order_of(record));
+    if (strategy->restored) {
+        check_inventory(strategy);
+        if (record_head_of(record)->type == RECORD_CLOCK) {
+            check_ladder(strategy);
+        }
+        if (watch.counts.records % CHECK_EVERY == 0) {
+            check_all(strategy);
+        }
+    }
     point_pass(POINT_STEPPED);
+}
+
+/* ------------------------------------------------------------------ the cold side, once a second */
+
+static uint32_t resting_quotes(void)
+{
+    struct sim_order *order[256];
+    uint32_t count = 0;
+    for (int i = 0; i < sim_venue_instrument_count(world_venue()); i++) {
+        size_t open = sim_venue_open(world_venue(), 0, i, order, POISE_COUNT_OF(order));
+        for (size_t k = 0; k < open; k++) {
+            count += !order[k]->reduce_only && order[k]->tif == SIM_GTC;
+        }
+    }
+    return count;
+}
+
+static void check_halt(const struct strategy *s)
+{
+    bool halted = s->restored && s->instance_count > 0;
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        halted = halted && (s->halted || s->instance[i].state == INSTANCE_HALTED);
+    }
+    if (!halted) {
+        watch.halted_ns = 0;
+        return;
+    }
+    watch.halted_ns = watch.halted_ns == 0 ? time_now.now_ns : watch.halted_ns;
+    uint64_t since_ns = watch.halted_ns > watch.excused_ns ? watch.halted_ns : watch.excused_ns;
+    if (time_now.now_ns > since_ns + HALT_SLACK_NS && resting_quotes() != 0) {
+        watch_violation("%u orders rest %.1f s after a halt", resting_quotes(),
+                        (double)(time_now.now_ns - watch.halted_ns) / 1e9);
+    }
+}
+
+static void check_ledger(struct run *run)
+{
+    watch.counts.books_checks++;
+    if (!ledger_check(run->books.ledger)) {
+        watch_violation("the ledger does not balance");
+    }
+    for (uint32_t i = 0; i < run->engine.config.quote_count; i++) {
+        struct ledger_value value;
+        ledger_value(run->books.ledger, run->engine.config.quote[i].params.instance, &value);
+        int64_t sum = 0;
+        for (uint32_t k = 0; k < PNL_PART_COUNT; k++) {
+            sum += value.part_e8[k];
+        }
+        if (value.known && sum != value.equity_e8 - value.start_e8 - value.transfer_e8) {
+            watch_violation("the parts of profit sum to %lld, equity moved by %lld", (long long)sum,
+                            (long long)(value.equity_e8 - value.start_e8 - value.transfer_e8));
+        }
+    }
+}
+
+void watch_cold(struct run *run)
+{
+    if (time_now.now_ns - watch.second_ns < NS_PER_S || run->books.ledger == NULL) {
+        return;
+    }
+    watch.second_ns = time_now.now_ns;
+    check_ledger(run);
+    if (run->hot) {
+        check_halt(run->engine.strategy.strategy);
+    }
+}
+
+/* ------------------------------------------------------------------ the journal of a life that is over */
+
+/* A strategy fed with what the journal says was consumed must say what the journal says was said. */
+struct replayed {
+    struct strategy *strategy;
+    struct outbox *outbox;
+    uint32_t at;
+    bool inexact;
+};
+
+static void replay_in(struct replayed *replayed, const struct slot *record, uint64_t number)
+{
+    if (replayed->at < replayed->outbox->used && !replayed->inexact) {
+        watch_violation("replay says more than the journal before record %llu", (unsigned long long)number);
+    }
+    replayed->outbox->used = replayed->outbox->records = replayed->at = 0;
+    __real_strategy_step(replayed->strategy, record, replayed->outbox);
+}
+
+static void replay_out(struct replayed *replayed, const struct slot *record, uint64_t number)
+{
+    if (replayed->inexact) {
+        return;
+    }
+    struct slot *said = replayed->at < replayed->outbox->used ? &replayed->outbox->slots[replayed->at] : NULL;
+    if (said != NULL) {
+        record_head_of(said)->flags |= RECORD_FLAG_OUT;
+    }
+    if (said == NULL || !record_same(said, record)) {
+        watch_violation("replay differs from the journal at record %llu (type %u)",
+                        (unsigned long long)number, record_head_of(record)->type);
+    }
+    replayed->at += record_head_of(said)->slot_count;
+}
+
+static void read_journal(uint64_t run)
+{
+    struct journal_reader_options options = { .directory = "state/journal",
+                                              .shared_directory = "shared",
+                                              .run = run };
+    char error[256];
+    struct journal_reader *reader = journal_reader_open(&options, error, sizeof error);
+    if (reader == NULL) {
+        return; /* it died before its first record */
+    }
+    struct replayed replayed = { .strategy = strategy_init(
+                                     aligned_alloc(128, (strategy_bytes() + 127) & ~(size_t)127)),
+                                 .outbox = calloc(1, sizeof(struct outbox)) };
+    struct journal_item item;
+    enum journal_result result;
+    watch.counts.journals++;
+    while ((result = journal_next(reader, &item)) != JOURNAL_END) {
+        replayed.inexact = replayed.inexact || result != JOURNAL_RECORD;
+        if (result != JOURNAL_RECORD) {
+            continue;
+        }
+        const struct record_head *head = record_head_of(item.item.record);
+        if ((head->flags & RECORD_FLAG_OUT) == 0) {
+            replay_in(&replayed, item.item.record, item.item.number);
+        } else {
+            replay_out(&replayed, item.item.record, item.item.number);
+            if (head->type == RECORD_ORDER_NEW) {
+                order_place(((const struct record_order *)(const void *)head)->order)->journaled = true;
+            }
+        }
+        watch.counts.replayed++;
+    }
+    journal_reader_close(reader);
+    free(replayed.strategy);
+    free(replayed.outbox);
+}
+
+/* Whatever reached the venue in this life stands in its journal. */
+static void check_journaled(void)
+{
+    for (size_t i = sim_venue_order_count(world_venue()); i > 0; i--) {
+        const struct sim_order *truth = sim_venue_order(world_venue(), i - 1);
+        uint64_t id = order_id_parse(truth->client_id, strlen(truth->client_id));
+        if (id == 0) {
+            continue;
+        }
+        const struct watched_order *order = order_place(id);
+        if (order->id == 0) {
+            watch_violation("order %s is at the venue and was never said", truth->client_id);
+        }
+        if (order->life != watch.life) {
+            break;
+        }
+        if (!order->journaled) {
+            watch_violation("order %llx reached the venue and is not in the journal", (unsigned long long)id);
+        }
+    }
 }
 
 /* ------------------------------------------------------------------ what happens to a process */
@@ -169,22 +520,78 @@ void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, 
 void watch_born(struct run *run)
 {
     (void)run;
+    watch.life++;
+    watch.halted_ns = 0;
     world_say("a process begins");
-}
-
-void watch_cold(struct run *run)
-{
-    (void)run;
 }
 
 void watch_died(struct run *run)
 {
-    (void)run;
     world_say("the process dies at %s", point_names[point_of_death()]);
+    if (run->journal != NULL) {
+        read_journal(run->number);
+        check_journaled();
+    }
+}
+
+static int64_t amount_of(const json_t *row, const char *name, int decimals)
+{
+    const char *text = json_string_value(json_object_get(row, name));
+    int64_t value = INT64_MIN;
+    if (text == NULL || decimal_parse(text, strlen(text), decimals, &value) != DECIMAL_OK) {
+        watch_violation("final.json has no %s", name);
+    }
+    return value;
+}
+
+/* The engine's last word against the venue's books. */
+static void check_final(struct run *run)
+{
+    json_error_t error;
+    json_t *final = json_load_file("state/final.json", 0, &error), *row;
+    size_t i;
+    if (final == NULL) {
+        watch_violation("final.json: %s", error.text);
+    }
+    json_array_foreach(json_object_get(final, "positions"), i, row)
+    {
+        const char *name = json_string_value(json_object_get(row, "instrument"));
+        const struct instrument *instrument = instrument_by_name(&run->engine.instruments, name);
+        int64_t ours = amount_of(row, "qty", instrument->qty_decimals);
+        int64_t venue =
+            sim_venue_account(world_venue(), 0)->holding[venue_instrument(instrument)].position.qty;
+        if (ours != venue) {
+            watch_violation("%s: the ledger holds %lld, the venue %lld", name, (long long)ours,
+                            (long long)venue);
+        }
+    }
+    json_array_foreach(json_object_get(final, "balances"), i, row)
+    {
+        const char *currency = json_string_value(json_object_get(row, "currency"));
+        const char *account = json_string_value(json_object_get(row, "account"));
+        enum sim_kind kind = strcmp(account, "coinm") == 0 ? SIM_INVERSE : SIM_LINEAR;
+        int64_t ours = amount_of(row, "total", 8);
+        const struct sim_cash *cash = sim_venue_cash(world_venue(), 0, kind, currency);
+        int64_t venue = cash->free_e8 + cash->locked_e8;
+        if (ours != venue) {
+            watch_violation("%s on %s: the ledger has %lld e-8, the venue %lld", currency, account,
+                            (long long)ours, (long long)venue);
+        }
+    }
+    json_decref(final);
 }
 
 void watch_left(struct run *run, int code)
 {
-    (void)run;
     world_say("the process leaves with %d", code);
+    if (run->number != 0 && run->engine.counters != NULL) {
+        read_journal(run->number);
+        check_journaled();
+    }
+    if (code == 0) {
+        if (resting_quotes() != 0) {
+            watch_violation("the engine left in peace and %u orders rest", resting_quotes());
+        }
+        check_final(run);
+    }
 }
