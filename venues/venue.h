@@ -17,6 +17,7 @@
 #define POISE_VENUES_VENUE_H
 
 #include "ring/account.h"
+#include "ring/credit.h"
 #include "ring/instrument.h"
 #include "ring/record.h"
 #include "venues/sign.h"
@@ -57,6 +58,7 @@ struct venue_out {
     uint8_t request; /* enum request_kind the answer will belong to */
     uint16_t weight; /* request weight at the venue */
     uint16_t orders; /* how many orders it counts as */
+    uint8_t credit;  /* enum credit: what the venue's bucket it is taken from; CREDIT_NONE: of windows only */
     uint64_t tie;    /* the answer's key, as in record_order.tie; ties of the session itself have bit 63 */
     uint64_t order;  /* our order id it is about; 0 none */
     char *body;      /* in: memory; out: what to send */
@@ -95,11 +97,16 @@ struct venue_hooks {
     uint32_t client_id_bytes;
     uint32_t request_id_bytes;
     const char *request_id; /* of the request this answers; may be NULL */
-    const char *note;       /* the venue's words with a refusal; may be NULL */
+    const char *venue_id;   /* before encode: the order's id at the venue, where the person knows it */
+    uint32_t venue_id_bytes;
+    uint32_t exec_id_bytes;
+    const char *exec_id; /* executions: as the venue writes it; may be NULL */
+    const char *note;    /* the venue's words with a refusal; may be NULL */
     uint32_t note_bytes;
     const char *broken;        /* why a parser answered PARSE_BROKEN: static text */
     uint32_t item;             /* which object of an array */
     int64_t mark_e8, index_e8; /* marks: as printed, finer than the price unit */
+    int64_t unsettled_e8;      /* balances: what of the total the venue keeps apart until it settles */
     uint8_t position_side;     /* positions: 0 net, 1 long, 2 short */
     bool has_side;             /* the venue told the side: a record cannot leave it out */
 
@@ -334,12 +341,12 @@ struct venue_session {
     uint8_t state;             /* enum gateway_state */
     uint8_t orders_ready;      /* order entry works: new, amend, cancel */
     uint8_t private_ready;     /* reports flow */
-    uint8_t spare;
-    int32_t last_code;       /* the venue's, of the last refusal */
-    char why[48];            /* why state is not READY, zero padded */
-    uint64_t next_ns;        /* step wants to be called at this time at the latest */
-    int64_t clock_offset_ns; /* venue - our wall time, as the caller measured it; added to stamps */
-    uint32_t wanted_count;   /* instruments this account trades: dead-man, cancel-all and positions */
+    uint8_t slots;             /* bit per enum session_slot that it ever opens; set by init */
+    int32_t last_code;         /* the venue's, of the last refusal */
+    char why[48];              /* why state is not READY, zero padded */
+    uint64_t next_ns;          /* step wants to be called at this time at the latest */
+    int64_t clock_offset_ns;   /* venue - our wall time, as the caller measured it; added to stamps */
+    uint32_t wanted_count;     /* instruments this account trades: dead-man, cancel-all and positions */
     uint16_t wanted[FEED_CONNECTION_INSTRUMENTS];
 };
 
@@ -398,6 +405,7 @@ enum rest_what {
     REST_DEAD_MAN,     /* arms (timeout_ms) or disarms (0) the venue's timer for `instrument` */
     REST_DEPTH,        /* parse only checks the body: feed->parse reads the levels */
     REST_KEY_RIGHTS,   /* answer->can_trade, can_withdraw of the key itself */
+    REST_LIMITS,       /* answer->limit: what the account may ask, where a venue tells */
     REST_ANY,          /* parse only, for tools: whatever the body turns out to be */
 };
 
@@ -447,6 +455,7 @@ struct rest_answer {
     uint8_t can_trade;
     uint8_t can_withdraw;
     int64_t retry_after_ms;
+    struct credit_limit limit[CREDIT_COUNT]; /* both 0: not told */
 };
 
 struct venue_rest {

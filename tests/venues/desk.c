@@ -17,6 +17,18 @@ const struct record_report *desk_report(const struct desk *desk, uint32_t i)
     return (const struct record_report *)desk->records[i];
 }
 
+void desk_begin(struct desk *desk, const struct venue *venue)
+{
+    uint16_t wanted = 0;
+    desk->venue = venue;
+    desk->session = kept(venue->order->session_bytes);
+    desk->out.body = desk->body;
+    desk->out.body_capacity = sizeof desk->body;
+    desk->now_ns = 1000 * NS_PER_S;
+    desk->sink = (struct venue_sink){ on_record, desk };
+    venue->order->init(desk->session, venue, &desk->table, &desk->account, &desk->key, &wanted, 1);
+}
+
 struct desk *desk_make(uint8_t product, const char *symbol, uint8_t key_type, int64_t dead_man_ms)
 {
     struct desk *desk = kept(sizeof *desk);
@@ -33,21 +45,14 @@ struct desk *desk_make(uint8_t product, const char *symbol, uint8_t key_type, in
     } else {
         cr_assert(sign_key_hmac(&desk->key, "the-key", "the-secret", 10));
     }
-    desk->session = kept(venue_binance.order->session_bytes);
-    uint16_t wanted = 0;
-    venue_binance.order->init(desk->session, &venue_binance, &desk->table, &desk->account, &desk->key,
-                              &wanted, 1);
-    desk->out.body = desk->body;
-    desk->out.body_capacity = sizeof desk->body;
-    desk->now_ns = 1000 * NS_PER_S;
-    desk->sink = (struct venue_sink){ on_record, desk };
+    desk_begin(desk, &venue_binance);
     return desk;
 }
 
 bool desk_step(struct desk *desk)
 {
     memset(desk->body, 0, sizeof desk->body);
-    bool did = venue_binance.order->step(desk->session, desk->now_ns, WALL_NS, true, &desk->out);
+    bool did = desk->venue->order->step(desk->session, desk->now_ns, WALL_NS, true, &desk->out);
     if (desk->out.act == ACT_REQUEST) {
         desk->out.path[desk->out.path_bytes] = '\0';
     }
@@ -56,7 +61,7 @@ bool desk_step(struct desk *desk)
 
 void desk_event(struct desk *desk, enum session_slot slot, enum session_event what)
 {
-    venue_binance.order->event(desk->session, slot, what, desk->now_ns);
+    desk->venue->order->event(desk->session, slot, what, desk->now_ns);
 }
 
 void desk_expect_open(struct desk *desk, enum session_slot slot, const char *host, const char *path)
@@ -78,15 +83,15 @@ void desk_expect_request(struct desk *desk, const char *method, const char *path
 
 void desk_answer(struct desk *desk, int status, const char *body)
 {
-    int64_t consumed = venue_binance.order->response(desk->session, desk->out.tie, status, body, strlen(body),
-                                                     desk->now_ns, WALL_NS, &desk->sink);
+    int64_t consumed = desk->venue->order->response(desk->session, desk->out.tie, status, body, strlen(body),
+                                                    desk->now_ns, WALL_NS, &desk->sink);
     cr_assert_geq(consumed, 0);
 }
 
 int64_t desk_hear(struct desk *desk, enum session_slot slot, const char *message)
 {
-    return venue_binance.order->message(desk->session, slot, message, strlen(message), desk->now_ns, WALL_NS,
-                                        &desk->sink, &desk->out);
+    return desk->venue->order->message(desk->session, slot, message, strlen(message), desk->now_ns, WALL_NS,
+                                       &desk->sink, &desk->out);
 }
 
 struct record_order *desk_order(struct slot record[2], enum record_type type, uint64_t order, uint64_t tie)
@@ -102,7 +107,7 @@ struct record_order *desk_order(struct slot record[2], enum record_type type, ui
 bool desk_encode(struct desk *desk, const struct record_order *order)
 {
     memset(desk->body, 0, sizeof desk->body);
-    bool done = venue_binance.order->encode(desk->session, order, WALL_NS, &desk->out);
+    bool done = desk->venue->order->encode(desk->session, order, WALL_NS, &desk->out);
     if (done && desk->out.act == ACT_REQUEST) {
         desk->out.path[desk->out.path_bytes] = '\0';
     }

@@ -10,6 +10,7 @@
 #define DESK_RECORDS 64
 
 struct desk {
+    const struct venue *venue;
     struct instrument_table table;
     struct account account;
     struct sign_key key;
@@ -25,6 +26,9 @@ struct desk {
 /* desk_make makes a session of Binance with one instrument; prices of two decimals and quantities of three,
  * one and none for inverse. */
 struct desk *desk_make(uint8_t product, const char *symbol, uint8_t key_type, int64_t dead_man_ms);
+
+/* desk_begin makes the session of a desk whose table, account and key are set. */
+void desk_begin(struct desk *desk, const struct venue *venue);
 
 /* desk_report is the i-th record so far, which must exist and be a report. */
 const struct record_report *desk_report(const struct desk *desk, uint32_t i);

@@ -16,6 +16,7 @@ const struct venue venue_deribit = {
     .has_dead_man = true,
     .amend_keeps_id = true,
     .feed = &deribit_feed,
+    .order = &deribit_order,
     .rest = &deribit_rest,
     .hosts = deribit_hosts,
 };

@@ -1,0 +1,101 @@
+/* credit: what an account may ask of a venue that counts in credits.
+ *
+ * Such a venue keeps a bucket for each family of requests: it holds `burst` of them and gets `rate` back
+ * every second.  Families do not share: an empty bucket of questions stops no cancel.  Beside them stand the
+ * windows of budget.h, for venues that count so; a request names its family, or none. */
+#ifndef POISE_RING_CREDIT_H
+#define POISE_RING_CREDIT_H
+
+#include "ring/base.h"
+
+enum credit {
+    CREDIT_NONE = 0,
+    CREDIT_TRADE,     /* what reaches the matching engine: new, edit, cancel, cancel-all */
+    CREDIT_QUERY,     /* everything else, asked by the gateway */
+    CREDIT_SUBSCRIBE, /* channels on and off */
+    CREDIT_REST,      /* everything else, asked by the cold thread: its half of the same bucket */
+    CREDIT_METADATA,  /* lists of instruments */
+    CREDIT_LOG,       /* pages of the transaction log */
+    CREDIT_COUNT
+};
+
+/* How large a bucket is; both 0: the venue does not count this family. */
+struct credit_limit {
+    int32_t burst;   /* requests that may come at once */
+    int32_t rate_e3; /* requests that come back in 1000 seconds */
+};
+
+/* A bucket as it stands.  One owner; time is an argument and never goes back. */
+struct credit_bucket {
+    struct credit_limit limit;
+    int64_t level_e9; /* requests left, 1e-9; below 0 when something had to go out all the same */
+    uint64_t at_ns;
+};
+
+/* credit_begin starts empty: whoever asked before us may have emptied it a moment ago. */
+static inline void credit_begin(struct credit_bucket *bucket, struct credit_limit limit, uint64_t now_ns)
+{
+    bucket->limit = limit;
+    bucket->level_e9 = 0;
+    bucket->at_ns = now_ns;
+}
+
+static inline bool credit_counts(const struct credit_bucket *bucket)
+{
+    return bucket->limit.burst > 0;
+}
+
+/* credit_fill adds what came back since, rounded down. */
+static inline void credit_fill(struct credit_bucket *bucket, uint64_t now_ns)
+{
+    const int64_t full_e9 = bucket->limit.burst * 1000000000LL;
+    if (now_ns <= bucket->at_ns) {
+        return;
+    }
+    uint64_t elapsed_ns = now_ns - bucket->at_ns;
+    /* so long that any bucket is full again, and short enough that nothing overflows */
+    const uint64_t long_ns = 1000000000000000ULL;
+    int128 back = (int128)(elapsed_ns < long_ns ? elapsed_ns : long_ns) * bucket->limit.rate_e3 / 1000;
+    int128 level_e9 = bucket->level_e9 + back;
+    bucket->level_e9 = level_e9 < full_e9 ? (int64_t)level_e9 : full_e9;
+    bucket->at_ns = now_ns;
+}
+
+/* credit_has: `count` requests fit with `reserve` left for others; always, where nothing is counted. */
+static inline bool credit_has(struct credit_bucket *bucket, uint64_t now_ns, int32_t count, int32_t reserve)
+{
+    if (!credit_counts(bucket)) {
+        return true;
+    }
+    credit_fill(bucket, now_ns);
+    return bucket->level_e9 >= ((int64_t)count + reserve) * 1000000000LL;
+}
+
+/* credit_charge takes them whatever is left. */
+static inline void credit_charge(struct credit_bucket *bucket, uint64_t now_ns, int32_t count)
+{
+    if (credit_counts(bucket)) {
+        credit_fill(bucket, now_ns);
+        bucket->level_e9 -= count * 1000000000LL;
+    }
+}
+
+/* credit_empty: the venue said that there is nothing left. */
+static inline void credit_empty(struct credit_bucket *bucket, uint64_t now_ns)
+{
+    credit_fill(bucket, now_ns);
+    bucket->level_e9 = bucket->level_e9 < 0 ? bucket->level_e9 : 0;
+}
+
+/* credit_lower makes a limit no larger than what was told; what was not told (0) changes nothing. */
+static inline void credit_lower(struct credit_limit *limit, struct credit_limit told)
+{
+    if (told.burst > 0 && told.burst < limit->burst) {
+        limit->burst = told.burst;
+    }
+    if (told.rate_e3 > 0 && told.rate_e3 < limit->rate_e3) {
+        limit->rate_e3 = told.rate_e3;
+    }
+}
+
+#endif
