@@ -157,6 +157,59 @@ if (futures) {
   })
 }
 
+await step('fetchTickers, fetchBidsAsks, fetchLastPrices, fetchOHLCV', async () => {
+  const tickers = await venue.fetchTickers([symbol])
+  const quotes = await venue.fetchBidsAsks([symbol])
+  assert(tickers[symbol].last > 0 && quotes[symbol].ask > quotes[symbol].bid)
+  assert((await venue.fetchLastPrices([symbol]))[symbol].price > 0)
+  const candles = await venue.fetchOHLCV(symbol, '1m')
+  const [time, open, high, low, close, volume] = candles.at(-1)
+  assert(time % 60000 === 0 && low <= Math.min(open, close) && high >= Math.max(open, close))
+  // what traded is in a candle: the oldest trade kept and everything since
+  const trades = await venue.fetchTrades(symbol, undefined, 1000)
+  assert(candles.reduce((sum, each) => sum + each[5], 0) > 0 && trades.length > 0 && volume >= 0)
+  for (const trade of trades.filter(each => each.timestamp >= time && each.timestamp < time + 60000)) {
+    assert(trade.price <= high || candles.length > 1, 'a trade above its candle')
+  }
+  return { candles: candles.length }
+})
+await step('watchOHLCV, watchTradesForSymbols, watchOrderBookForSymbols, and an end of each', async () => {
+  const candle = (await venue.watchOHLCV(symbol, '1m')).at(-1)
+  assert(candle[2] >= candle[3] && candle[1] > 0)
+  const waiting = venue.watchTradesForSymbols([symbol])
+  await pause(300)
+  await strangerTrades(kind, touch.ask, part, 'buy')
+  assert.equal((await waiting)[0].symbol, symbol)
+  assert.equal((await venue.watchOrderBookForSymbols([symbol])).symbol, symbol)
+  await venue.unWatchTradesForSymbols([symbol])
+  await venue.unWatchOrderBookForSymbols([symbol])
+  const again = await venue.watchOrderBook(symbol)
+  assert(again.bids[0][0] < again.asks[0][0])
+})
+await step('watchTickers of every symbol', async () => {
+  // the futures hosts carry both products' symbols; each is told apart
+  const all = await venue.watchTickers()
+  assert(all[symbol]?.last > 0, `${symbol} is not among ${Object.keys(all)}`)
+  if (futures) assert((await venue.watchMarkPrices())[symbol].markPrice > 0)
+  return Object.keys(all)
+})
+if (futures) {
+  await step('fetchFundingRates, fetchFundingRateHistory, fetchFundingHistory, leverage and margin mode', async () => {
+    assert((await venue.fetchFundingRates([symbol]))[symbol].fundingTimestamp > Date.now())
+    const past = await venue.fetchFundingRateHistory(symbol, undefined, 3)
+    assert.equal(past.length, 3)
+    assert(past[0].timestamp < past[2].timestamp && past[2].timestamp <= Date.now())
+    assert.deepEqual(await venue.fetchFundingHistory(symbol), [])
+    await venue.setLeverage(7, symbol)
+    assert.equal((await venue.fetchLeverage(symbol)).longLeverage, 7)
+    const [tier] = (await venue.fetchLeverageTiers([symbol]))[symbol]
+    assert(tier.maintenanceMarginRate > 0)
+    assert.equal((await venue.fetchMarginMode(symbol)).marginMode, 'cross')
+    await refusedWith(-4168, venue.setMarginMode('isolated', symbol), 'isolated margin')
+    return refusedWith(-4059, venue.setPositionMode(false, symbol), 'no change of the position mode')
+  })
+}
+
 // --- the account --------------------------------------------------------------------------------------------
 
 await step('fetchBalance', async () => {
@@ -294,6 +347,66 @@ await step('market order over the WebSocket, then flat again', async () => {
     await refusedWith(-2022, venue.createOrder(symbol, 'market', 'sell', lot, undefined, { reduceOnly: true }), 'reduce-only when flat')
   }
 })
+await step('watchBalance and watchPositions follow a fill', async () => {
+  const balance = venue.watchBalance()
+  const position = futures ? venue.watchPositions([symbol]) : undefined
+  for (const each of [balance, position]) each?.catch(() => {})
+  await pause(700)
+  const order = await venue.createOrder(symbol, 'market', 'buy', lot)
+  await ordered(order.id, 'FILLED')
+  const told = await balance
+  const asked = await venue.fetchBalance()
+  assert(told[setup.cash].total > 0)
+  if (futures) {
+    const it = (await position).find(each => each.symbol === symbol)
+    assert.deepEqual([it.side, it.contracts], ['long', lot])
+    const [risk] = await venue.fetchPositionsRisk([symbol])
+    assert.equal(it.entryPrice, risk.entryPrice)
+  }
+  const back = await venue.createOrder(symbol, 'market', 'sell', lot, undefined, futures ? { reduceOnly: true } : {})
+  await ordered(back.id, 'FILLED')
+  return { told: told[setup.cash], asked: asked[setup.cash] }
+})
+await step('an IOC order that finds nothing expires, a FOK order is refused or expires', async () => {
+  await lookAtTouch()
+  const ioc = await venue.createOrder(symbol, 'limit', 'buy', lot, near(touch.bid, -0.01), { timeInForce: 'IOC' })
+  await ordered(ioc.id, 'EXPIRED')
+  const fok = venue.createOrder(symbol, 'limit', 'buy', lot, near(touch.bid, -0.01), { timeInForce: 'FOK' })
+  if (futures) await refusedWith(-5021, fok, 'a FOK order that finds nothing')
+  else await ordered((await fok).id, 'EXPIRED')
+})
+await step('fetchOrders, fetchClosedOrders, fetchCanceledOrders, fetchMyTrades of one order', async () => {
+  const all = await venue.fetchOrders(symbol)
+  const closed = await venue.fetchClosedOrders(symbol)
+  const canceled = await venue.fetchCanceledOrders(symbol)
+  assert(closed.length > 0 && closed.every(each => each.filled === each.amount))
+  assert(canceled.length > 0 && canceled.every(each => each.status === 'canceled'))
+  assert(all.length >= closed.length + canceled.length)
+  const of = await venue.fetchMyTrades(symbol, undefined, undefined, { orderId: closed.at(-1).id })
+  assert(of.length > 0 && of.every(each => each.order === closed.at(-1).id))
+  if (!futures) {
+    assert.equal((await venue.fetchOrdersWs(symbol)).length, all.length)
+    assert.deepEqual((await venue.fetchMyTradesWs(symbol)).map(each => each.id), (await venue.fetchMyTrades(symbol)).map(each => each.id))
+    assert.deepEqual(await venue.fetchOpenOrdersWs(symbol), [])
+    assert((await venue.fetchTradingFee(symbol)).taker > 0)
+  }
+  return { all: all.length, closed: closed.length, canceled: canceled.length }
+})
+if (futures) {
+  await step('createOrders, editOrders and cancelOrders mix results and refusals by place', async () => {
+    await lookAtTouch()
+    const limit = (side, share, params = postOnly) => ({ symbol, type: 'limit', side, amount: lot, price: Number(near(side === 'buy' ? touch.bid : touch.ask, share)), params })
+    const three = await venue.createOrders([limit('buy', -0.01), limit('buy', 0.01), limit('sell', 0.01)])
+    assert.equal(three.length, 3)
+    assert(three[0].id && three[2].id)
+    assert.equal(Number(three[1].info.code), -5022)
+    const moved = await venue.editOrders([{ id: three[0].id, symbol, type: 'limit', side: 'buy', amount: lot, price: Number(near(touch.bid, -0.02)) }])
+    assert.equal(moved[0].price, Number(near(touch.bid, -0.02)))
+    const gone = await venue.cancelOrders([three[0].id, three[2].id], symbol)
+    assert.deepEqual(gone.map(each => each.status), ['canceled', 'canceled'])
+    for (const id of [three[0].id, three[2].id]) await ordered(id, 'CANCELED')
+  })
+}
 await step('cancelAllOrders', async () => {
   await lookAtTouch()
   const two = [
