@@ -180,6 +180,34 @@ Test(decimal, printing_says_every_decimal)
     }
 }
 
+/* The independent opinion on printing: the C library's digits, with the point put between them. */
+static void expect_printed(int64_t value, int decimals)
+{
+    char digits[32], expected[DECIMAL_TEXT_BYTES], out[DECIMAL_TEXT_BYTES];
+    uint64_t size = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    int count = snprintf(digits, sizeof digits, "%0*llu", decimals + 1, (unsigned long long)size);
+    snprintf(expected, sizeof expected, "%s%.*s%s%s", value < 0 ? "-" : "", count - decimals, digits,
+             decimals != 0 ? "." : "", digits + count - decimals);
+    cr_assert_eq(decimal_print(out, value, decimals), strlen(expected));
+    cr_assert_str_eq(out, expected);
+}
+
+Test(decimal, printing_is_right_about_every_number_of_digits)
+{
+    for (int decimals = 0; decimals <= DECIMAL_MAX_DECIMALS; decimals++) {
+        for (int power = 0; power <= DECIMAL_MAX_DECIMALS; power++) {
+            for (int64_t off = -2; off <= 2; off++) {
+                expect_printed(decimal_power[power] + off, decimals);
+                expect_printed(-decimal_power[power] - off, decimals);
+            }
+        }
+        for (int bit = 0; bit < 64; bit++) {
+            expect_printed((int64_t)(1ULL << bit), decimals);
+            expect_printed((int64_t)((1ULL << bit) - 1), decimals);
+        }
+    }
+}
+
 Test(decimal, what_is_printed_reads_back)
 {
     char out[DECIMAL_TEXT_BYTES];
@@ -313,6 +341,23 @@ Test(decimal, rounding_keeps_its_promise_for_any_numbers)
         bool negative = (numerator < 0) != (denominator < 0);
         cr_assert(zero == (negative ? up : down));
         cr_assert(away == (negative ? down : up));
+    }
+}
+
+/* Where the quotient stops to fit 64 bits, and where an operand does, another way of dividing begins. */
+Test(decimal, a_quotient_is_right_on_both_sides_of_64_bits)
+{
+    static const int64_t few[] = { 1, 2, 3, 7, 10, 1000000, 1000000000000LL, (1LL << 61) - 1, 1LL << 61 };
+    for (size_t i = 0; i < POISE_COUNT_OF(few); i++) {
+        for (int64_t off = -3; off <= 3; off++) {
+            int128 quotient = ((int128)1 << 64) + off;
+            int128 numerator = quotient * few[i];
+            cr_assert(decimal_divide_wide(numerator, few[i], ROUND_DOWN) == quotient);
+            cr_assert(decimal_divide_wide(-numerator, few[i], ROUND_UP) == -quotient);
+            cr_assert(decimal_divide_wide(numerator + few[i] - 1, few[i], ROUND_ZERO) == quotient);
+            cr_assert(decimal_divide_wide(numerator, (int128)INT64_MAX + 1 + off, ROUND_ZERO) ==
+                      numerator / ((int128)INT64_MAX + 1 + off));
+        }
     }
 }
 
