@@ -1,5 +1,6 @@
 #include "venues/sign.h"
 
+#include <emmintrin.h>
 #include <string.h>
 
 #include <openssl/sha.h>
@@ -112,23 +113,67 @@ void sign_wipe(struct sign_key *key)
     sodium_memzero(key, sizeof *key);
 }
 
-void sign_hmac_hex(const struct sign_key *key, const char *text, size_t bytes, char *out)
+/* put_hex writes 32 bytes as lower-case hex, sixteen at a time. */
+static void put_hex(char *out, const unsigned char *bytes)
 {
-    static const char digit[16] = "0123456789abcdef";
+    const __m128i low = _mm_set1_epi8(15), nine = _mm_set1_epi8(9), zero = _mm_set1_epi8('0');
+    const __m128i beyond = _mm_set1_epi8('a' - '0' - 10);
+    for (int i = 0; i < SHA256_DIGEST_LENGTH; i += 16) {
+        __m128i both = _mm_loadu_si128((const __m128i *)(bytes + i));
+        __m128i high = _mm_and_si128(_mm_srli_epi16(both, 4), low);
+        both = _mm_and_si128(both, low);
+        for (int half = 0; half < 2; half++) {
+            __m128i digit = half == 0 ? _mm_unpacklo_epi8(high, both) : _mm_unpackhi_epi8(high, both);
+            __m128i letter = _mm_and_si128(_mm_cmpgt_epi8(digit, nine), beyond);
+            digit = _mm_add_epi8(_mm_add_epi8(digit, zero), letter);
+            _mm_storeu_si128((__m128i *)(out + 2 * i + 16 * half), digit);
+        }
+    }
+}
+
+/* finish hashes the rest of a text on from a kept state, and its hash with the outer pad. */
+static void finish(const struct sign_key *key, const unsigned char *from, const char *text, size_t bytes,
+                   char *out)
+{
     SHA256_CTX state;
     unsigned char hash[SHA256_DIGEST_LENGTH];
 
-    memcpy(&state, key->inner, sizeof state);
+    memcpy(&state, from, sizeof state);
     SHA256_Update(&state, text, bytes);
     SHA256_Final(hash, &state);
     memcpy(&state, key->outer, sizeof state);
     SHA256_Update(&state, hash, sizeof hash);
     SHA256_Final(hash, &state);
+    put_hex(out, hash);
+}
 
-    for (size_t i = 0; i < sizeof hash; i++) {
-        out[2 * i] = digit[hash[i] >> 4];
-        out[2 * i + 1] = digit[hash[i] & 15];
+void sign_hmac_hex(const struct sign_key *key, const char *text, size_t bytes, char *out)
+{
+    finish(key, key->inner, text, bytes, out);
+}
+
+void sign_prefix(struct sign_prefix *prefix, const struct sign_key *key, const char *text, size_t bytes)
+{
+    memset(prefix, 0, sizeof *prefix);
+    if (key == NULL || key->type != SIGN_HMAC_SHA256 || bytes < BLOCK_BYTES) {
+        return;
     }
+    SHA256_CTX state;
+    prefix->bytes = bytes - bytes % BLOCK_BYTES;
+    memcpy(&state, key->inner, sizeof state);
+    SHA256_Update(&state, text, prefix->bytes);
+    memcpy(prefix->state, &state, sizeof state);
+    sodium_memzero(&state, sizeof state);
+}
+
+size_t sign_text_after(const struct sign_key *key, const struct sign_prefix *prefix, const char *text,
+                       size_t bytes, char *out)
+{
+    if (prefix == NULL || prefix->bytes == 0) {
+        return sign_text(key, text, bytes, out);
+    }
+    finish(key, prefix->state, text + prefix->bytes, bytes - prefix->bytes, out);
+    return SIGN_HEX_BYTES;
 }
 
 void sign_ed25519_base64(const struct sign_key *key, const char *text, size_t bytes, char *out)

@@ -40,4 +40,18 @@ void sign_ed25519_base64(const struct sign_key *key, const char *text, size_t by
 /* sign_text signs by the key's own type and answers the signature's length (SIGN_BASE64_BYTES at most). */
 size_t sign_text(const struct sign_key *key, const char *text, size_t bytes, char *out);
 
+/* What many signed texts begin with may be hashed once: a prefix is the state after its whole blocks.  For
+ * HMAC keys only; for others it is empty and changes nothing. */
+struct sign_prefix {
+    size_t bytes;                          /* covered: whole blocks; 0: nothing */
+    _Alignas(16) unsigned char state[128]; /* SHA-256 state after the inner pad and those bytes */
+};
+
+/* sign_prefix covers as much of `text` as has whole blocks.  Wipe it with its key. */
+void sign_prefix(struct sign_prefix *prefix, const struct sign_key *key, const char *text, size_t bytes);
+
+/* sign_text_after is sign_text of a text that begins with what the prefix was made of; it may be NULL. */
+size_t sign_text_after(const struct sign_key *key, const struct sign_prefix *prefix, const char *text,
+                       size_t bytes, char *out);
+
 #endif

@@ -54,9 +54,14 @@ static inline void text_put_decimal(struct text *text, int64_t value, int decima
 /* text_put_hex writes exactly `digits` digits. */
 static inline void text_put_hex(struct text *text, uint64_t number, int digits)
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        text_put_char(text, "0123456789abcdef"[(number >> (4 * i)) & 15]);
+    if (POISE_UNLIKELY(text->end - text->at < digits)) {
+        text->full = true;
+        return;
     }
+    for (int i = 0; i < digits; i++) {
+        text->at[i] = "0123456789abcdef"[(number >> (4 * (digits - 1 - i))) & 15];
+    }
+    text->at += digits;
 }
 
 #endif

@@ -2,6 +2,7 @@
 #include "ring/order_id.h"
 #include "tests/venues/desk.h"
 #include "venues/binance/report.h"
+#include "venues/binance/request.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
@@ -217,6 +218,25 @@ Test(binance_order, what_does_not_fit_or_is_not_ours_is_not_sent)
     order->head.instrument = 0;
     order->head.type = RECORD_CLOCK;
     cr_assert_not(desk_encode(desk, order));
+}
+
+Test(binance_order, a_message_that_does_not_fit_stays_within_its_room)
+{
+    struct slot record[2];
+    struct desk *desk = desk_make(PRODUCT_LINEAR, "BTCUSDT", SIGN_HMAC_SHA256, 0);
+    struct record_order *order = limit(record, SIDE_BUY, 6000000, 10, 0, TIF_GTC);
+    cr_assert(desk_encode(desk, order));
+    uint32_t whole = desk->out.body_bytes;
+    /* a parameter is written when its longest name would fit: the last has some to spare */
+    for (uint32_t room = 0; room < whole; room++) {
+        desk->out.body_capacity = room;
+        cr_assert_not(desk_encode(desk, order), "%u bytes for %u", room, whole);
+        for (uint32_t at = room; at < whole + 100; at++) {
+            cr_assert_eq(desk->body[at], 0, "%u bytes, and byte %u was written", room, at);
+        }
+    }
+    desk->out.body_capacity = whole + BINANCE_NAME_BYTES;
+    cr_assert(desk_encode(desk, order));
 }
 
 /* ------------------------------------------------------------------ in */

@@ -113,6 +113,37 @@ Test(sign, what_is_no_key_is_refused)
     }
 }
 
+Test(sign, a_prefix_hashed_before_changes_no_signature)
+{
+    struct sign_key key;
+    struct sign_prefix prefix;
+    char text[300], plain[SIGN_BASE64_BYTES], after[SIGN_BASE64_BYTES];
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (char)('!' + i * 7 % 90);
+    }
+    cr_assert(sign_key_hmac(&key, "api", "secret", 6));
+    for (size_t common = 0; common < 200; common++) {
+        sign_prefix(&prefix, &key, text, common);
+        cr_assert_eq(prefix.bytes, common / 64 * 64);
+        for (size_t bytes = common; bytes < sizeof text; bytes += 1 + bytes % 5) {
+            cr_assert_eq(sign_text(&key, text, bytes, plain), SIGN_HEX_BYTES);
+            cr_assert_eq(sign_text_after(&key, &prefix, text, bytes, after), SIGN_HEX_BYTES);
+            cr_assert_arr_eq(plain, after, SIGN_HEX_BYTES, "%zu of %zu bytes", common, bytes);
+        }
+    }
+    /* keys that hash nothing have no prefix, and no key is no reason to stop */
+    unsigned char seed[32] = { 1 };
+    cr_assert(sign_key_ed25519(&key, "api", seed));
+    sign_prefix(&prefix, &key, text, 200);
+    cr_assert_eq(prefix.bytes, 0);
+    cr_assert_eq(sign_text(&key, text, 250, plain), SIGN_BASE64_BYTES);
+    cr_assert_eq(sign_text_after(&key, &prefix, text, 250, after), SIGN_BASE64_BYTES);
+    cr_assert_arr_eq(plain, after, SIGN_BASE64_BYTES);
+    cr_assert_eq(sign_text_after(&key, NULL, text, 250, after), SIGN_BASE64_BYTES);
+    sign_prefix(&prefix, NULL, text, 200);
+    cr_assert_eq(prefix.bytes, 0);
+}
+
 Test(sign, a_wiped_key_holds_nothing)
 {
     struct sign_key key;

@@ -28,6 +28,23 @@ static enum session_slot slot_for(const struct venue_session *session, uint8_t r
     return record_type == RECORD_CANCEL_ALL ? SESSION_SLOT_REST : SESSION_SLOT_ORDER;
 }
 
+/* clang-format off */
+static const struct binance_name
+    name_new_client_order_id = BINANCE_NAME("newClientOrderId"),
+    name_new_order_resp_type = BINANCE_NAME("newOrderRespType"),
+    name_new_qty = BINANCE_NAME("newQty"),
+    name_orig_client_order_id = BINANCE_NAME("origClientOrderId"),
+    name_price = BINANCE_NAME("price"),
+    name_quantity = BINANCE_NAME("quantity"),
+    name_reduce_only = BINANCE_NAME("reduceOnly"),
+    name_self_trade_prevention_mode = BINANCE_NAME("selfTradePreventionMode"),
+    name_side = BINANCE_NAME("side"),
+    name_symbol = BINANCE_NAME("symbol"),
+    name_time_in_force = BINANCE_NAME("timeInForce"),
+    name_timestamp = BINANCE_NAME("timestamp"),
+    name_type = BINANCE_NAME("type");
+/* clang-format on */
+
 /* Parameters are written in the order of their names: that is the order they are signed in. */
 static void put_new(struct binance_params *params, const struct record_order *order,
                     const struct instrument *row, const char *client, size_t client_bytes, bool spot,
@@ -44,25 +61,25 @@ static void put_new(struct binance_params *params, const struct record_order *or
                                                     : "GTC";
     const char *response = !now_or_never ? "ACK" : spot ? "FULL" : "RESULT";
 
-    binance_params_text(params, "newClientOrderId", client, client_bytes);
-    binance_params_text(params, "newOrderRespType", response, strlen(response));
+    binance_params_text(params, &name_new_client_order_id, client, client_bytes);
+    binance_params_text(params, &name_new_order_resp_type, response, strlen(response));
     if (!market) {
-        binance_params_decimal(params, "price", order->price, row->price_decimals);
+        binance_params_decimal(params, &name_price, order->price, row->price_decimals);
     }
-    binance_params_decimal(params, "quantity", order->qty, row->qty_decimals);
+    binance_params_decimal(params, &name_quantity, order->qty, row->qty_decimals);
     if (!spot && (order->flags & ORDER_FLAG_REDUCE_ONLY) != 0) {
-        binance_params_text(params, "reduceOnly", "true", 4);
+        binance_params_text(params, &name_reduce_only, "true", 4);
     }
     /* the documents disagree on its default, so it is always sent: a hedge goes through our own quote */
-    binance_params_text(params, "selfTradePreventionMode", "EXPIRE_MAKER", 12);
-    binance_params_text(params, "side", order->side == SIDE_BUY ? "BUY" : "SELL",
+    binance_params_text(params, &name_self_trade_prevention_mode, "EXPIRE_MAKER", 12);
+    binance_params_text(params, &name_side, order->side == SIDE_BUY ? "BUY" : "SELL",
                         order->side == SIDE_BUY ? 3 : 4);
-    binance_params_text(params, "symbol", row->symbol, strlen(row->symbol));
+    binance_params_text(params, &name_symbol, row->symbol, strlen(row->symbol));
     if (tif != NULL) {
-        binance_params_text(params, "timeInForce", tif, strlen(tif));
+        binance_params_text(params, &name_time_in_force, tif, strlen(tif));
     }
-    binance_params_number(params, "timestamp", stamp_ms);
-    binance_params_text(params, "type", type, strlen(type));
+    binance_params_number(params, &name_timestamp, stamp_ms);
+    binance_params_text(params, &name_type, type, strlen(type));
 }
 
 static uint32_t known_at(uint64_t order)
@@ -146,18 +163,17 @@ static bool encode(struct venue_session *base, const struct record_order *order,
         return false;
     }
 
-    char id[REQUEST_ID_BYTES], ours[ORDER_ID_TEXT_BYTES];
-    const char *client = ours;
-    size_t client_bytes = sizeof ours;
+    char id[REQUEST_ID_BYTES];
+    const char *client = id + REQUEST_ID_BYTES - ORDER_ID_TEXT_BYTES; /* the order's text ends it */
+    size_t client_bytes = ORDER_ID_TEXT_BYTES;
     struct binance_params params;
     request_id_write(id, request, order);
-    order_id_print(ours, order->order);
     if (base->hooks != NULL && base->hooks->client_id != NULL) {
         client = base->hooks->client_id;
         client_bytes = base->hooks->client_id_bytes;
     }
-    binance_params_begin(&params, base->key, !session->logged_on, out->body, out->body_capacity, id,
-                         sizeof id, method);
+    binance_params_begin(&params, base->key, &session->prefix, !session->logged_on, out->body,
+                         out->body_capacity, id, sizeof id, method);
     const char *side = order->side == SIDE_BUY ? "BUY" : "SELL";
     uint64_t stamp_ms = binance_stamp_ms(base, wall_ns);
     switch (request) {
@@ -166,28 +182,28 @@ static bool encode(struct venue_session *base, const struct record_order *order,
         break;
     case REQUEST_AMEND:
         if (spot) {
-            binance_params_text(&params, "newClientOrderId", client, client_bytes);
-            binance_params_decimal(&params, "newQty", order->qty, row->qty_decimals);
+            binance_params_text(&params, &name_new_client_order_id, client, client_bytes);
+            binance_params_decimal(&params, &name_new_qty, order->qty, row->qty_decimals);
         }
-        binance_params_text(&params, "origClientOrderId", client, client_bytes);
+        binance_params_text(&params, &name_orig_client_order_id, client, client_bytes);
         if (!spot) {
-            binance_params_decimal(&params, "price", order->price, row->price_decimals);
-            binance_params_decimal(&params, "quantity", order->qty, row->qty_decimals);
-            binance_params_text(&params, "side", side, strlen(side));
+            binance_params_decimal(&params, &name_price, order->price, row->price_decimals);
+            binance_params_decimal(&params, &name_quantity, order->qty, row->qty_decimals);
+            binance_params_text(&params, &name_side, side, strlen(side));
         }
-        binance_params_text(&params, "symbol", row->symbol, strlen(row->symbol));
+        binance_params_text(&params, &name_symbol, row->symbol, strlen(row->symbol));
         break;
     default:
         if (spot && request == REQUEST_CANCEL) {
             /* else the report of the cancel would carry a random id in place of the order's */
-            binance_params_text(&params, "newClientOrderId", client, client_bytes);
+            binance_params_text(&params, &name_new_client_order_id, client, client_bytes);
         }
-        binance_params_text(&params, "origClientOrderId", client, client_bytes);
-        binance_params_text(&params, "symbol", row->symbol, strlen(row->symbol));
+        binance_params_text(&params, &name_orig_client_order_id, client, client_bytes);
+        binance_params_text(&params, &name_symbol, row->symbol, strlen(row->symbol));
         break;
     }
     if (request != REQUEST_NEW) {
-        binance_params_number(&params, "timestamp", stamp_ms);
+        binance_params_number(&params, &name_timestamp, stamp_ms);
     } else if (spot) {
         uint32_t at = known_at(order->order);
         session->known[at].order = order->order;

@@ -2,61 +2,63 @@
 
 #include <string.h>
 
-void binance_params_begin(struct binance_params *params, const struct sign_key *key, bool sign, char *out,
-                          size_t capacity, const char *id, size_t id_bytes, const char *method)
+static const struct binance_name api_key = BINANCE_NAME("apiKey");
+static const struct binance_name signature_name = BINANCE_NAME("signature");
+
+void binance_params_begin(struct binance_params *params, const struct sign_key *key,
+                          const struct sign_prefix *prefix, bool sign, char *out, size_t capacity,
+                          const char *id, size_t id_bytes, const char *method)
 {
-    params->json = (struct text){ out, out + capacity, false };
-    params->text = (struct text){ params->signed_text, params->signed_text + BINANCE_SIGNED_BYTES, false };
+    struct text json = { out, out + capacity, false };
+    text_put(&json, "{\"id\":\"");
+    text_put_bytes(&json, id, id_bytes);
+    text_put(&json, "\",\"method\":\"");
+    text_put(&json, method);
+    text_put(&json, "\",\"params\":{");
+    params->json = json.at;
+    params->json_end = json.end;
+    params->text = params->signed_text;
     params->begin = out;
     params->key = key;
+    params->prefix = prefix;
     params->sign = sign;
     params->any = false;
-    text_put(&params->json, "{\"id\":\"");
-    text_put_bytes(&params->json, id, id_bytes);
-    text_put(&params->json, "\",\"method\":\"");
-    text_put(&params->json, method);
-    text_put(&params->json, "\",\"params\":{");
+    params->full = json.full;
     if (sign) {
-        binance_params_text(params, "apiKey", key->api_key, strlen(key->api_key));
+        binance_params_text(params, &api_key, key->api_key, strlen(key->api_key));
     }
 }
 
-static void name_of(struct binance_params *params, const char *name)
+void binance_prefix(struct sign_prefix *prefix, const struct sign_key *key)
 {
-    text_put(&params->json, params->any ? ",\"" : "\"");
-    text_put(&params->json, name);
-    text_put(&params->json, "\":");
-    if (params->sign) {
-        if (params->any) {
-            text_put_char(&params->text, '&');
-        }
-        text_put(&params->text, name);
-        text_put_char(&params->text, '=');
-    }
-    params->any = true;
+    char words[sizeof "apiKey=&" + SIGN_API_KEY_BYTES];
+    struct text text = { words, words + sizeof words, false };
+    text_put(&text, "apiKey=");
+    text_put(&text, key->api_key);
+    text_put_char(&text, '&');
+    sign_prefix(prefix, key, words, (size_t)(text.at - words));
 }
 
-void binance_params_text(struct binance_params *params, const char *name, const char *value, size_t bytes)
+void binance_params_number(struct binance_params *params, const struct binance_name *name, uint64_t value)
 {
-    name_of(params, name);
-    text_put_char(&params->json, '"');
-    text_put_bytes(&params->json, value, bytes);
-    text_put_char(&params->json, '"');
+    char digits[20];
+    struct text text = { digits, digits + sizeof digits, false };
+    text_put_unsigned(&text, value);
+    size_t bytes = (size_t)(text.at - digits);
+    if (!binance_params_room(params, bytes)) {
+        return;
+    }
+    binance_params_name(params, name, true);
+    memcpy(params->json, digits, bytes);
+    params->json += bytes;
     if (params->sign) {
-        text_put_bytes(&params->text, value, bytes);
+        memcpy(params->text, digits, bytes);
+        params->text += bytes;
     }
 }
 
-void binance_params_number(struct binance_params *params, const char *name, uint64_t value)
-{
-    name_of(params, name);
-    text_put_unsigned(&params->json, value);
-    if (params->sign) {
-        text_put_unsigned(&params->text, value);
-    }
-}
-
-void binance_params_decimal(struct binance_params *params, const char *name, int64_t value, int decimals)
+void binance_params_decimal(struct binance_params *params, const struct binance_name *name, int64_t value,
+                            int decimals)
 {
     char digits[DECIMAL_TEXT_BYTES];
     binance_params_text(params, name, digits, decimal_print_short(digits, value, decimals));
@@ -64,24 +66,28 @@ void binance_params_decimal(struct binance_params *params, const char *name, int
 
 size_t binance_params_end(struct binance_params *params)
 {
-    if (params->text.full) {
+    if (params->full) {
         return 0;
     }
     if (params->sign) {
         char signature[SIGN_BASE64_BYTES];
-        size_t bytes = sign_text(params->key, params->signed_text,
-                                 (size_t)(params->text.at - params->signed_text), signature);
+        size_t bytes = sign_text_after(params->key, params->prefix, params->signed_text,
+                                       (size_t)(params->text - params->signed_text), signature);
         params->sign = false; /* the signature signs everything but itself */
-        binance_params_text(params, "signature", signature, bytes);
+        binance_params_text(params, &signature_name, signature, bytes);
         params->sign = true;
     }
-    text_put(&params->json, "}}");
-    return params->json.full ? 0 : (size_t)(params->json.at - params->begin);
+    if (params->full || params->json_end - params->json < 2) {
+        return 0;
+    }
+    memcpy(params->json, "}}", 2);
+    params->json += 2;
+    return (size_t)(params->json - params->begin);
 }
 
 void binance_params_told(const struct binance_params *params, struct venue_hooks *hooks)
 {
-    size_t bytes = params->sign ? (size_t)(params->text.at - params->signed_text) : 0;
+    size_t bytes = params->sign ? (size_t)(params->text - params->signed_text) : 0;
     if (hooks != NULL && hooks->signed_text != NULL && bytes <= hooks->signed_capacity) {
         memcpy(hooks->signed_text, params->signed_text, bytes);
         hooks->signed_bytes = (uint32_t)bytes;

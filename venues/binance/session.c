@@ -98,6 +98,9 @@ void binance_session_init(struct venue_session *base, const struct venue *venue,
     base->wanted_count = wanted_count;
     memcpy(base->wanted, wanted, wanted_count * sizeof *wanted);
     session->product = binance_product(account->product);
+    if (key != NULL) {
+        binance_prefix(&session->prefix, key);
+    }
     judge(session, 0);
     base->state = GATEWAY_DOWN;
 }
@@ -152,6 +155,8 @@ static bool close_slot(struct binance_session *session, enum session_slot slot, 
     return slot_step(session, slot, SLOT_EVENT_CLOSE);
 }
 
+static const struct binance_name timestamp = BINANCE_NAME("timestamp");
+
 static bool send_params(struct binance_session *session, enum session_request ask, const char *method,
                         bool sign, bool stamp, int64_t wall_ns, uint16_t weight, struct venue_out *out)
 {
@@ -161,10 +166,10 @@ static bool send_params(struct binance_session *session, enum session_request as
     out->tie = SESSION_TIE_OF(ask, 0);
     out->weight = weight;
     request_id_write_session(id, out->tie);
-    binance_params_begin(&params, session->base.key, sign, out->body, out->body_capacity, id, sizeof id,
-                         method);
+    binance_params_begin(&params, session->base.key, &session->prefix, sign, out->body, out->body_capacity,
+                         id, sizeof id, method);
     if (stamp) {
-        binance_params_number(&params, "timestamp", binance_stamp_ms(&session->base, wall_ns));
+        binance_params_number(&params, &timestamp, binance_stamp_ms(&session->base, wall_ns));
     }
     out->body_bytes = (uint32_t)binance_params_end(&params);
     binance_params_told(&params, session->base.hooks);

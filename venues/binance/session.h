@@ -51,7 +51,8 @@ struct binance_session {
     uint64_t slot_due_ns[SESSION_SLOT_COUNT];
     uint32_t table_refused; /* events that met an empty cell */
     bool logon_sent;
-    bool logged_on; /* requests carry neither key nor signature */
+    bool logged_on;            /* requests carry neither key nor signature */
+    struct sign_prefix prefix; /* of binance_prefix; no use to anybody without the key's outer pad */
     /* the user stream */
     bool subscribe_sent, subscribed; /* spot */
     uint64_t subscribe_due_ns;
