@@ -4,6 +4,7 @@
  * them, resolves names and prints. */
 #include "tools/poise/commands.h"
 #include "tools/poise/venue_io.h"
+#include "venues/deribit/product.h"
 #include "venues/scan.h"
 
 #include <stdlib.h>
@@ -177,7 +178,9 @@ static void instrument_of(struct decode *decode, const struct io_row *row)
     if (row->row.symbol[0] != '\0') {
         io_word(decode->out, "instrument", row->row.symbol);
     }
-    io_word(decode->out, "kind", product_names[row->row.product]);
+    if (row->row.product != PRODUCT_NONE) {
+        io_word(decode->out, "kind", product_names[row->row.product]);
+    }
 }
 
 static void finish(struct decode *decode, const struct io_row *row)
@@ -917,6 +920,9 @@ static const struct instrument *unknown_symbol(void *context, uint8_t product, c
     if (bytes == 0) {
         symbol = decode->reply_symbol;
         bytes = strlen(symbol);
+        if (decode->options.venue->id == VENUE_DERIBIT) {
+            product = deribit_symbol(symbol, bytes).product;
+        }
     }
     struct io_row *row = io_row_find(&decode->rows, decode->options.venue->id, product, symbol, bytes);
     if (row == NULL || row->inferred) {

@@ -1,9 +1,6 @@
 #include "tests/fuzz/venues/fuzz_binance.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-uint32_t fuzz_yielded;
 
 uint8_t fuzz_product(uint8_t byte)
 {
@@ -30,34 +27,4 @@ const struct instrument_table *fuzz_table(void)
         currency_find(&table, "BTC", 3, true);
     }
     return &table;
-}
-
-char *fuzz_copy(const uint8_t *data, size_t size)
-{
-    char *copy = malloc(size > 0 ? size : 1);
-    if (copy == NULL) {
-        abort();
-    }
-    memcpy(copy, data, size);
-    return copy;
-}
-
-static void on_record(void *context, const struct slot *record)
-{
-    (void)context;
-    const struct record_head *head = record_head_of(record);
-    if (head->slot_count == 0 || head->slot_count > RECORD_SLOTS_MAX ||
-        record_type_name(head->type)[0] == '?') {
-        abort();
-    }
-    fuzz_yielded++;
-}
-
-const struct venue_sink fuzz_sink = { on_record, NULL };
-
-void fuzz_judge(int64_t consumed, size_t size)
-{
-    if (consumed < PARSE_BROKEN || consumed > (int64_t)size || (consumed <= 0 && fuzz_yielded > 0)) {
-        abort();
-    }
 }
