@@ -1,5 +1,6 @@
 /* poise-sim: a venue on loopback, with the venue's own protocols over TLS and prices from recordings. */
 #include "tools/sim/binance/bn_shell.h"
+#include "tools/sim/deribit/db_shell.h"
 #include "tools/sim/model/sim_decimal.h"
 #include "tools/sim/sim_cert.h"
 #include "tools/sim/sim_net.h"
@@ -17,14 +18,21 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "poise-sim: Binance spot, USD-M and COIN-M on loopback, over TLS, from recordings or made markets\n"
+    "poise-sim: Binance spot, USD-M and COIN-M, and Deribit, on loopback, over TLS, from recordings or made\n"
+    "markets\n"
     "\n"
     "  poise-sim --port 9443 --cert-dir certs --tape linear=u.jsonl.gz --tape inverse=c.jsonl.gz\n"
     "            --tape-start 5 --account KEY:SECRET:USDT=100000,BTC=1 --latency-ms feed=1..5,order=1..5\n"
     "\n"
     "  --port N             TLS port on 127.0.0.1, 0 for any (default 9443)\n"
     "  --cert-dir DIR       ca.pem, srv.pem and keys, made there when absent (default ./poise-sim-certs)\n"
+    "  --venue NAME         binance or deribit, repeatable (default binance, and deribit when a tape or an\n"
+    "                       account is deribit's)\n"
     "  --tape KIND=FILE     a recording for spot, linear or inverse; only these products are served\n"
+    "                       deribit.inverse=FILE is played by BTC-PERPETUAL (a COIN-M recording, put on its\n"
+    "                       tick and counted in dollars), deribit.linear=FILE by BTC_USDC-PERPETUAL "
+    "(USD-M);\n"
+    "                       Deribit's other instruments are made around the recording\n"
     "  --tape-start S       begin S seconds into the recordings (default 0)\n"
     "  --speed X            recorded time runs X times faster (default 1)\n"
     "  --no-loop            stay silent at the end of the recordings instead of beginning again\n"
@@ -36,11 +44,14 @@ static const char usage[] =
     "  --account SPEC       KEY:SECRET:BALANCES or ed25519:KEYID:PUBLICHEX:BALANCES; repeatable.\n"
     "                       BALANCES: USDT=100000,BTC=1 (linear.USDT=5000 names one wallet), or same=KEY for "
     "a\n"
-    "                       second key of an account\n"
+    "                       second key of an account; deribit:CLIENTID:SECRET:BTC=1,USDC=1000 is Deribit's\n"
     "  --latency-ms SPEC    feed=1..5,order=1..5,ack=1..5,private=1..5 (default none)\n"
     "  --cancel-ahead HOW   none or prorata: unexplained decreases at our price (default none)\n"
     "  --fee KIND=M,T       maker and taker rate, e.g. linear=0.0002,0.0005\n"
-    "  --funding KIND=R     funding rate per interval (default 0.0001)\n"
+    "                       (also deribit.inverse=.., deribit.linear=..)\n"
+    "  --funding KIND=R     funding rate per interval (default 0.0001); deribit.inverse=R per 8 hours "
+    "instead of\n"
+    "                       what the premium gives\n"
     "  --funding-interval S seconds between settlements (default 28800)\n"
     "  --fill-order LAO     order of TRADE_LITE (l), ACCOUNT_UPDATE (a), ORDER_TRADE_UPDATE (o); default "
     "lao\n"
@@ -48,12 +59,25 @@ static const char usage[] =
     "-5022\n"
     "  --retired HOW        serve or refuse what the venue switched off and third-party clients still use:\n"
     "                       fstream's /ws and /stream without a route, spot listen keys (default serve)\n"
+    "  --tier N             Deribit's matching limits: 1 30/s burst 100, 2 20/50, 3 10/30, 4 5/20 (default "
+    "4)\n"
+    "  --deribit-test       Deribit is test.deribit.com, and its replies say testnet\n"
+    "  --deribit-choice S   what no source settles: ack=seeded|asked|reversed (channels of a subscribe "
+    "reply),\n"
+    "                       first=seeded|reply|stream (of an order), gone=11044|10010 (cancelling what is "
+    "over),\n"
+    "                       beats=N (a test_request every N heartbeats, default 2), "
+    "bad_signature=13009|13004,\n"
+    "                       close=CODE (of a socket closed for rate or silence, default 1008), "
+    "ioc_reason=0|1,\n"
+    "                       pause_ms=N (a settlement, default 2000)\n"
     "  --no-limits          do not enforce request weights, order counts and inbound messages\n"
     "  --fault SPEC         repeatable, see below\n"
     "  --control N          plain HTTP on 127.0.0.1:N (0 for any): GET /report, GET /ready, POST /fault "
     "SPEC,\n"
     "                       POST /set kind=linear&bid=..&ask=..&bid_qty=..&ask_qty=.. or "
     "kind=..&trade=..&qty=..&side=sell\n"
+    "                       (kind=deribit.inverse, or symbol=BTC-PERPETUAL for any of Deribit's)\n"
     "  --report FILE        JSON at exit and on SIGUSR1\n"
     "  --ready-file FILE    written when the ports listen\n"
     "\n"
@@ -66,6 +90,15 @@ struct program {
     struct sim_source source;
     struct sim_faults faults;
     struct sim_delay delay;
+    /* Deribit: a venue, a shell and sources of its own; NULL when it is not served */
+    struct sim_venue *db_venue;
+    struct db_shell *db_shell;
+    struct sim_source db_tape; /* what is recorded */
+    struct sim_source db_made; /* the rest */
+    bool db_has_tape;
+    struct sim_faults db_faults;
+    struct sim_delay db_delay;
+    bool serves_binance, serves_deribit;
     int instrument[SIM_KIND_COUNT]; /* -1: not served */
     int64_t wall_ns;                /* CLOCK_REALTIME at monotonic_ns */
     int64_t monotonic_ns;
@@ -101,6 +134,27 @@ static int64_t now_ns(const struct program *p)
     return p->wall_ns + clock_ns(CLOCK_MONOTONIC) - p->monotonic_ns;
 }
 
+static void write_deribit(struct program *p, struct sim_text *out, bool lists)
+{
+    sim_text_str(out, ",\"deribit\":{\"venue\":");
+    db_shell_report(p->db_shell, out);
+    sim_text_str(out, ",\"markets\":");
+    sim_report_markets(out, p->db_venue);
+    sim_text_str(out, ",\"accounts\":");
+    sim_report_accounts(out, p->db_venue, lists);
+    sim_text_str(out, ",\"faults\":");
+    sim_report_faults(out, &p->db_faults);
+    sim_text_str(out, ",\"unknown\":[");
+    for (int i = 0; i < db_shell_unknown_count(p->db_shell); i++) {
+        uint64_t times;
+        const char *what = db_shell_unknown(p->db_shell, i, &times);
+        sim_text_str(out, i > 0 ? ",{\"what\":" : "{\"what\":");
+        sim_text_quote(out, what);
+        sim_text_add(out, ",\"times\":%llu}", (unsigned long long)times);
+    }
+    sim_text_str(out, "]}");
+}
+
 static void write_report(struct program *p, struct sim_text *out, bool lists)
 {
     sim_text_add(
@@ -124,7 +178,11 @@ static void write_report(struct program *p, struct sim_text *out, bool lists)
         sim_text_quote(out, what);
         sim_text_add(out, ",\"times\":%llu}", (unsigned long long)times);
     }
-    sim_text_str(out, "]}\n");
+    sim_text_str(out, "]");
+    if (p->serves_deribit) {
+        write_deribit(p, out, lists);
+    }
+    sim_text_str(out, "}\n");
 }
 
 static bool save(const char *path, const char *data, size_t length)
@@ -186,19 +244,46 @@ static bool number_of(const char *body, const char *name, int decimals, int64_t 
     return sim_decimal_parse(text, strlen(text), decimals, units) == SIM_DECIMAL_OK;
 }
 
+/* named_market answers which market a /set means, by kind or by a symbol of Deribit's; -1 for none. */
+static int named_market(struct program *p, const char *body, const char *kind_text,
+                        struct sim_source **source, struct sim_venue **venue)
+{
+    static const char prefix[] = "deribit.";
+    char symbol[32];
+    int at = -1;
+
+    if (value_of(body, "symbol", symbol, sizeof symbol)) {
+        for (int i = 0; p->serves_deribit && i < sim_venue_instrument_count(p->db_venue); i++) {
+            at = strcmp(sim_venue_market(p->db_venue, i)->instrument.symbol, symbol) == 0 ? i : at;
+        }
+    } else if (strncmp(kind_text, prefix, sizeof prefix - 1) == 0) {
+        at = p->serves_deribit
+                 ? db_market_place(kind_text + sizeof prefix - 1, strlen(kind_text) - sizeof prefix + 1)
+                 : -1;
+    } else {
+        int kind = sim_setup_kind(kind_text, strlen(kind_text));
+        return kind < 0 || !p->serves_binance ? -1 : p->instrument[kind];
+    }
+    *source = at >= 0 && p->db_tape.has_tape[at] ? &p->db_tape : &p->db_made;
+    *venue = p->db_venue;
+    return at;
+}
+
 static const char *set_market(struct program *p, const char *body)
 {
-    char kind_text[16] = "linear", side[8] = "buy";
+    char kind_text[24] = "linear", side[8] = "buy";
     int64_t bid, ask, bid_qty, ask_qty, trade, qty;
 
     value_of(body, "kind", kind_text, sizeof kind_text);
     value_of(body, "side", side, sizeof side);
-    int kind = sim_setup_kind(kind_text, strlen(kind_text));
-    if (kind < 0 || p->instrument[kind] < 0) {
+    struct sim_source *source = &p->source;
+    struct sim_venue *venue = p->venue;
+    int at = named_market(p, body, kind_text, &source, &venue);
+
+    if (at < 0) {
         return "no such product here";
     }
-    int at = p->instrument[kind];
-    const struct sim_instrument *i = &sim_venue_market(p->venue, at)->instrument;
+    const struct sim_instrument *i = &sim_venue_market(venue, at)->instrument;
 
     if (!number_of(body, "bid", i->price_decimals, &bid) ||
         !number_of(body, "ask", i->price_decimals, &ask) ||
@@ -209,14 +294,25 @@ static const char *set_market(struct program *p, const char *body)
         return "a number is not understood";
     }
     if (trade != 0 && qty > 0) {
-        sim_source_trade(&p->source, at, trade, qty, strcmp(side, "sell") == 0, now_ns(p));
+        sim_source_trade(source, at, trade, qty, strcmp(side, "sell") == 0, now_ns(p));
         return NULL;
     }
-    if (p->source.mode != SIM_SOURCE_SET) {
+    if (source->mode != SIM_SOURCE_SET) {
         return "books are set only with --synthetic";
     }
-    sim_source_touch(&p->source, at, bid, ask, bid_qty, ask_qty, now_ns(p));
+    sim_source_touch(source, at, bid, ask, bid_qty, ask_qty, now_ns(p));
     return NULL;
+}
+
+/* add_fault gives a fault to the venue its scope names, to every venue when it names none. */
+static bool add_fault(struct program *p, const char *spec, int64_t at_ns, char *error, size_t size)
+{
+    bool deribit = strstr(spec, "=deribit") != NULL || strncmp(spec, "settlement", 10) == 0;
+    bool binance = strstr(spec, "usdm") != NULL || strstr(spec, "coinm") != NULL ||
+                   strstr(spec, "=spot") != NULL || strncmp(spec, "listenkey", 9) == 0;
+
+    return (deribit || sim_fault_add(&p->faults, spec, at_ns, error, size)) &&
+           (binance || sim_fault_add(&p->db_faults, spec, at_ns, error, size));
 }
 
 static void control(struct program *p, const struct sim_request *request)
@@ -230,7 +326,7 @@ static void control(struct program *p, const struct sim_request *request)
     } else if (strcmp(request->path, "/ready") == 0) {
         sim_text_str(&out, p->ready);
     } else if (strcmp(request->path, "/fault") == 0) {
-        if (!sim_fault_add(&p->faults, request->body, now_ns(p), error, sizeof error)) {
+        if (!add_fault(p, request->body, now_ns(p), error, sizeof error)) {
             status = 400;
         }
     } else if (strcmp(request->path, "/set") == 0) {
@@ -259,6 +355,9 @@ static void on_woke(void *user)
     struct program *p = user;
 
     bn_shell_time(p->shell, now_ns(p));
+    if (p->serves_deribit) {
+        db_shell_time(p->db_shell, now_ns(p));
+    }
 }
 
 static void on_request(void *user, const struct sim_request *request)
@@ -267,6 +366,8 @@ static void on_request(void *user, const struct sim_request *request)
 
     if (request->control) {
         control(p, request);
+    } else if (p->serves_deribit && db_shell_ours(request)) {
+        db_shell_request(p->db_shell, request);
     } else {
         bn_shell_request(p->shell, request);
     }
@@ -274,48 +375,126 @@ static void on_request(void *user, const struct sim_request *request)
 
 static void *on_open(void *user, const struct sim_request *request)
 {
-    return bn_shell_open(((struct program *)user)->shell, request);
+    struct program *p = user;
+
+    return p->serves_deribit && db_shell_ours(request) ? db_shell_open(p->db_shell, request)
+                                                       : bn_shell_open(p->shell, request);
+}
+
+static bool deribits(const struct program *p, const void *session)
+{
+    return p->serves_deribit && db_shell_has(p->db_shell, session);
 }
 
 static void on_message(void *user, uint64_t conn, void *session, const char *text, size_t length)
 {
-    bn_shell_message(((struct program *)user)->shell, conn, session, text, length);
+    struct program *p = user;
+
+    if (deribits(p, session)) {
+        db_shell_message(p->db_shell, conn, session, text, length);
+    } else {
+        bn_shell_message(p->shell, conn, session, text, length);
+    }
 }
 
 static void on_control_frame(void *user, uint64_t conn, void *session, bool pong)
 {
-    bn_shell_control_frame(((struct program *)user)->shell, conn, session, pong);
+    struct program *p = user;
+
+    if (deribits(p, session)) {
+        db_shell_control_frame(p->db_shell, conn, session, pong);
+    } else {
+        bn_shell_control_frame(p->shell, conn, session, pong);
+    }
 }
 
 static void on_closed(void *user, uint64_t conn, void *session)
 {
-    bn_shell_closed(((struct program *)user)->shell, conn, session);
+    struct program *p = user;
+
+    if (deribits(p, session)) {
+        db_shell_closed(p->db_shell, conn, session);
+    } else {
+        bn_shell_closed(p->shell, conn, session);
+    }
 }
 
 /* --- the loop ------------------------------------------------------------------------------------------ */
+
+/* What can be due: the recordings, the models, the shells, of each venue. */
+enum { BN_TAPE, DB_TAPE, DB_MADE, BN_VENUE, DB_VENUE, BN_SHELL, DB_SHELL, WORK_COUNT };
+
+static int64_t due_of(const struct program *p, int work)
+{
+    switch (work) {
+    case BN_TAPE:
+        return p->serves_binance ? sim_source_next_ns(&p->source) : INT64_MAX;
+    case DB_TAPE:
+        return p->db_has_tape ? sim_source_next_ns(&p->db_tape) : INT64_MAX;
+    case DB_MADE:
+        return p->serves_deribit ? sim_source_next_ns(&p->db_made) : INT64_MAX;
+    case BN_VENUE:
+        return sim_venue_next_ns(p->venue);
+    case DB_VENUE:
+        return p->serves_deribit ? sim_venue_next_ns(p->db_venue) : INT64_MAX;
+    case BN_SHELL:
+        return bn_shell_next_ns(p->shell);
+    default:
+        return p->serves_deribit ? db_shell_next_ns(p->db_shell) : INT64_MAX;
+    }
+}
+
+static void do_work(struct program *p, int work, int64_t now)
+{
+    switch (work) {
+    case BN_TAPE:
+        sim_source_step(&p->source, now);
+        break;
+    case DB_TAPE:
+        sim_source_step(&p->db_tape, now);
+        db_shell_settled(p->db_shell, now);
+        break;
+    case DB_MADE:
+        sim_source_step(&p->db_made, now);
+        db_shell_settled(p->db_shell, now);
+        break;
+    case BN_VENUE:
+        sim_venue_advance(p->venue, now);
+        break;
+    case DB_VENUE:
+        sim_venue_advance(p->db_venue, now);
+        db_shell_settled(p->db_shell, now);
+        break;
+    case BN_SHELL:
+        bn_shell_step(p->shell, now);
+        break;
+    default:
+        db_shell_step(p->db_shell, now);
+        break;
+    }
+}
 
 /* turn does everything due by now in the order of time, so that an order never meets a market later than
  * its arrival however late the loop runs. */
 static int64_t turn(struct program *p, int64_t now)
 {
     for (;;) {
-        int64_t tape = sim_source_next_ns(&p->source), venue = sim_venue_next_ns(p->venue);
-        int64_t shell = bn_shell_next_ns(p->shell);
+        int64_t first = INT64_MAX;
+        int work = 0;
 
-        /* Something may have become wanted at a time already past: it happens at the last moment done. */
-        tape = tape < p->done_ns ? p->done_ns : tape;
-        venue = venue < p->done_ns ? p->done_ns : venue;
-        shell = shell < p->done_ns ? p->done_ns : shell;
-        if (tape <= now && tape <= venue && tape <= shell) {
-            sim_source_step(&p->source, p->done_ns = tape);
-        } else if (venue <= now && venue <= shell) {
-            sim_venue_advance(p->venue, p->done_ns = venue);
-        } else if (shell <= now) {
-            bn_shell_step(p->shell, p->done_ns = shell);
-        } else {
-            int64_t next = tape < venue ? tape : venue;
-            return next < shell ? next : shell;
+        for (int i = 0; i < WORK_COUNT; i++) {
+            int64_t due = due_of(p, i);
+            /* Something may have become wanted at a time already past: it happens at the last moment done. */
+            due = due < p->done_ns ? p->done_ns : due;
+            if (due < first) {
+                first = due;
+                work = i;
+            }
         }
+        if (first > now) {
+            return first;
+        }
+        do_work(p, work, p->done_ns = first);
     }
 }
 
@@ -349,6 +528,11 @@ struct wishes {
     const char *accounts[SIM_ACCOUNT_MAX];
     int account_count;
     struct sim_instrument contract[SIM_KIND_COUNT];
+    const char *db_tape[DB_MARKET_COUNT];
+    struct sim_instrument db_contract[DB_MARKET_COUNT];
+    bool db_funding[DB_MARKET_COUNT];
+    struct db_options db_options;
+    bool venues_named, wants_binance, wants_deribit;
     enum sim_cancel_ahead cancel_ahead;
     struct bn_options options;
     bool synthetic;
@@ -363,6 +547,19 @@ static int fail(const char *what, const char *why)
 static bool decimal(const char *text, size_t length, int decimals, int64_t *units)
 {
     return sim_decimal_parse(text, length, decimals, units) == SIM_DECIMAL_OK;
+}
+
+/* by_place splits deribit.KIND=REST; answers the place in Deribit's list and the rest, or -1. */
+static int by_place(const char *text, const char **rest)
+{
+    static const char prefix[] = "deribit.";
+    const char *equals = strchr(text, '='), *name = text + sizeof prefix - 1;
+
+    if (equals == NULL || strncmp(text, prefix, sizeof prefix - 1) != 0) {
+        return -1;
+    }
+    *rest = equals + 1;
+    return db_market_place(name, (size_t)(equals - name));
 }
 
 /* by_kind splits KIND=REST; answers the kind and the rest, or -1. */
@@ -401,6 +598,10 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         CONTROL,
         REPORT,
         READY,
+        VENUE,
+        TIER,
+        DERIBIT_TEST,
+        DERIBIT_CHOICE,
         HELP
     };
     static const struct option options[] = {
@@ -428,6 +629,10 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         { "control", 1, NULL, CONTROL },
         { "report", 1, NULL, REPORT },
         { "ready-file", 1, NULL, READY },
+        { "venue", 1, NULL, VENUE },
+        { "tier", 1, NULL, TIER },
+        { "deribit-test", 0, NULL, DERIBIT_TEST },
+        { "deribit-choice", 1, NULL, DERIBIT_CHOICE },
         { "help", 0, NULL, HELP },
         { NULL, 0, NULL, 0 },
     };
@@ -438,7 +643,7 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
     while ((option = getopt_long(count, arguments, "h", options, NULL)) != -1) {
         const char *rest = "", *comma;
         bool good = true;
-        int kind;
+        int kind, place;
         int64_t value = 0;
 
         switch (option) {
@@ -448,7 +653,28 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         case CERT:
             w->cert_dir = optarg;
             break;
+        case VENUE:
+            w->venues_named = true;
+            w->wants_binance = w->wants_binance || strcmp(optarg, "binance") == 0;
+            w->wants_deribit = w->wants_deribit || strcmp(optarg, "deribit") == 0;
+            good = strcmp(optarg, "binance") == 0 || strcmp(optarg, "deribit") == 0;
+            break;
+        case TIER:
+            w->db_options.tier = atoi(optarg);
+            good = w->db_options.tier >= 1 && w->db_options.tier <= 4;
+            break;
+        case DERIBIT_TEST:
+            w->db_options.testnet = true;
+            break;
+        case DERIBIT_CHOICE:
+            good = db_shell_choose(&w->db_options.choices, optarg);
+            break;
         case TAPE:
+            if ((place = by_place(optarg, &rest)) >= 0) {
+                w->db_tape[place] = rest;
+                good = place != DB_USDC_SPOT; /* there is no rule to put a spot recording on its tick */
+                break;
+            }
             kind = by_kind(optarg, &rest);
             good = kind >= 0;
             if (good) {
@@ -490,14 +716,25 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
                 strcmp(optarg, "prorata") == 0 ? SIM_CANCEL_AHEAD_PRORATA : SIM_CANCEL_AHEAD_NONE;
             good = w->cancel_ahead == SIM_CANCEL_AHEAD_PRORATA || strcmp(optarg, "none") == 0;
             break;
-        case FEE:
-            kind = by_kind(optarg, &rest);
+        case FEE: {
+            place = by_place(optarg, &rest);
+            kind = place >= 0 ? -1 : by_kind(optarg, &rest);
             comma = strchr(rest, ',');
-            good = kind >= 0 && comma != NULL &&
-                   decimal(rest, (size_t)(comma - rest), 8, &w->contract[kind].maker_rate_e8) &&
-                   decimal(comma + 1, strlen(comma + 1), 8, &w->contract[kind].taker_rate_e8);
+            struct sim_instrument *contract = place >= 0  ? &w->db_contract[place]
+                                              : kind >= 0 ? &w->contract[kind]
+                                                          : NULL;
+            good = contract != NULL && comma != NULL &&
+                   decimal(rest, (size_t)(comma - rest), 8, &contract->maker_rate_e8) &&
+                   decimal(comma + 1, strlen(comma + 1), 8, &contract->taker_rate_e8);
             break;
+        }
         case FUNDING:
+            if ((place = by_place(optarg, &rest)) >= 0) {
+                good = w->db_contract[place].funding_interval_ns != 0 &&
+                       decimal(rest, strlen(rest), 8, &w->db_contract[place].funding_rate_e8);
+                w->db_funding[place] = true;
+                break;
+            }
             kind = by_kind(optarg, &rest);
             good = kind > SIM_SPOT && decimal(rest, strlen(rest), 8, &w->contract[kind].funding_rate_e8);
             break;
@@ -520,7 +757,7 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
             good = w->options.retired || strcmp(optarg, "refuse") == 0;
             break;
         case NO_LIMITS:
-            w->options.limits = false;
+            w->options.limits = w->db_options.limits = false;
             break;
         case FAULT:
             good = fault_count < SIM_FAULT_MAX;
@@ -557,16 +794,21 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         return false;
     }
     sim_delay_init(&p->delay, p->seed);
-    if (latency != NULL && !sim_setup_latency(&p->delay, latency)) {
+    sim_delay_init(&p->db_delay, p->seed + 1000);
+    if (latency != NULL &&
+        !(sim_setup_latency(&p->delay, latency) && sim_setup_latency(&p->db_delay, latency))) {
         *status = fail(latency, "not latencies");
         return false;
     }
     sim_random_seed(&p->faults.random, p->seed, 4);
     sim_random_seed(&p->source.random, p->seed, 5);
-    w->options.seed = p->seed;
+    sim_random_seed(&p->db_faults.random, p->seed, 14);
+    sim_random_seed(&p->db_tape.random, p->seed, 15);
+    sim_random_seed(&p->db_made.random, p->seed, 16);
+    w->options.seed = w->db_options.seed = p->seed;
     for (int i = 0; i < fault_count; i++) {
         char error[256];
-        if (!sim_fault_add(&p->faults, faults[i], p->wall_ns, error, sizeof error)) {
+        if (!add_fault(p, faults[i], p->wall_ns, error, sizeof error)) {
             *status = fail("--fault", error);
             return false;
         }
@@ -574,10 +816,40 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
     return true;
 }
 
+/* add_deribit_account reads CLIENTID:SECRET:BALANCES. */
+static bool add_deribit_account(struct program *p, char *spec)
+{
+    char *save_at = NULL, *id = strtok_r(spec, ":", &save_at);
+    char *secret = strtok_r(NULL, ":", &save_at), *balances = strtok_r(NULL, ":", &save_at);
+    int account = -1;
+
+    if (id == NULL || secret == NULL) {
+        return false;
+    }
+    if (balances != NULL && strncmp(balances, "same=", 5) == 0) {
+        account = db_shell_account_of(p->db_shell, balances + 5);
+    } else {
+        account = sim_venue_add_account(p->db_venue, id);
+        if (account >= 0 && balances != NULL && !db_market_balances(p->db_venue, account, balances)) {
+            return false;
+        }
+    }
+    return account >= 0 && db_shell_add_key(p->db_shell, account, id, secret);
+}
+
 static int add_accounts(struct program *p, const struct wishes *w)
 {
     for (int i = 0; i < w->account_count; i++) {
         char *copy = strdup(w->accounts[i]), *save_at = NULL;
+
+        if (strncmp(copy, "deribit:", 8) == 0) {
+            bool added = p->serves_deribit && add_deribit_account(p, copy + 8);
+            free(copy);
+            if (!added) {
+                return fail(w->accounts[i], "not deribit:CLIENTID:SECRET:BALANCES, or deribit is not served");
+            }
+            continue;
+        }
         bool ed25519 = strncmp(copy, "ed25519:", 8) == 0;
         char *id = strtok_r(ed25519 ? copy + 8 : copy, ":", &save_at);
         char *secret = strtok_r(NULL, ":", &save_at), *balances = strtok_r(NULL, ":", &save_at);
@@ -596,6 +868,47 @@ static int add_accounts(struct program *p, const struct wishes *w)
             return fail(w->accounts[i],
                         "not KEY:SECRET:BALANCES, ed25519:KEYID:PUBLICHEX:BALANCES or ...:same=KEY");
         }
+    }
+    return 0;
+}
+
+/* add_deribit lists every instrument; what has no recording is made, around the recording when there is one.
+ */
+static int add_deribit(struct program *p, struct wishes *w)
+{
+    bool tapes = false;
+    char error[512];
+
+    p->db_tape.venue = p->db_made.venue = p->db_venue;
+    p->db_tape.mode = SIM_SOURCE_TAPE;
+    p->db_tape.speed_ppm = p->source.speed_ppm;
+    p->db_tape.offset_ns = p->source.offset_ns;
+    p->db_tape.loop = p->source.loop;
+    p->db_tape.loop_pause_ns = p->source.loop_pause_ns;
+    p->db_made.mode = w->synthetic ? SIM_SOURCE_SET : SIM_SOURCE_RANDOM;
+    p->db_made.speed_ppm = 1000000;
+    p->db_made.middle_e8 = p->source.middle_e8;
+    p->db_made.middle_of = db_market_middle;
+    for (int at = 0; at < DB_MARKET_COUNT; at++) {
+        if (w->db_tape[at] != NULL) {
+            if (!sim_tape_load(&p->db_tape.tape[at], w->db_tape[at], &w->db_contract[at], at, error,
+                               sizeof error)) {
+                return fail("--tape", error);
+            }
+            if (at == DB_BTC_PERP) { /* recorded in contracts of 100 dollars */
+                sim_tape_coarsen(&p->db_tape.tape[at], w->db_contract[at].tick, 100);
+            }
+            p->db_tape.has_tape[at] = p->db_made.other[at] = true;
+            p->db_made.leader = tapes ? p->db_made.leader : at;
+            tapes = true;
+        }
+        sim_venue_add_instrument(p->db_venue, &w->db_contract[at]);
+        sim_venue_market(p->db_venue, at)->funding_given = w->db_funding[at];
+    }
+    p->db_has_tape = tapes;
+    p->db_made.led = tapes && !w->synthetic;
+    if (tapes && p->source.mode == SIM_SOURCE_TAPE && p->serves_binance) {
+        sim_source_align(&p->source, &p->db_tape);
     }
     return 0;
 }
@@ -632,6 +945,20 @@ static int add_markets(struct program *p, struct wishes *w)
     return 0;
 }
 
+static void choose_venues(struct program *p, const struct wishes *w)
+{
+    bool deribit = w->wants_deribit;
+
+    for (int at = 0; at < DB_MARKET_COUNT && !w->venues_named; at++) {
+        deribit = deribit || w->db_tape[at] != NULL;
+    }
+    for (int i = 0; i < w->account_count && !w->venues_named; i++) {
+        deribit = deribit || strncmp(w->accounts[i], "deribit:", 8) == 0;
+    }
+    p->serves_binance = !w->venues_named || w->wants_binance;
+    p->serves_deribit = deribit;
+}
+
 int main(int count, char **arguments)
 {
     static struct program p;
@@ -648,6 +975,10 @@ int main(int count, char **arguments)
     w.options = (struct bn_options){ .limits = true, .retired = true };
     for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
         w.contract[kind] = sim_setup_instrument((enum sim_kind)kind);
+    }
+    w.db_options = db_shell_usual();
+    for (int at = 0; at < DB_MARKET_COUNT; at++) {
+        w.db_contract[at] = db_market_contract((enum db_place)at, p.wall_ns);
     }
     if (!read_options(&p, &w, count, arguments, &status)) {
         return status;
@@ -669,7 +1000,22 @@ int main(int count, char **arguments)
         return fail("--cert-dir", error);
     }
     bn_shell_attach(p.shell, p.venue, p.net);
-    if ((status = add_markets(&p, &w)) != 0 || (status = add_accounts(&p, &w)) != 0) {
+    choose_venues(&p, &w);
+    if (p.serves_binance && (status = add_markets(&p, &w)) != 0) {
+        return status;
+    }
+    if (p.serves_deribit) {
+        const struct sim_rules rules = db_market_rules();
+
+        p.db_shell = db_shell_new(&w.db_options, &p.db_faults, &p.db_delay);
+        p.db_venue = sim_venue_new(p.seed, w.cancel_ahead, db_shell_emit, p.db_shell);
+        sim_venue_rules(p.db_venue, &rules);
+        db_shell_attach(p.db_shell, p.db_venue, p.net, p.wall_ns);
+        if ((status = add_deribit(&p, &w)) != 0) {
+            return status;
+        }
+    }
+    if ((status = add_accounts(&p, &w)) != 0) {
         return status;
     }
     for (int i = 0; i < sim_venue_account_count(p.venue); i++) {
@@ -690,7 +1036,16 @@ int main(int count, char **arguments)
 
     p.done_ns = begin;
     bn_shell_step(p.shell, begin);
-    sim_source_start(&p.source, begin);
+    if (p.serves_binance) {
+        sim_source_start(&p.source, begin);
+    }
+    if (p.serves_deribit) {
+        db_shell_step(p.db_shell, begin);
+        if (p.db_has_tape) {
+            sim_source_start(&p.db_tape, begin);
+        }
+        sim_source_start(&p.db_made, begin);
+    }
     if (w.ready_file != NULL && !save(w.ready_file, p.ready, strlen(p.ready))) {
         return fail(w.ready_file, strerror(errno));
     }
@@ -702,9 +1057,20 @@ int main(int count, char **arguments)
         const char *what = bn_shell_unknown(p.shell, i, &times);
         fprintf(stderr, "poise-sim: unknown: %s (%llu times)\n", what, (unsigned long long)times);
     }
+    for (int i = 0; p.serves_deribit && i < db_shell_unknown_count(p.db_shell); i++) {
+        uint64_t times;
+        const char *what = db_shell_unknown(p.db_shell, i, &times);
+        fprintf(stderr, "poise-sim: unknown: %s (%llu times)\n", what, (unsigned long long)times);
+    }
     sim_net_free(p.net);
     bn_shell_free(p.shell);
     sim_venue_free(p.venue);
     sim_source_free(&p.source);
+    if (p.serves_deribit) {
+        db_shell_free(p.db_shell);
+        sim_venue_free(p.db_venue);
+        sim_source_free(&p.db_tape);
+        sim_source_free(&p.db_made);
+    }
     return 0;
 }

@@ -30,6 +30,7 @@ static const struct { const char *name; bool moment; } kinds[SIM_FAULT_KIND_COUN
     [SIM_FAULT_QUERY_2013]        = { "query_2013",        false },
     [SIM_FAULT_MAINTENANCE]       = { "maintenance",       false },
     [SIM_FAULT_FUNDING_RATE]      = { "funding_rate",      true  },
+    [SIM_FAULT_SETTLEMENT]        = { "settlement",        true  },
 };
 /* clang-format on */
 
@@ -42,6 +43,8 @@ const char sim_fault_help[] =
     "with\n"
     "  -place -modify -cancel -cancelall -query -read -account -listen -session appended).  stream= is the "
     "same.\n"
+    "  Deribit's: deribit-public deribit-private (channels), deribit-order-place -edit -cancel -cancelall,\n"
+    "  deribit-query -account -read -session -auth (requests, each ending in -ws or -rest).\n"
     "moments (at=T, every=T to repeat):\n"
     "  disconnect           connections in scope are reset\n"
     "  server_shutdown      serverShutdown is sent, connections in scope close ms=N later (default 2000)\n"
@@ -49,6 +52,8 @@ const char sim_fault_help[] =
     "  liquidate            the venue closes the position by force (account=KEY, scope=usdm|coinm)\n"
     "  deposit              asset=USDT,amount=100 enters the wallet (account=KEY, scope=usdm|coinm|spot)\n"
     "  funding_rate         p=0.0003 becomes the rate (scope=usdm|coinm)\n"
+    "  settlement           Deribit: profit and accrued funding become cash, trading pauses ms=N (default "
+    "2000)\n"
     "conditions:\n"
     "  silence              nothing is sent on the streams in scope, sockets stay open\n"
     "  gap                  a depth frame is lost\n"
@@ -107,6 +112,7 @@ bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, 
     }
     fault.kind = (enum sim_fault_kind)kind;
     fault.ms = kind == SIM_FAULT_SERVER_SHUTDOWN ? 2000
+               : kind == SIM_FAULT_SETTLEMENT    ? 2000
                : kind == SIM_FAULT_SLOW_ACK      ? 500
                : kind == SIM_FAULT_TIMEOUT_1007  ? 10000
                : kind == SIM_FAULT_QUERY_2013    ? 300

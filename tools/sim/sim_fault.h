@@ -35,6 +35,7 @@ enum sim_fault_kind {
     SIM_FAULT_QUERY_2013,        /* a query of an order younger than ms finds nothing */
     SIM_FAULT_MAINTENANCE,       /* the market is halted */
     SIM_FAULT_FUNDING_RATE,      /* moment: the funding rate becomes p */
+    SIM_FAULT_SETTLEMENT,        /* moment: accounts are settled, trading pauses for ms */
     SIM_FAULT_KIND_COUNT,
 };
 

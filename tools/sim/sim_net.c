@@ -253,7 +253,7 @@ static bool one_request(struct sim_net *net, struct conn *conn)
 {
     char *end = conn->in.length == 0 ? NULL : memmem(conn->in.data, conn->in.length, "\r\n\r\n", 4);
     char host[256] = "", key[128] = "", upgrade[64] = "", socket_key[64] = "", length_text[32] = "";
-    char connection[64] = "", expect[32] = "";
+    char connection[64] = "", expect[32] = "", authorization[2048] = "";
 
     if (end == NULL) {
         conn->dead = conn->in.length > REQUEST_MAX;
@@ -267,6 +267,7 @@ static bool one_request(struct sim_net *net, struct conn *conn)
         size_t length = (size_t)(next - line) - 1;
         (void)(header(line, length, "Host", host, sizeof host) ||
                header(line, length, "X-MBX-APIKEY", key, sizeof key) ||
+               header(line, length, "Authorization", authorization, sizeof authorization) ||
                header(line, length, "Upgrade", upgrade, sizeof upgrade) ||
                header(line, length, "Connection", connection, sizeof connection) ||
                header(line, length, "Expect", expect, sizeof expect) ||
@@ -321,15 +322,16 @@ static bool one_request(struct sim_net *net, struct conn *conn)
                                    .query = query == NULL ? "" : query,
                                    .host = host,
                                    .key = key,
+                                   .authorization = authorization,
                                    .body = copy + head,
                                    .body_length = body };
 
     conn->keep_alive = strcasecmp(connection, "close") != 0;
     if (strcasecmp(upgrade, "websocket") == 0 && !conn->control) {
+        conn->state = CONN_WAITING;
+        conn->keep_alive = false;
         conn->session = net->handlers.open(net->handlers.user, &request);
         if (conn->session == NULL) {
-            conn->state = CONN_WAITING;
-            conn->keep_alive = false;
             sim_net_reply(net, conn->id, 404, "", "text/plain", "", 0);
         } else {
             accept_socket(conn, socket_key);

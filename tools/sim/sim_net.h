@@ -21,10 +21,11 @@ struct sim_request {
     uint64_t conn;
     bool control; /* came in on the control port */
     const char *verb;
-    const char *path;  /* as sent, without the query */
-    const char *query; /* as sent, "" when absent */
-    const char *host;  /* without the port, lower case */
-    const char *key;   /* X-MBX-APIKEY, "" when absent */
+    const char *path;          /* as sent, without the query */
+    const char *query;         /* as sent, "" when absent */
+    const char *host;          /* without the port, lower case */
+    const char *key;           /* X-MBX-APIKEY, "" when absent */
+    const char *authorization; /* "" when absent */
     const char *body;
     size_t body_length;
 };
@@ -36,7 +37,8 @@ struct sim_handlers {
     /* One request; the reply goes out by sim_net_reply, now or later.  The next request on the connection
      * is read only after it. */
     void (*request)(void *user, const struct sim_request *request);
-    /* A WebSocket upgrade; answer a pointer to be kept with the connection, or NULL to refuse with 404. */
+    /* A WebSocket upgrade; answer a pointer to be kept with the connection, or NULL to refuse: with 404, or
+     * with what the handler itself answered by sim_net_reply. */
     void *(*open)(void *user, const struct sim_request *request);
     void (*message)(void *user, uint64_t conn, void *session, const char *text, size_t length);
     /* A ping or pong arrived (limits count them); the pong to a ping is sent already. */

@@ -6,6 +6,8 @@
 
 #define RANDOM_STEP_LOW_NS  INT64_C(2000000)
 #define RANDOM_STEP_HIGH_NS INT64_C(30000000)
+#define LED_STEP_LOW_NS     INT64_C(20000000)
+#define LED_STEP_HIGH_NS    INT64_C(100000000)
 
 /* --- recordings ------------------------------------------------------------------------------------- */
 
@@ -172,22 +174,31 @@ static int64_t round_to(int64_t value, int64_t step)
 
 /* shape makes a book around a middle: one tick of spread, sizes drawn per level. */
 static void shape(struct sim_source *source, int instrument, struct sim_level fresh[2][SIM_SYNTH_LEVELS],
-                  int count[2])
+                  int count[2], int64_t now_ns)
 {
     const struct sim_instrument *i = &sim_venue_market(source->venue, instrument)->instrument;
     const struct sim_synth *old = &source->synth[instrument];
     int64_t unit = sim_decimal_power(8 - i->price_decimals);
-    int64_t bid = round_to(source->middle_e8 / unit, i->tick);
-    /* About 250000 quote units at the touch on each kind. */
-    int64_t usual =
-        i->kind == SIM_INVERSE
-            ? 2500
-            : (int64_t)((__int128)250000 * sim_decimal_power(8 + i->qty_decimals) / (source->middle_e8 + 1));
+    int64_t middle =
+        source->middle_of == NULL ? source->middle_e8 : source->middle_of(i, source->middle_e8, now_ns);
+    int64_t bid = round_to(middle / unit, i->tick);
+    /* About 250000 quote units at the touch on each kind; a coin is worth the common middle. */
+    int64_t worth = strcmp(i->quote, i->base) == 0 ? source->middle_e8 : middle;
+    int64_t usual = i->kind == SIM_INVERSE
+                        ? 250000 / i->contract_size
+                        : (int64_t)((__int128)250000 * sim_decimal_power(8 + i->qty_decimals) / (worth + 1));
+
+    bid = bid < i->tick ? i->tick : bid;
 
     for (int side = 0; side < 2; side++) {
-        count[side] = SIM_SYNTH_LEVELS;
+        count[side] = 0;
         for (int k = 0; k < SIM_SYNTH_LEVELS; k++) {
             int64_t price = side == SIM_BUY ? bid - k * i->tick : bid + (k + 1) * i->tick;
+
+            if (price <= 0) {
+                break; /* a cheap option: there is no room below */
+            }
+            count[side]++;
             int64_t size = size_in(old->level[side], old->count[side], price);
 
             if (size == 0 || sim_random_chance(&source->random, 100000)) {
@@ -212,15 +223,37 @@ static void print(struct sim_source *source, int instrument, int64_t price, int6
     sim_venue_tape(source->venue, &event, false, now_ns);
 }
 
+/* follow takes the middle of the leader's book and answers which way it went. */
+static int64_t follow(struct sim_source *source)
+{
+    const struct sim_market *market = sim_venue_market(source->venue, source->leader);
+    int64_t unit = sim_decimal_power(8 - market->instrument.price_decimals), old = source->middle_e8;
+    struct sim_level bid, ask;
+
+    if (!market->live || !sim_book_best(&market->book, SIM_BUY, &bid) ||
+        !sim_book_best(&market->book, SIM_SELL, &ask)) {
+        return 0;
+    }
+    source->middle_e8 = (bid.price + ask.price) * unit / 2;
+    return (source->middle_e8 > old) - (source->middle_e8 < old);
+}
+
 static void step_random(struct sim_source *source, int64_t now_ns)
 {
     while (source->next_ns <= now_ns) {
         int64_t now = source->next_ns;
-        int64_t move =
-            sim_random_chance(&source->random, 250000) ? sim_random_range(&source->random, -8, 8) : 0;
+        int64_t move = 0;
 
-        source->middle_e8 += move * (source->middle_e8 / 400000);
+        if (source->led) {
+            move = follow(source);
+        } else if (sim_random_chance(&source->random, 250000)) {
+            move = sim_random_range(&source->random, -8, 8);
+            source->middle_e8 += move * (source->middle_e8 / 400000);
+        }
         for (int i = 0; i < sim_venue_instrument_count(source->venue); i++) {
+            if (source->other[i]) {
+                continue;
+            }
             struct sim_synth *synth = &source->synth[i];
             int64_t step = sim_venue_market(source->venue, i)->instrument.step;
             bool sells = move != 0 ? move < 0 : sim_random_chance(&source->random, 500000);
@@ -237,7 +270,7 @@ static void step_random(struct sim_source *source, int64_t now_ns)
                     taken = (struct sim_level){ touch->price, touch->qty - qty };
                 }
             }
-            shape(source, i, fresh, count);
+            shape(source, i, fresh, count, now);
             for (int k = 0; k < count[sells ? SIM_BUY : SIM_SELL] && taken.qty > 0; k++) {
                 struct sim_level *level = &fresh[sells ? SIM_BUY : SIM_SELL][k];
                 if (level->price == taken.price) {
@@ -246,7 +279,9 @@ static void step_random(struct sim_source *source, int64_t now_ns)
             }
             become(source, i, (const struct sim_level(*)[SIM_SYNTH_LEVELS])fresh, count, false, now);
         }
-        source->next_ns += sim_random_range(&source->random, RANDOM_STEP_LOW_NS, RANDOM_STEP_HIGH_NS);
+        source->next_ns += source->led
+                               ? sim_random_range(&source->random, LED_STEP_LOW_NS, LED_STEP_HIGH_NS)
+                               : sim_random_range(&source->random, RANDOM_STEP_LOW_NS, RANDOM_STEP_HIGH_NS);
     }
 }
 
@@ -280,30 +315,52 @@ void sim_source_trade(struct sim_source *source, int instrument, int64_t price, 
 
 /* --- both ------------------------------------------------------------------------------------------- */
 
+static void measure(struct sim_source *source)
+{
+    if (source->base_ns != 0) {
+        return;
+    }
+    source->base_ns = INT64_MAX;
+    source->end_ns = INT64_MAX;
+    for (int i = 0; i < SIM_INSTRUMENT_MAX; i++) {
+        const struct sim_tape *tape = &source->tape[i];
+        if (source->has_tape[i]) {
+            source->base_ns = tape->first_ns < source->base_ns ? tape->first_ns : source->base_ns;
+            source->end_ns = tape->last_ns < source->end_ns ? tape->last_ns : source->end_ns;
+        }
+    }
+}
+
+void sim_source_align(struct sim_source *a, struct sim_source *b)
+{
+    measure(a);
+    measure(b);
+    a->base_ns = b->base_ns = a->base_ns < b->base_ns ? a->base_ns : b->base_ns;
+    a->end_ns = b->end_ns = a->end_ns < b->end_ns ? a->end_ns : b->end_ns;
+}
+
 void sim_source_start(struct sim_source *source, int64_t now_ns)
 {
     if (source->mode == SIM_SOURCE_TAPE) {
-        source->base_ns = INT64_MAX;
-        source->end_ns = INT64_MAX;
-        for (int i = 0; i < SIM_INSTRUMENT_MAX; i++) {
-            const struct sim_tape *tape = &source->tape[i];
-            if (source->has_tape[i]) {
-                source->base_ns = tape->first_ns < source->base_ns ? tape->first_ns : source->base_ns;
-                source->end_ns = tape->last_ns < source->end_ns ? tape->last_ns : source->end_ns;
-            }
-        }
+        measure(source);
         prime(source, now_ns);
         return;
     }
     if (source->middle_e8 == 0) {
         source->middle_e8 = INT64_C(60000) * SIM_CASH_ONE;
     }
+    if (source->led) {
+        follow(source);
+    }
     for (int i = 0; i < sim_venue_instrument_count(source->venue); i++) {
         struct sim_level fresh[2][SIM_SYNTH_LEVELS];
         int count[2];
 
+        if (source->other[i]) {
+            continue;
+        }
         source->synth[i].u = INT64_C(1000000000) * (i + 1);
-        shape(source, i, fresh, count);
+        shape(source, i, fresh, count, now_ns);
         become(source, i, (const struct sim_level(*)[SIM_SYNTH_LEVELS])fresh, count, true, now_ns);
         sim_venue_start(source->venue, i, now_ns);
     }

@@ -38,12 +38,21 @@ struct sim_source {
     uint64_t passes;
     struct sim_synth synth[SIM_INSTRUMENT_MAX];
     struct sim_random random;
+    bool other[SIM_INSTRUMENT_MAX]; /* another source plays this instrument */
+    int leader;                     /* RANDOM: the middle follows this instrument's book, when led */
+    bool led;
+    /* what an instrument's middle is when the common one is middle_e8; NULL: the same */
+    int64_t (*middle_of)(const struct sim_instrument *instrument, int64_t middle_e8, int64_t now_ns);
     int64_t middle_e8;
     int64_t next_ns;
 };
 
 /* sim_source_start begins at now: applies a recording up to the offset and opens the feeds. */
 void sim_source_start(struct sim_source *source, int64_t now_ns);
+
+/* sim_source_align puts the recordings of two sources on one clock: both begin at the earliest first line and
+ * end at the earliest end.  Before they start. */
+void sim_source_align(struct sim_source *a, struct sim_source *b);
 
 /* sim_source_step feeds the venue everything due by now, sim_source_next_ns answers the next due time. */
 void sim_source_step(struct sim_source *source, int64_t now_ns);

@@ -1,5 +1,6 @@
 #include "tools/sim/sim_tape.h"
 
+#include "tools/sim/model/sim_book.h"
 #include "tools/sim/model/sim_decimal.h"
 
 #include <jansson.h>
@@ -259,6 +260,111 @@ bool sim_tape_load(struct sim_tape *tape, const char *path, const struct sim_ins
         sim_tape_free(tape);
     }
     return good;
+}
+
+/* --- a coarser tick --------------------------------------------------------------------------------- */
+
+struct coarse {
+    struct sim_book fine; /* the recording's own book, followed while it is rewritten */
+    struct sim_level *level;
+    size_t count, capacity;
+    int64_t tick, multiple;
+};
+
+static int64_t onto(const struct coarse *coarse, int side, int64_t price)
+{
+    return side == SIM_BUY ? price / coarse->tick * coarse->tick
+                           : (price + coarse->tick - 1) / coarse->tick * coarse->tick;
+}
+
+/* in_bucket sums the fine sizes that fall on a coarse price: of all, or only those worse than the touch. */
+static int64_t in_bucket(const struct coarse *coarse, int side, int64_t price, const struct sim_level *touch)
+{
+    int64_t sum = touch == NULL ? 0 : touch->qty;
+
+    for (int64_t k = 0; k < coarse->tick; k++) {
+        int64_t fine = side == SIM_BUY ? price + k : price - k;
+        if (touch == NULL || sim_book_better(side, touch->price, fine)) {
+            sum += sim_book_ladder_size(&coarse->fine, side, fine);
+        }
+    }
+    return sum * coarse->multiple;
+}
+
+static void put(struct coarse *coarse, int64_t price, int64_t qty)
+{
+    coarse->level = grow(coarse->level, &coarse->capacity, coarse->count + 1, sizeof *coarse->level);
+    coarse->level[coarse->count++] = (struct sim_level){ price, qty };
+}
+
+/* put_side writes the coarse prices that a frame touches, each once, with what is there now. */
+static uint32_t put_side(struct coarse *coarse, int side, const struct sim_level *level, uint32_t count)
+{
+    size_t first = coarse->count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t price = onto(coarse, side, level[i].price);
+        bool had = false;
+
+        /* Frames and snapshots come sorted: equal prices are neighbours, but a few steps back costs little.
+         */
+        for (size_t k = coarse->count; k > first && k + 8 > coarse->count && !had; k--) {
+            had = coarse->level[k - 1].price == price;
+        }
+        if (!had) {
+            put(coarse, price, in_bucket(coarse, side, price, NULL));
+        }
+    }
+    return (uint32_t)(coarse->count - first);
+}
+
+void sim_tape_coarsen(struct sim_tape *tape, int64_t tick, int64_t multiple)
+{
+    struct coarse coarse = { .tick = tick, .multiple = multiple };
+    size_t *first = malloc((tape->count + 1) * sizeof *first);
+
+    if (first == NULL) {
+        abort();
+    }
+    for (size_t i = 0; i < tape->count; i++) {
+        struct sim_tape_event *event = &tape->event[i];
+        const struct sim_level *level = event->levels;
+
+        first[i] = coarse.count;
+        switch (event->kind) {
+        case SIM_TAPE_SNAPSHOT:
+        case SIM_TAPE_DEPTH:
+            if (event->kind == SIM_TAPE_SNAPSHOT) {
+                sim_book_snapshot(&coarse.fine, event);
+            } else {
+                sim_book_depth(&coarse.fine, event);
+            }
+            uint32_t bids = put_side(&coarse, SIM_BUY, level, event->bid_count);
+            event->ask_count = put_side(&coarse, SIM_SELL, level + event->bid_count, event->ask_count);
+            event->bid_count = bids;
+            break;
+        case SIM_TAPE_TOP:
+            for (int side = 0; side < 2; side++) {
+                int64_t price = onto(&coarse, side, level[side].price);
+                put(&coarse, price, in_bucket(&coarse, side, price, &level[side]));
+            }
+            break;
+        case SIM_TAPE_TRADE:
+            put(&coarse, onto(&coarse, event->buyer_is_maker ? SIM_BUY : SIM_SELL, level->price),
+                level->qty * multiple);
+            break;
+        case SIM_TAPE_END:
+            break;
+        }
+    }
+    for (size_t i = 0; i < tape->count; i++) {
+        tape->event[i].levels = coarse.level + first[i];
+    }
+    free(first);
+    free(tape->level);
+    tape->level = coarse.level;
+    tape->level_count = coarse.count;
+    sim_book_free(&coarse.fine);
 }
 
 void sim_tape_free(struct sim_tape *tape)

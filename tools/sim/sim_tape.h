@@ -25,6 +25,10 @@ struct sim_tape {
  * file cannot be read, a line cannot be understood, or there is no snapshot. */
 bool sim_tape_load(struct sim_tape *tape, const char *path, const struct sim_instrument *instrument,
                    int index, char *error, size_t error_size);
+/* sim_tape_coarsen puts a recording on a coarser tick and counts sizes in units `multiple` times smaller.  No
+ * price gets better: bids go down, asks up, a trade goes the way of the side it took from; levels that fall
+ * together are summed. */
+void sim_tape_coarsen(struct sim_tape *tape, int64_t tick, int64_t multiple);
 void sim_tape_free(struct sim_tape *tape);
 
 #endif

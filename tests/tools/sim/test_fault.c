@@ -87,7 +87,7 @@ Test(fault, the_help_names_every_kind)
         "disconnect", "server_shutdown", "listenkey_expired", "liquidate",    "deposit",  "silence",
         "gap",        "dup_reports",     "reorder_reports",   "drop_private", "partial",  "reject",
         "rate_limit", "slow_ack",        "unknown_503",       "timeout_1007", "no_reply", "clock_skew",
-        "query_2013", "maintenance",     "funding_rate"
+        "query_2013", "maintenance",     "funding_rate",      "settlement"
     };
     char error[256];
 

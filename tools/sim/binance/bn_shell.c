@@ -235,6 +235,8 @@ void bn_shell_emit(void *user, const struct sim_event *event)
                         event->payment->amount_e8, event->now_ns);
         break;
     }
+    case SIM_EVENT_SETTLEMENT:
+        break; /* no such thing here */
     case SIM_EVENT_BALANCE:
         bn_feed_account(shell, event->account, (enum sim_kind)event->instrument, -1, event->fee_asset,
                         event->pnl_e8 < 0 ? "WITHDRAW" : "DEPOSIT", event->pnl_e8, event->now_ns);

@@ -154,7 +154,13 @@ int64_t sim_publish_trade(struct sim_venue *venue, int instrument, int64_t price
     struct sim_floor *floor = venue->floor[instrument];
     struct sim_event event = { .kind = SIM_EVENT_TRADE, .instrument = instrument, .now_ns = now_ns };
 
-    event.trade_id = floor->next_trade_id++;
+    int64_t *next = floor->market.instrument.trade_family == 0
+                        ? &floor->next_trade_id
+                        : &venue->family_trade_id[floor->market.instrument.trade_family];
+
+    event.trade_id = (*next)++;
+    event.trade_seq = floor->next_trade_seq++;
+    floor->recent_seq[event.trade_id % SIM_SEQ_MAX] = (struct sim_seq){ event.trade_id, event.trade_seq };
     event.price = price;
     event.qty = qty;
     event.buyer_is_maker = buyer_is_maker;

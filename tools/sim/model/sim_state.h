@@ -6,6 +6,8 @@
 
 #define SIM_HASH_BUCKETS 16384
 #define SIM_RECENT_MAX   256
+#define SIM_SEQ_MAX      8
+#define SIM_FAMILY_MAX   4
 
 struct sim_recent { /* a recorded trade not yet known to be inside a depth frame */
     int64_t stamp_ms;
@@ -18,6 +20,11 @@ struct sim_prices {
     int64_t *price;
     size_t count;
     size_t capacity;
+};
+
+struct sim_seq {
+    int64_t id;
+    int64_t seq;
 };
 
 struct sim_floor { /* one instrument: market, resting orders, publication */
@@ -33,7 +40,9 @@ struct sim_floor { /* one instrument: market, resting orders, publication */
     struct sim_level top[2]; /* as last published */
     int64_t u_offset;        /* published id = recorded id + offset */
     int64_t next_trade_id;
-    bool ended; /* a tape ended: the next start settles the jump */
+    int64_t next_trade_seq;
+    struct sim_seq recent_seq[SIM_SEQ_MAX]; /* of the last trades, by id modulo */
+    bool ended;                             /* a tape ended: the next start settles the jump */
     int64_t equity_e8[SIM_ACCOUNT_MAX];
     int64_t next_mark_publish_ns;
 };
@@ -42,6 +51,9 @@ struct sim_venue {
     sim_emit_fn *emit;
     void *user;
     enum sim_cancel_ahead cancel_ahead;
+    struct sim_rules rules;
+    int64_t family_trade_id[SIM_FAMILY_MAX];
+    int64_t next_settle_ns;
     struct sim_floor *floor[SIM_INSTRUMENT_MAX];
     int floor_count;
     struct sim_account *account[SIM_ACCOUNT_MAX];

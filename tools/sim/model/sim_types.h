@@ -42,6 +42,9 @@ struct sim_instrument {
     int max_amends;
     uint64_t first_order_id;
     int64_t first_trade_id;
+    int trade_family; /* instruments of one family (not 0) draw trade ids from one counter */
+    int64_t first_trade_seq;
+    int64_t expiry_ms; /* 0: never */
 };
 
 struct sim_level {

@@ -11,6 +11,11 @@
  * next_funding_ns; dead-men at each holding's countdown_ns; good_till_ns of resting orders. */
 #define MARK_STEP_NS    INT64_C(100000000)
 #define MARK_PUBLISH_NS INT64_C(1000000000)
+#define FUNDING_SPAN_NS (INT64_C(8) * 3600 * 1000000000) /* accruing rates are per 8 hours */
+#define DAY_NS          (INT64_C(24) * 3600 * 1000000000)
+#define SETTLE_PHASE_NS (INT64_C(8) * 3600 * 1000000000) /* 08:00 UTC */
+#define FUNDING_DEAD_E8 25000                            /* a premium of up to 0.025 % costs nothing */
+#define FUNDING_CAP_E8  500000                           /* 0.5 % per 8 hours */
 #define MARK_WEIGHT     10  /* the mark follows the middle with a time constant of 10 steps */
 #define INDEX_WEIGHT    100 /* the index with 100 */
 
@@ -44,6 +49,16 @@ struct sim_venue *sim_venue_new(uint64_t seed, enum sim_cancel_ahead cancel_ahea
     sim_random_seed(&venue->partial_random, seed, 1);
     sim_random_seed(&venue->id_random, seed, 2);
     return venue;
+}
+
+void sim_venue_rules(struct sim_venue *venue, const struct sim_rules *rules)
+{
+    venue->rules = *rules;
+}
+
+const struct sim_rules *sim_venue_ruled(const struct sim_venue *venue)
+{
+    return &venue->rules;
 }
 
 void sim_venue_free(struct sim_venue *venue)
@@ -86,6 +101,10 @@ int sim_venue_add_instrument(struct sim_venue *venue, const struct sim_instrumen
     floor->market.instrument = *instrument;
     floor->market.funding_rate_e8 = instrument->funding_rate_e8;
     floor->next_trade_id = instrument->first_trade_id;
+    floor->next_trade_seq = instrument->first_trade_seq;
+    if (venue->family_trade_id[instrument->trade_family] == 0) {
+        venue->family_trade_id[instrument->trade_family] = instrument->first_trade_id;
+    }
     venue->next_order_id[venue->floor_count] = instrument->first_order_id;
     venue->floor[venue->floor_count] = floor;
     return venue->floor_count++;
@@ -111,7 +130,7 @@ int sim_venue_add_account(struct sim_venue *venue, const char *name)
 
 struct sim_cash *sim_venue_cash(struct sim_venue *venue, int account, enum sim_kind kind, const char *asset)
 {
-    struct sim_wallet *wallet = &venue->account[account]->wallet[kind];
+    struct sim_wallet *wallet = &venue->account[account]->wallet[venue->rules.one_wallet ? SIM_SPOT : kind];
 
     for (int i = 0; i < wallet->count; i++) {
         if (strcmp(wallet->cash[i].asset, asset) == 0) {
@@ -363,6 +382,23 @@ int64_t sim_state_fillable(struct sim_venue *venue, const struct sim_order *orde
     return left;
 }
 
+/* accrue adds the funding of the time since the last look: rate x position x elapsed / 8 h, at 10^-16. */
+static void accrue(const struct sim_market *market, struct sim_holding *holding, int64_t now_ns)
+{
+    int64_t elapsed = now_ns - holding->accrued_ns;
+    int64_t held = holding->position.qty < 0 ? -holding->position.qty : holding->position.qty;
+
+    holding->accrued_ns = now_ns;
+    if (held == 0 || elapsed <= 0 || market->instrument.funding_interval_ns == 0 || market->mark_e8 == 0) {
+        return;
+    }
+    /* value / 10^8 keeps 128 bits wide enough for any rate and a day without a look */
+    __int128 value_e8 = sim_ledger_value_at(&market->instrument, held, market->mark_e8) / SIM_CASH_ONE;
+    __int128 pays = value_e8 * market->funding_rate_e8 * (holding->position.qty < 0 ? -1 : 1);
+
+    holding->accrued_e16 += sim_decimal_floor(-pays * elapsed, FUNDING_SPAN_NS);
+}
+
 void sim_state_fill(struct sim_venue *venue, struct sim_order *order, int64_t qty, int64_t price, bool maker,
                     bool forced, int64_t trade_id, int64_t now_ns)
 {
@@ -371,10 +407,21 @@ void sim_state_fill(struct sim_venue *venue, struct sim_order *order, int64_t qt
     struct sim_holding *holding = &account->holding[order->instrument];
     bool buys = order->side == SIM_BUY;
     int64_t rate = maker ? instrument->maker_rate_e8 : instrument->taker_rate_e8;
+    int64_t before = holding->position.qty;
+
+    if (venue->rules.accrues) {
+        accrue(&venue->floor[order->instrument]->market, holding, now_ns);
+    }
     struct sim_booking booking =
         sim_ledger_fill(instrument, &holding->position, buys ? qty : -qty, price, rate);
     const char *fee_asset = instrument->settle;
+    int64_t after = holding->position.qty;
 
+    if (before != 0 && ((before < 0) != (after < 0) || after == 0)) {
+        holding->settled_unrealised_e8 = 0;
+    } else if ((before < 0 ? -before : before) > (after < 0 ? -after : after)) {
+        holding->settled_unrealised_e8 = (int64_t)((__int128)holding->settled_unrealised_e8 * after / before);
+    }
     order->filled += qty;
     order->filled_sum.qty += qty;
     order->filled_sum.basis_e16 += sim_ledger_value(instrument, qty, price);
@@ -417,7 +464,9 @@ void sim_state_fill(struct sim_venue *venue, struct sim_order *order, int64_t qt
     venue->fill =
         sim_state_grow(venue->fill, &venue->fill_capacity, venue->fill_count + 1, sizeof *venue->fill);
     struct sim_fill *fill = &venue->fill[venue->fill_count++];
+    const struct sim_seq *seq = &venue->floor[order->instrument]->recent_seq[trade_id % SIM_SEQ_MAX];
     *fill = (struct sim_fill){ .trade_id = trade_id,
+                               .trade_seq = seq->id == trade_id ? seq->seq : 0,
                                .order_id = order->id,
                                .account = order->account,
                                .instrument = order->instrument,
@@ -439,6 +488,7 @@ void sim_state_fill(struct sim_venue *venue, struct sim_order *order, int64_t qt
     event.exec = exec;
     event.exec_id = venue->next_exec_id++;
     event.trade_id = trade_id;
+    event.trade_seq = fill->trade_seq;
     event.price = price;
     event.qty = qty;
     event.maker = maker;
@@ -517,6 +567,15 @@ static int64_t margin_of(const struct sim_floor *floor, int64_t qty, int leverag
     return (int64_t)((value + leverage - 1) / leverage);
 }
 
+/* in_pot is true of an instrument whose profit and margin are in one wallet's asset. */
+static bool in_pot(const struct sim_venue *venue, const struct sim_instrument *instrument, enum sim_kind kind,
+                   const char *asset)
+{
+    bool fits = venue->rules.one_wallet ? instrument->kind != SIM_SPOT : instrument->kind == kind;
+
+    return fits && strcmp(instrument->settle, asset) == 0;
+}
+
 void sim_venue_margin(struct sim_venue *venue, int account, enum sim_kind kind, const char *asset,
                       int64_t *position_initial_e8, int64_t *order_initial_e8, int64_t *maintenance_e8)
 {
@@ -527,7 +586,7 @@ void sim_venue_margin(struct sim_venue *venue, int account, enum sim_kind kind, 
         const struct sim_holding *holding = &venue->account[account]->holding[i];
         int64_t held = absolute(holding->position.qty);
 
-        if (floor->market.instrument.kind != kind || strcmp(floor->market.instrument.settle, asset) != 0) {
+        if (!in_pot(venue, &floor->market.instrument, kind, asset)) {
             continue;
         }
         int64_t own = margin_of(floor, held, holding->leverage);
@@ -547,14 +606,15 @@ void sim_venue_margin(struct sim_venue *venue, int account, enum sim_kind kind, 
     }
 }
 
-static int64_t equity_e8(struct sim_venue *venue, int account, enum sim_kind kind, const char *asset)
+int64_t sim_venue_equity(struct sim_venue *venue, int account, enum sim_kind kind, const char *asset)
 {
     int64_t sum = sim_venue_cash(venue, account, kind, asset)->free_e8;
 
     for (int i = 0; i < venue->floor_count; i++) {
         const struct sim_instrument *instrument = &venue->floor[i]->market.instrument;
-        if (instrument->kind == kind && strcmp(instrument->settle, asset) == 0) {
+        if (in_pot(venue, instrument, kind, asset)) {
             sum += sim_venue_unrealised(venue, account, i);
+            sum += (int64_t)sim_decimal_floor(venue->account[account]->holding[i].accrued_e16, SIM_CASH_ONE);
         }
     }
     return sum;
@@ -577,7 +637,8 @@ static bool margin_allows(struct sim_venue *venue, int account, int instrument, 
         return true;
     }
     sim_venue_margin(venue, account, contract->kind, contract->settle, &position, &orders, NULL);
-    return position + orders - before + after <= equity_e8(venue, account, contract->kind, contract->settle);
+    return position + orders - before + after <=
+           sim_venue_equity(venue, account, contract->kind, contract->settle);
 }
 
 /* --- orders ----------------------------------------------------------------------------------------- */
@@ -674,6 +735,21 @@ static int64_t cost_e8(const struct sim_floor *floor, int64_t qty)
     return (int64_t)(sum / SIM_CASH_ONE);
 }
 
+/* spendable_e8 answers what spot may spend: the free balance, and where contracts share the wallet no more
+ * than what their margin leaves. */
+static int64_t spendable_e8(struct sim_venue *venue, int account, const struct sim_cash *cash)
+{
+    int64_t position, orders;
+
+    if (!venue->rules.one_wallet) {
+        return cash->free_e8;
+    }
+    sim_venue_margin(venue, account, SIM_SPOT, cash->asset, &position, &orders, NULL);
+    int64_t left = sim_venue_equity(venue, account, SIM_SPOT, cash->asset) - position - orders;
+
+    return left < cash->free_e8 ? left : cash->free_e8;
+}
+
 static enum sim_reject check_funds(struct sim_venue *venue, const struct sim_place *place, int64_t qty)
 {
     struct sim_floor *floor = venue->floor[place->instrument];
@@ -688,7 +764,7 @@ static enum sim_reject check_funds(struct sim_venue *venue, const struct sim_pla
         struct sim_cash *cash =
             sim_venue_cash(venue, place->account, SIM_SPOT, buys ? instrument->quote : instrument->base);
 
-        return needed > cash->free_e8 ? SIM_REJECT_BALANCE : SIM_ACCEPTED;
+        return needed > spendable_e8(venue, place->account, cash) ? SIM_REJECT_BALANCE : SIM_ACCEPTED;
     }
     if (place->reduce_only) {
         int64_t held = venue->account[place->account]->holding[place->instrument].position.qty;
@@ -721,7 +797,7 @@ static enum sim_reject check_place(struct sim_venue *venue, const struct sim_pla
     if (market->halted) {
         return SIM_REJECT_HALTED;
     }
-    if (place->client_id != NULL) {
+    if (place->client_id != NULL && !venue->rules.names_repeat) {
         struct sim_order *same =
             sim_venue_find_client(venue, place->account, place->instrument, place->client_id);
         if (same != NULL && sim_venue_live(same)) {
@@ -751,7 +827,7 @@ static enum sim_reject check_place(struct sim_venue *venue, const struct sim_pla
     if (place->post_only && takes && !place->post_only_expires) {
         return SIM_REJECT_POST_ONLY;
     }
-    if (place->tif == SIM_FOK && market->instrument.kind != SIM_SPOT &&
+    if (place->tif == SIM_FOK && market->instrument.kind != SIM_SPOT && !venue->rules.fok_expires &&
         sim_match_available(venue, place->instrument, place->side, place->market, place->price, qty) < qty) {
         return SIM_REJECT_FOK;
     }
@@ -767,6 +843,7 @@ static struct sim_order *new_order(struct sim_venue *venue, const struct sim_pla
         abort();
     }
     order->id = venue->next_order_id[place->instrument]++;
+    order->index = venue->order_count;
     if (place->client_id != NULL) {
         snprintf(order->client_id, sizeof order->client_id, "%s", place->client_id);
     } else {
@@ -879,6 +956,20 @@ int sim_venue_cancel_all(struct sim_venue *venue, int account, int instrument, i
     return count;
 }
 
+/* spot_allows is true when the balance carries a spot order at its new price and quantity. */
+static bool spot_allows(struct sim_venue *venue, const struct sim_order *order, int64_t price, int64_t qty)
+{
+    const struct sim_instrument *instrument = &venue->floor[order->instrument]->market.instrument;
+    bool buys = order->side == SIM_BUY;
+    int64_t left = qty > order->filled ? qty - order->filled : 0;
+    int64_t needed = buys ? (int64_t)(sim_ledger_value(instrument, left, price) / SIM_CASH_ONE)
+                          : left * sim_decimal_power(8 - instrument->qty_decimals);
+    const struct sim_cash *cash =
+        sim_venue_cash(venue, order->account, SIM_SPOT, buys ? instrument->quote : instrument->base);
+
+    return needed - order->locked_e8 <= spendable_e8(venue, order->account, cash);
+}
+
 enum sim_reject sim_venue_modify(struct sim_venue *venue, struct sim_order *order, int64_t price, int64_t qty,
                                  int64_t now_ns)
 {
@@ -903,7 +994,11 @@ enum sim_reject sim_venue_modify(struct sim_venue *venue, struct sim_order *orde
         return reject;
     }
     int64_t more = qty - order->qty;
-    if (more > 0 && !order->reduce_only &&
+    bool spot = floor->market.instrument.kind == SIM_SPOT;
+    if (spot && !spot_allows(venue, order, price, qty)) {
+        return SIM_REJECT_BALANCE;
+    }
+    if (!spot && more > 0 && !order->reduce_only &&
         !margin_allows(venue, order->account, order->instrument, order->side, more)) {
         return SIM_REJECT_MARGIN;
     }
@@ -921,6 +1016,7 @@ enum sim_reject sim_venue_modify(struct sim_venue *venue, struct sim_order *orde
     order->qty = qty;
     order->amends++;
     order->updated_ns = now_ns;
+    sim_state_lock(venue, order);
     report(venue, order, SIM_EXEC_AMENDED, now_ns);
     sim_match_take(venue, order, false, now_ns);
     finish(venue, order, now_ns);
@@ -1091,12 +1187,15 @@ void sim_venue_start(struct sim_venue *venue, int instrument, int64_t now_ns)
     if (market->index_e8 == 0 || floor->ended) {
         market->index_e8 = market->mark_e8;
     }
-    if (market->next_funding_ns == 0 && market->instrument.funding_interval_ns > 0) {
+    if (market->next_funding_ns == 0 && market->instrument.funding_interval_ns > 0 && !venue->rules.accrues) {
         int64_t step = market->instrument.funding_interval_ns;
         market->next_funding_ns = (now_ns / step + 1) * step;
     }
     if (venue->next_tick_ns == 0) {
         venue->next_tick_ns = now_ns + MARK_STEP_NS;
+    }
+    if (venue->rules.accrues && venue->next_settle_ns == 0) {
+        venue->next_settle_ns = ((now_ns - SETTLE_PHASE_NS) / DAY_NS + 1) * DAY_NS + SETTLE_PHASE_NS;
     }
 
     struct sim_event out = { .kind = SIM_EVENT_FEED_START, .instrument = instrument, .now_ns = now_ns };
@@ -1132,6 +1231,29 @@ static struct sim_floor *index_source(struct sim_venue *venue, int instrument)
     return venue->floor[instrument];
 }
 
+static void pay(struct sim_venue *venue, int account, int instrument, int64_t amount_e8, int64_t now_ns)
+{
+    struct sim_market *market = &venue->floor[instrument]->market;
+
+    venue->account[account]->holding[instrument].funding_e8 += amount_e8;
+    sim_venue_cash(venue, account, market->instrument.kind, market->instrument.settle)->free_e8 += amount_e8;
+    venue->account[account]->wallet[market->instrument.kind].updated_ns = now_ns;
+    venue->payment = sim_state_grow(venue->payment, &venue->payment_capacity, venue->payment_count + 1,
+                                    sizeof *venue->payment);
+    struct sim_payment *payment = &venue->payment[venue->payment_count++];
+    *payment = (struct sim_payment){ .account = account,
+                                     .instrument = instrument,
+                                     .amount_e8 = amount_e8,
+                                     .mark_e8 = market->mark_e8,
+                                     .rate_e8 = market->funding_rate_e8,
+                                     .time_ns = now_ns,
+                                     .id = INT64_C(9000000000) + (int64_t)venue->payment_count };
+    struct sim_event event = { .kind = SIM_EVENT_FUNDING, .instrument = instrument, .now_ns = now_ns };
+    event.account = account;
+    event.payment = payment;
+    venue->emit(venue->user, &event);
+}
+
 static void pay_funding(struct sim_venue *venue, int instrument, int64_t now_ns)
 {
     struct sim_market *market = &venue->floor[instrument]->market;
@@ -1144,24 +1266,54 @@ static void pay_funding(struct sim_venue *venue, int instrument, int64_t now_ns)
         if (holding->position.qty == 0) {
             continue;
         }
-        holding->funding_e8 += amount;
-        sim_venue_cash(venue, i, market->instrument.kind, market->instrument.settle)->free_e8 += amount;
-        venue->account[i]->wallet[market->instrument.kind].updated_ns = now_ns;
-        venue->payment = sim_state_grow(venue->payment, &venue->payment_capacity, venue->payment_count + 1,
-                                        sizeof *venue->payment);
-        struct sim_payment *payment = &venue->payment[venue->payment_count++];
-        *payment = (struct sim_payment){ .account = i,
-                                         .instrument = instrument,
-                                         .amount_e8 = amount,
-                                         .mark_e8 = market->mark_e8,
-                                         .rate_e8 = market->funding_rate_e8,
-                                         .time_ns = now_ns,
-                                         .id = INT64_C(9000000000) + (int64_t)venue->payment_count };
-        struct sim_event event = { .kind = SIM_EVENT_FUNDING, .instrument = instrument, .now_ns = now_ns };
-        event.account = i;
-        event.payment = payment;
-        venue->emit(venue->user, &event);
+        pay(venue, i, instrument, amount, now_ns);
     }
+}
+
+/* premium_rate answers max(0.025 %, premium) + min(-0.025 %, premium), within the cap. */
+static int64_t premium_rate(const struct sim_market *market)
+{
+    if (market->index_e8 == 0) {
+        return 0;
+    }
+    int64_t premium =
+        (int64_t)((__int128)(market->mark_e8 - market->index_e8) * SIM_CASH_ONE / market->index_e8);
+    int64_t rate = (premium > FUNDING_DEAD_E8 ? premium : FUNDING_DEAD_E8) +
+                   (premium < -FUNDING_DEAD_E8 ? premium : -FUNDING_DEAD_E8);
+
+    rate = rate > FUNDING_CAP_E8 ? FUNDING_CAP_E8 : rate;
+    return rate < -FUNDING_CAP_E8 ? -FUNDING_CAP_E8 : rate;
+}
+
+static void accrue_all(struct sim_venue *venue, int instrument, int64_t now_ns)
+{
+    for (int i = 0; i < venue->account_count; i++) {
+        accrue(&venue->floor[instrument]->market, &venue->account[i]->holding[instrument], now_ns);
+    }
+}
+
+void sim_venue_settle(struct sim_venue *venue, int64_t now_ns)
+{
+    struct sim_event event = { .kind = SIM_EVENT_SETTLEMENT, .now_ns = now_ns };
+
+    for (int at = 0; at < venue->floor_count; at++) {
+        accrue_all(venue, at, now_ns);
+        for (int i = 0; i < venue->account_count; i++) {
+            struct sim_holding *holding = &venue->account[i]->holding[at];
+            int64_t amount = (int64_t)sim_decimal_floor(holding->accrued_e16, SIM_CASH_ONE);
+
+            holding->accrued_e16 -= (__int128)amount * SIM_CASH_ONE; /* what is below 10^-8 waits */
+            if (amount != 0) {
+                pay(venue, i, at, amount, now_ns);
+            }
+            if (venue->floor[at]->market.instrument.kind != SIM_SPOT) {
+                holding->settled_unrealised_e8 = sim_venue_unrealised(venue, i, at);
+                holding->settled_e8 =
+                    holding->realised_e8 + holding->funding_e8 + holding->settled_unrealised_e8;
+            }
+        }
+    }
+    venue->emit(venue->user, &event);
 }
 
 static void step_marks(struct sim_venue *venue, int64_t now_ns)
@@ -1171,12 +1323,18 @@ static void step_marks(struct sim_venue *venue, int64_t now_ns)
         struct sim_market *market = &floor->market;
         int64_t middle = middle_e8(floor), source = middle_e8(index_source(venue, i));
 
+        if (venue->rules.accrues) {
+            accrue_all(venue, i, now_ns);
+        }
         if (middle == 0 || !market->live) {
             continue;
         }
         market->mark_e8 += market->mark_e8 == 0 ? middle : (middle - market->mark_e8) / MARK_WEIGHT;
         if (source != 0) {
             market->index_e8 += market->index_e8 == 0 ? source : (source - market->index_e8) / INDEX_WEIGHT;
+        }
+        if (venue->rules.accrues && !market->funding_given) {
+            market->funding_rate_e8 = premium_rate(market);
         }
         if (now_ns >= floor->next_mark_publish_ns) {
             floor->next_mark_publish_ns = now_ns + MARK_PUBLISH_NS;
@@ -1197,7 +1355,7 @@ static void check_liquidations(struct sim_venue *venue, int64_t now_ns)
                 continue;
             }
             sim_venue_margin(venue, i, instrument->kind, instrument->settle, NULL, NULL, &maintenance);
-            if (equity_e8(venue, i, instrument->kind, instrument->settle) < maintenance) {
+            if (sim_venue_equity(venue, i, instrument->kind, instrument->settle) < maintenance) {
                 sim_venue_liquidate(venue, i, at, now_ns);
             }
         }
@@ -1238,6 +1396,10 @@ void sim_venue_advance(struct sim_venue *venue, int64_t now_ns)
     }
     venue->next_tick_ns = now_ns + MARK_STEP_NS;
     step_marks(venue, now_ns);
+    if (venue->next_settle_ns != 0 && venue->next_settle_ns <= now_ns) {
+        venue->next_settle_ns += DAY_NS;
+        sim_venue_settle(venue, now_ns);
+    }
     for (int i = 0; i < venue->floor_count; i++) {
         struct sim_market *market = &venue->floor[i]->market;
         if (market->next_funding_ns != 0 && market->next_funding_ns <= now_ns) {

@@ -27,10 +27,10 @@
 #include "tools/sim/model/sim_random.h"
 #include "tools/sim/model/sim_types.h"
 
-#define SIM_INSTRUMENT_MAX 8
+#define SIM_INSTRUMENT_MAX 16
 #define SIM_ACCOUNT_MAX    64
 #define SIM_ASSET_MAX      8
-#define SIM_CLIENT_ID_MAX  37
+#define SIM_CLIENT_ID_MAX  65
 
 enum sim_tif { SIM_GTC, SIM_IOC, SIM_FOK, SIM_GTD };
 enum sim_stp { SIM_STP_NONE, SIM_STP_EXPIRE_TAKER, SIM_STP_EXPIRE_MAKER, SIM_STP_EXPIRE_BOTH };
@@ -97,6 +97,7 @@ enum sim_reject {
 
 struct sim_order {
     uint64_t id;
+    size_t index; /* among all orders of the venue, in the order of their arrival */
     char client_id[SIM_CLIENT_ID_MAX];
     char prior_client_id[SIM_CLIENT_ID_MAX]; /* before the last amend, "" otherwise */
     int account;
@@ -131,6 +132,7 @@ struct sim_order {
 
 struct sim_fill {
     int64_t trade_id;
+    int64_t trade_seq;
     uint64_t order_id;
     int account;
     int instrument;
@@ -177,6 +179,11 @@ struct sim_holding {              /* one account in one instrument */
     int64_t base_fees_e8; /* spot buys pay in the base asset */
     int64_t funding_e8;
     int64_t jump_e8; /* profit made by the tape starting again, in the settlement asset */
+    /* Where funding accrues: what is not paid yet, and what the last settlement turned into cash. */
+    __int128 accrued_e16;
+    int64_t accrued_ns;
+    int64_t settled_e8;            /* of realised, funding and unrealised together */
+    int64_t settled_unrealised_e8; /* of that, the part of the position still held */
     __int128 rounding_e16;
     int64_t bought;
     int64_t sold;
@@ -207,6 +214,7 @@ enum sim_event_kind {
     SIM_EVENT_BALANCE, /* a private deposit or withdrawal */
     SIM_EVENT_FEED_END,
     SIM_EVENT_FEED_START,
+    SIM_EVENT_SETTLEMENT, /* every account of the venue was settled */
 };
 
 struct sim_event {
@@ -221,6 +229,7 @@ struct sim_event {
     uint32_t bid_count;
     uint32_t ask_count;
     int64_t trade_id;
+    int64_t trade_seq;
     int64_t price;
     int64_t qty;
     bool buyer_is_maker;
@@ -247,6 +256,15 @@ struct sim_market { /* what is published of an instrument beside its book */
     int64_t index_e8;
     int64_t next_funding_ns;
     int64_t funding_rate_e8;
+    bool funding_given; /* where funding accrues: the rate is not computed from the premium */
+};
+
+/* What one venue does and another does not; all false is Binance. */
+struct sim_rules {
+    bool one_wallet;   /* a currency is one balance, whatever is traded against it */
+    bool names_repeat; /* a client id may name several live orders */
+    bool fok_expires;  /* a contract's fill-or-kill that cannot fill is accepted, then expires */
+    bool accrues;      /* funding accrues with time by the premium; profit turns into cash at 08:00 UTC */
 };
 
 struct sim_place {
@@ -271,6 +289,10 @@ struct sim_venue;
 struct sim_venue *sim_venue_new(uint64_t seed, enum sim_cancel_ahead cancel_ahead, sim_emit_fn *emit,
                                 void *user);
 void sim_venue_free(struct sim_venue *venue);
+
+/* sim_venue_rules says how the venue differs; before instruments and accounts are added. */
+void sim_venue_rules(struct sim_venue *venue, const struct sim_rules *rules);
+const struct sim_rules *sim_venue_ruled(const struct sim_venue *venue);
 
 /* sim_venue_add_instrument and sim_venue_add_account answer the index used in every other call, -1 when the
  * table is full. */
@@ -324,6 +346,9 @@ void sim_venue_countdown(struct sim_venue *venue, int account, int instrument, i
 /* sim_venue_liquidate closes a position by force against the book, as the venue would. */
 void sim_venue_liquidate(struct sim_venue *venue, int account, int instrument, int64_t now_ns);
 
+/* sim_venue_settle pays accrued funding and notes that all profit so far is cash; venues that accrue only. */
+void sim_venue_settle(struct sim_venue *venue, int64_t now_ns);
+
 /* sim_venue_advance does what is due by now: marks, funding, dead-men, good-till dates, liquidations.
  * sim_venue_next_ns answers when it wants to be called again. */
 void sim_venue_advance(struct sim_venue *venue, int64_t now_ns);
@@ -346,6 +371,9 @@ const struct sim_fill *sim_venue_fill(const struct sim_venue *venue, size_t inde
 size_t sim_venue_payment_count(const struct sim_venue *venue);
 const struct sim_payment *sim_venue_payment(const struct sim_venue *venue, size_t index);
 int64_t sim_venue_unrealised(struct sim_venue *venue, int account, int instrument);
+
+/* sim_venue_equity answers cash, unrealised profit and accrued funding of an asset. */
+int64_t sim_venue_equity(struct sim_venue *venue, int account, enum sim_kind kind, const char *asset);
 
 /* sim_venue_margin answers what an account's positions and orders of a kind tie up in an asset, at 10^-8:
  * initial margin at each instrument's leverage, and maintenance.  Either pointer may be NULL. */
