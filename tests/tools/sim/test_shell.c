@@ -463,6 +463,71 @@ Test(shell, order_counts_and_weights_are_enforced)
 
 /* --- orders and the private stream --------------------------------------------------------------------- */
 
+static int weight_of(const char *verb, const char *path, const char *params)
+{
+    static int before[2];
+    const struct sent *sent = rest(verb, path, params);
+    int spot = strncmp(path, "/api", 4) == 0, now = 0;
+
+    cr_assert_not_null(sent);
+    sscanf(strstr(sent->headers, "X-MBX-USED-WEIGHT-1M: "), "X-MBX-USED-WEIGHT-1M: %d", &now);
+    int weight = now - before[spot];
+    before[spot] = now;
+    return weight;
+}
+
+Test(shell, weights_go_by_what_is_asked)
+{
+    cr_assert_eq(weight_of("GET", "/fapi/v1/depth", "symbol=BTCUSDT&limit=50"), 2);
+    cr_assert_eq(weight_of("GET", "/fapi/v1/depth", "symbol=BTCUSDT&limit=100"), 5);
+    cr_assert_eq(weight_of("GET", "/fapi/v1/depth", "symbol=BTCUSDT"), 10);
+    cr_assert_eq(weight_of("GET", "/dapi/v1/depth", "symbol=BTCUSD_PERP&limit=1000"), 20);
+    cr_assert_eq(weight_of("GET", "/fapi/v1/openOrders", "!symbol=BTCUSDT"), 1);
+    cr_assert_eq(weight_of("GET", "/fapi/v1/openOrders", "!"), 40);
+    cr_assert_eq(weight_of("GET", "/fapi/v1/premiumIndex", ""), 10);
+    open_socket(5, "ws-fapi.binance.com", "/ws-fapi/v1", "");
+    cr_assert_eq(weight_of("POST", "/fapi/v1/order", ORDER "w"), 5,
+                 "the handshake, and nothing for the order");
+    cr_assert_eq(weight_of("GET", "/api/v3/depth", "symbol=BTCUSDT&limit=5000"), 250);
+    cr_assert_eq(weight_of("GET", "/api/v3/openOrders", "!"), 80);
+    cr_assert_eq(weight_of("GET", "/api/v3/myTrades", "!symbol=BTCUSDT&orderId=1"), 5);
+    /* The header of an order's reply is written after its weight was given back. */
+    cr_assert_eq(weight_of("POST", "/api/v3/order",
+                           "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000"),
+                 0);
+    cr_assert_eq(weight_of("POST", "/api/v3/order",
+                           "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=61000"),
+                 1, "refused");
+}
+
+Test(shell, lists_of_futures_go_by_symbol_by_pair_or_by_nothing)
+{
+    rest("POST", "/fapi/v1/order", ORDER "one");
+    rest("POST", "/dapi/v1/order",
+         "!symbol=BTCUSD_PERP&side=BUY&type=LIMIT&timeInForce=GTX&quantity=1&price=59000");
+    cr_assert_eq(json_array_size(rest("GET", "/fapi/v1/allOrders", "!")->json), 1);
+    cr_assert_eq(code_of(rest("GET", "/api/v3/allOrders", "!")), -1102, "spot needs one");
+    cr_assert_eq(json_array_size(rest("GET", "/dapi/v1/allOrders", "!pair=BTCUSD")->json), 1);
+    cr_assert_eq(json_array_size(rest("GET", "/dapi/v1/userTrades", "!pair=BTCUSD")->json), 0);
+    cr_assert_eq(code_of(rest("GET", "/dapi/v1/userTrades", "!pair=NOSUCH")), -1121);
+    cr_assert_eq(code_of(rest("GET", "/dapi/v1/userTrades", "!")), -1102);
+    cr_assert_eq(code_of(rest("GET", "/fapi/v1/userTrades", "!pair=BTCUSDT")), -1102,
+                 "USD-M knows no pair here");
+}
+
+Test(shell, a_user_stream_can_be_of_some_events)
+{
+    char query[160];
+
+    snprintf(query, sizeof query, "listenKey=%s&events=TRADE_LITE/ACCOUNT_UPDATE",
+             text_of(rest("POST", "/fapi/v1/listenKey", "")->json, "listenKey"));
+    uint64_t some = open_socket(1, "fstream.binance.com", "/private/ws", query);
+    rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010");
+    cr_assert_not_null(event(some, "TRADE_LITE", 0));
+    cr_assert_not_null(event(some, "ACCOUNT_UPDATE", 0));
+    cr_assert_null(event(some, "ORDER_TRADE_UPDATE", 0));
+}
+
 Test(shell, a_post_only_rests_and_is_reported_without_account_update)
 {
     uint64_t conn = private_stream();

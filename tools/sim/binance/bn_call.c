@@ -293,6 +293,39 @@ static int refused(struct sim_text *out, enum sim_reject reject, const struct si
 
 /* --- reading parameters -------------------------------------------------------------------------------- */
 
+/* pair_of answers the perpetual of a pair, -1 when there is none. */
+static int pair_of(struct bn_shell *shell, const struct bn_call *call)
+{
+    const char *pair = bn_call_get(call, "pair");
+
+    for (int at = 0; pair != NULL && at < sim_venue_instrument_count(shell->venue); at++) {
+        const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
+        if (i->kind == call->kind && strcmp(i->pair, pair) == 0) {
+            return at;
+        }
+    }
+    return -1;
+}
+
+/* takes_pair is true of what COIN-M answers by pair as well as by symbol. */
+static bool takes_pair(const struct bn_call *call)
+{
+    switch (call->method == NULL ? BN_PLACE : call->method->what) {
+    case BN_TICKER_PRICE:
+    case BN_TICKER_BOOK:
+    case BN_TICKER_DAY:
+    case BN_PREMIUM_INDEX:
+    case BN_OPEN_ORDERS:
+    case BN_ALL_ORDERS:
+    case BN_USER_TRADES:
+    case BN_POSITION_RISK:
+    case BN_LEVERAGE_BRACKET:
+        return call->kind == SIM_INVERSE;
+    default:
+        return false;
+    }
+}
+
 /* symbol_of answers the instrument, or -1 with the error written and *status set. */
 static int symbol_of(struct bn_shell *shell, const struct bn_call *call, bool needed, struct sim_text *out,
                      int *status)
@@ -300,6 +333,13 @@ static int symbol_of(struct bn_shell *shell, const struct bn_call *call, bool ne
     const char *symbol = bn_call_get(call, "symbol");
 
     *status = 0;
+    if (symbol == NULL && takes_pair(call) && bn_call_get(call, "pair") != NULL) {
+        int at = pair_of(shell, call);
+        if (at < 0) {
+            *status = bn_call_error(out, 400, -1121, "Invalid symbol.");
+        }
+        return at;
+    }
     if (symbol == NULL) {
         if (needed) {
             *status = missing(out, "symbol");
@@ -1088,13 +1128,13 @@ static int open_orders(struct bn_shell *shell, struct bn_call *call, struct sim_
 static int all_orders(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
 {
     int status;
-    int at = symbol_of(shell, call, true, out, &status);
+    int at = symbol_of(shell, call, call->kind == SIM_SPOT, out, &status);
     int64_t limit = limit_of(call, 500), from_ns, to_ns;
     uint64_t from_id = (uint64_t)number(call, "orderId", 0);
     size_t total = sim_venue_order_count(shell->venue), first = 0;
     int64_t matching = 0;
 
-    if (at < 0) {
+    if (status != 0) {
         return status;
     }
     span(call, &from_ns, &to_ns);
@@ -1103,7 +1143,10 @@ static int all_orders(struct bn_shell *shell, struct bn_call *call, struct sim_t
         for (size_t k = 0; k < total; k++) {
             size_t index = pass == 0 ? total - 1 - k : k;
             const struct sim_order *order = sim_venue_order(shell->venue, index);
-            if (order->account != account_of(shell, call) || order->instrument != at || order->id < from_id ||
+            bool fits =
+                at >= 0 ? order->instrument == at
+                        : sim_venue_market(shell->venue, order->instrument)->instrument.kind == call->kind;
+            if (order->account != account_of(shell, call) || !fits || order->id < from_id ||
                 order->created_ns < from_ns || order->created_ns > to_ns) {
                 continue;
             }
@@ -1329,20 +1372,6 @@ static int recent_trades(struct bn_shell *shell, struct bn_call *call, struct si
     }
     bn_day_trades(out, shell, at, &window, call->method->what == BN_AGG_TRADES);
     return 200;
-}
-
-/* pair_of answers the perpetual of a pair, -1 when there is none. */
-static int pair_of(struct bn_shell *shell, const struct bn_call *call)
-{
-    const char *pair = bn_call_get(call, "pair");
-
-    for (int at = 0; pair != NULL && at < sim_venue_instrument_count(shell->venue); at++) {
-        const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
-        if (i->kind == call->kind && strcmp(i->pair, pair) == 0) {
-            return at;
-        }
-    }
-    return -1;
 }
 
 static int klines(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)

@@ -73,7 +73,7 @@ static int too_many_orders(struct bn_shell *shell, const struct bn_call *call, s
     return 0;
 }
 
-static void count_weight(struct bn_shell *shell, enum sim_kind kind, int weight)
+void bn_gate_count_weight(struct bn_shell *shell, enum sim_kind kind, int weight)
 {
     int at = kind != SIM_SPOT;
     int64_t minute = shell->now_ns / INT64_C(60000000000);
@@ -82,7 +82,41 @@ static void count_weight(struct bn_shell *shell, enum sim_kind kind, int weight)
         shell->weight_window[at] = minute;
         shell->weight[at] = 0;
     }
-    shell->weight[at] += weight;
+    shell->weight[at] = shell->weight[at] + weight < 0 ? 0 : shell->weight[at] + weight;
+}
+
+/* weight_of answers what a call costs: some cost more without a symbol, and a book costs by its depth. */
+static int weight_of(const struct bn_call *call)
+{
+    bool spot = call->kind == SIM_SPOT, all = bn_call_get(call, "symbol") == NULL;
+    const char *limit = bn_call_get(call, "limit");
+
+    switch (call->method->what) {
+    case BN_DEPTH: {
+        int levels = limit != NULL ? atoi(limit) : spot ? 100 : 500;
+        if (spot) {
+            return levels <= 100 ? 5 : levels <= 500 ? 25 : levels <= 1000 ? 50 : 250;
+        }
+        return levels <= 50 ? 2 : levels <= 100 ? 5 : levels <= 500 ? 10 : 20;
+    }
+    case BN_OPEN_ORDERS:
+        return !all ? call->method->weight : spot ? 80 : 40;
+    case BN_PREMIUM_INDEX:
+        return all ? 10 : 1;
+    case BN_USER_TRADES:
+        return spot && bn_call_get(call, "orderId") != NULL ? 5 : call->method->weight;
+    default:
+        return call->method->weight;
+    }
+}
+
+/* free_when_good is true of the spot orders that cost weight only when they fail. */
+static bool free_when_good(const struct bn_call *call)
+{
+    enum bn_do what = call->method->what;
+
+    return call->kind == SIM_SPOT &&
+           (what == BN_PLACE || what == BN_CANCEL || what == BN_CANCEL_ALL || what == BN_CANCEL_REPLACE);
 }
 
 static bool overweight(const struct bn_shell *shell, enum sim_kind kind)
@@ -270,7 +304,7 @@ static void admit(struct bn_shell *shell, struct bn_call *call, int status, stru
     struct bn_session *session = call->socket ? sim_net_session(shell->net, call->conn) : NULL;
 
     scope_of(call, scope, sizeof scope);
-    count_weight(shell, call->kind, call->method->weight);
+    bn_gate_count_weight(shell, call->kind, weight_of(call));
     if (overweight(shell, call->kind)) {
         status = too_heavy(call->kind, out);
     } else if (status == 0 &&
@@ -321,6 +355,9 @@ void bn_gate_arrive(struct bn_shell *shell, struct bn_item *item)
         } else if (call->method->what == BN_BATCH_PLACE || call->method->what == BN_BATCH_MODIFY) {
             bn_gate_count_order(shell, call->kind, shell->key[call->key].account, 5);
         }
+    }
+    if (status == 200 && free_when_good(call)) {
+        bn_gate_count_weight(shell, call->kind, -call->method->weight);
     }
     finish(shell, call, status, &out);
 }

@@ -325,6 +325,25 @@ static void subscribe_list(struct bn_shell *shell, struct bn_session *session, c
     free(copy);
 }
 
+/* subscribe_user subscribes a listen key, or of it only the events named after "events=", separated by '/'.
+ */
+static void subscribe_user(struct bn_shell *shell, struct bn_session *session, const char *key,
+                           const char *events)
+{
+    char name[112];
+
+    if (events == NULL) {
+        bn_feed_subscribe(shell, session, key);
+        return;
+    }
+    for (events += strlen("events="); *events != '\0' && *events != '&';) {
+        size_t length = strcspn(events, "/&");
+        snprintf(name, sizeof name, "%s@%.*s", key, (int)length, events);
+        bn_feed_subscribe(shell, session, name);
+        events += length + (events[length] == '/');
+    }
+}
+
 void *bn_shell_open(void *user, const struct sim_request *request)
 {
     struct bn_shell *shell = user;
@@ -351,12 +370,16 @@ void *bn_shell_open(void *user, const struct sim_request *request)
     shell->sessions = session;
     subscribe_list(shell, session, rest);
 
+    if (session->host == BN_HOST_WSAPI) { /* the handshake has a weight of its own */
+        bn_gate_count_weight(shell, session->kind, session->kind == SIM_SPOT ? 2 : 5);
+    }
     char *query = strdup(request->query), *save = NULL;
+    const char *events = strstr(request->query, "events=");
     for (char *pair = strtok_r(query, "&", &save); pair != NULL; pair = strtok_r(NULL, "&", &save)) {
         if (strncmp(pair, "streams=", 8) == 0) {
             subscribe_list(shell, session, pair + 8);
         } else if (strncmp(pair, "listenKey=", 10) == 0) {
-            bn_feed_subscribe(shell, session, pair + 10);
+            subscribe_user(shell, session, pair + 10, events);
         }
     }
     free(query);

@@ -449,6 +449,7 @@ void bn_gate_socket_message(struct bn_shell *shell, struct bn_session *session, 
                             size_t length);
 void bn_gate_arrive(struct bn_shell *shell, struct bn_item *item);
 void bn_gate_unknown(struct bn_shell *shell, const char *what);
+void bn_gate_count_weight(struct bn_shell *shell, enum sim_kind kind, int weight);
 void bn_gate_count_order(struct bn_shell *shell, enum sim_kind kind, int account, int orders);
 
 /* --- bn_feed: streams ---------------------------------------------------------------------------------- */
