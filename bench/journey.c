@@ -265,15 +265,7 @@ struct venue_desk *journey_venue(enum journey_backend backend)
 
 void journey_turn(enum journey_backend backend)
 {
-    struct loop *loop = &rigs[backend].engine->loop[0];
-    uint64_t now_ns = clock_now_ns();
-    uint32_t work = loop_turn(loop, now_ns, clock_wall_ns());
-    counter_add(loop->turns, 1);
-    if (work != 0) {
-        counter_add(loop->busy, 1);
-        counter_add(loop->busy_ns, (int64_t)(clock_now_ns() - now_ns));
-    }
-    counter_set(loop->age_ns, (int64_t)now_ns);
+    loop_step(&rigs[backend].engine->loop[0]);
 }
 
 void journey_rest(enum journey_backend backend)

@@ -1,7 +1,7 @@
 /* clock: the two times.
  *
  * Monotonic time orders everything inside the engine; wall time is for venue stamps and signing only.  A
- * hot loop takes each once per turn.  Spans are measured in ticks of the processor's counter where it is
+ * hot loop reads the first once per turn.  Spans are measured in ticks of the processor's counter where it is
  * invariant (clock_ticks is ordered after the loads before it: rdtscp), else in clock_gettime's. */
 #ifndef POISE_RING_CLOCK_H
 #define POISE_RING_CLOCK_H

@@ -27,15 +27,35 @@ uint32_t loop_turn(struct loop *loop, uint64_t now_ns, int64_t wall_ns)
     return work;
 }
 
+/* How long wall time is counted on from one reading: a clock that is set is followed within this. */
+#define WALL_NS NS_PER_MS
+
+uint32_t loop_step(struct loop *loop)
+{
+    uint64_t now_ns = clock_now_ns();
+    if (POISE_UNLIKELY(now_ns - loop->wall_read_ns >= WALL_NS)) {
+        loop->wall_read_ns = now_ns;
+        loop->wall_offset_ns = clock_wall_ns() - (int64_t)now_ns;
+    }
+    uint32_t work = loop_turn(loop, now_ns, (int64_t)now_ns + loop->wall_offset_ns);
+    counter_add(loop->turns, 1);
+    if (work != 0) {
+        counter_add(loop->busy, 1);
+        counter_add(loop->busy_ns, (int64_t)(clock_now_ns() - now_ns));
+    }
+    counter_set(loop->age_ns, (int64_t)now_ns);
+    return work;
+}
+
 /* The gateways' own answer to a strategy that gave up: asked once, by the thread that owns them. */
-static bool cancel_if_emergency(struct loop *loop, bool done, uint64_t now_ns, int64_t wall_ns)
+static bool cancel_if_emergency(struct loop *loop, bool done)
 {
     /* edge E */
     if (POISE_LIKELY(atomic_load_explicit(&loop->topology->emergency, memory_order_acquire) == 0) || done) {
         return done;
     }
     for (uint32_t i = 0; i < loop->gateway_count; i++) {
-        gateway_cancel_all(loop->gateway[i], now_ns, wall_ns);
+        gateway_cancel_all(loop->gateway[i], clock_now_ns(), clock_wall_ns());
     }
     return true;
 }
@@ -48,18 +68,11 @@ static void *loop_main(void *argument)
     prctl(PR_SET_TIMERSLACK, 1UL);
     /* edge S */
     while (atomic_load_explicit(&loop->topology->leave, memory_order_acquire) == 0) {
-        uint64_t now_ns = clock_now_ns();
-        int64_t wall_ns = clock_wall_ns();
-        uint32_t work = loop_turn(loop, now_ns, wall_ns);
-        cancelled = cancel_if_emergency(loop, cancelled, now_ns, wall_ns);
-        counter_add(loop->turns, 1);
-        if (work != 0) {
-            counter_add(loop->busy, 1);
-            counter_add(loop->busy_ns, (int64_t)(clock_now_ns() - now_ns));
-        } else if (loop->yield) {
+        uint32_t work = loop_step(loop);
+        cancelled = cancel_if_emergency(loop, cancelled);
+        if (work == 0 && loop->yield) {
             sched_yield();
         }
-        counter_set(loop->age_ns, (int64_t)now_ns);
     }
     return NULL;
 }

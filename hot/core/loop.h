@@ -1,7 +1,8 @@
 /* loop: a hot thread: the roles that the core map puts on one processor, taken in turn for ever.
  *
- * Each turn takes the time once, lets the net move bytes, then polls feeds, the strategy and the gateways.
- * A role does a bounded amount of work and returns; none is entered from inside another's step. */
+ * Each turn reads the clock once (wall time is counted on from a reading a millisecond old at most), lets the
+ * net move bytes, then polls feeds, the strategy and the gateways. A role does a bounded amount of work and
+ * returns; none is entered from inside another's step. */
 #ifndef POISE_HOT_CORE_LOOP_H
 #define POISE_HOT_CORE_LOOP_H
 
@@ -21,6 +22,8 @@ struct loop {
     struct strategy_role *strategy; /* NULL: not here */
     struct gateway *gateway[TOPOLOGY_GATEWAYS_MAX];
     counter *turns, *busy, *busy_ns, *age_ns; /* busy_ns: time spent in turns that did something */
+    uint64_t wall_read_ns;                    /* when wall time was read last */
+    int64_t wall_offset_ns;
     pthread_t thread;
     bool running;
 };
@@ -28,6 +31,10 @@ struct loop {
 /* loop_start makes the thread: pins it when it can (a refusal is a warning the caller prints: false in
  * *pinned), blocks signals on it and enters the loop.  False with errno when there is no thread. */
 bool loop_start(struct loop *loop, bool *pinned);
+
+/* loop_step is what the thread does again and again: it reads the clock, takes a turn and counts it.  For
+ * benches that turn the loop themselves. */
+uint32_t loop_step(struct loop *loop);
 
 /* loop_turn is one turn, for tests and benches that drive the roles themselves; answers the work done. */
 uint32_t loop_turn(struct loop *loop, uint64_t now_ns, int64_t wall_ns);

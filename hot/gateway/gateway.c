@@ -882,9 +882,10 @@ static void tell_state(struct gateway *gateway)
     if (POISE_UNLIKELY(state != atomic_load_explicit(&gateway->state, memory_order_relaxed))) {
         atomic_store_explicit(&gateway->state, state, memory_order_relaxed);
     }
-    if (POISE_LIKELY(state == gateway->told && gateway->state_told_once &&
-                     strncmp(why, gateway->why_told, sizeof gateway->why_told) == 0) ||
-        is_held(gateway)) {
+    /* there is no reason for being ready: nearly always both are empty */
+    bool same_why = why[0] == gateway->why_told[0] &&
+                    (why[0] == 0 || strncmp(why, gateway->why_told, sizeof gateway->why_told) == 0);
+    if (POISE_LIKELY(state == gateway->told && gateway->state_told_once && same_why) || is_held(gateway)) {
         return;
     }
     struct slot slot;
