@@ -793,7 +793,7 @@ static bool on_execution(struct reduce *reduce, const struct record_report *repo
     if (instance == NO_INSTANCE) {
         reduce->counts.foreign_fills++;
     }
-    if (order != NULL) {
+    if (order != NULL && !order->stranger) {
         order->filled += report->last_qty;
     }
     return true;
@@ -884,6 +884,9 @@ static void on_report(struct reduce *reduce, const struct record_report *report)
     struct reduce_order *order = order_find(reduce, report->order);
     if (order == NULL) {
         order = order_adopt(reduce, report);
+        if (order != NULL) {
+            order->stranger = reduce->restored && report->head.type == RECORD_ORDER_STATE;
+        }
     }
     if (report->head.type == RECORD_FILL) {
         on_execution(reduce, report, order);
@@ -897,6 +900,9 @@ static void on_report(struct reduce *reduce, const struct record_report *report)
     }
     if ((report->flags & REPORT_HAS_CUM) != 0 && report->cum_qty > order->told) {
         order->told = report->cum_qty;
+    }
+    if (order->stranger) {
+        order->filled = base_max(order->filled, order->told);
     }
 
     switch (report->head.type) {

@@ -81,6 +81,7 @@ struct reduce_order {
     uint8_t pending; /* bit per enum request_kind: sent and not answered */
     uint8_t acked;   /* the venue once knew it */
     uint8_t misses;  /* NOT_FOUND answers */
+    bool stranger;   /* found at the venue while trading: filled is its word, see hot/strategy/order.h */
     char venue_order_id[VENUE_ORDER_ID_BYTES];
     uint32_t next_by_order, next_by_venue; /* chains */
 };

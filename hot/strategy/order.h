@@ -21,6 +21,10 @@
  * the part that only a cumulative quantity proves so far, counted at open_price until its execution is told
  * (by stream or REST) and corrects the price without moving the position again.
  *
+ * A stranger (an open order of ours that no row knows: its record was lost, or an old answer shows one that
+ * ended in an earlier run) may have been counted already, so for it a cumulative quantity counts nothing and
+ * `filled` is only the venue's word; its executions count one by one, by their ids, as anybody's do.
+ *
  * NOT_FOUND is proof of nothing: a venue may answer it for a few hundred milliseconds after it took an
  * order.  An order counts as never executed only when all of this holds: no acknowledgement and no
  * execution ever; ORDER_GONE_MISSES such answers; ORDER_GONE_GRACE_NS since it was sent; and the deciding
@@ -116,7 +120,7 @@ struct order {
     uint8_t by_link;    /* in doubt only because a link was lost or we restarted */
     uint8_t no_amend;   /* an amend was refused: cancel and send anew */
     uint8_t price_told; /* a price-open alarm went out */
-    uint8_t spare8;
+    uint8_t stranger;   /* found at the venue, without a history here: see below */
 };
 
 struct order_table {

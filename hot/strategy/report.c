@@ -268,8 +268,8 @@ static void take_execution(struct strategy *s, const struct owner *owner, struct
     entry->order = report->order;
     entry->qty = report->last_qty;
 
-    if (order == NULL) {
-        int64_t price = price_open ? fallback_price(s, NULL, report) : report->price;
+    if (order == NULL || order->stranger) {
+        int64_t price = price_open ? fallback_price(s, order, report) : report->price;
         if (count(s, owner, NULL, report, report->last_qty, price)) {
             book_fee(s, owner, entry, report, report->last_qty, price);
         }
@@ -315,6 +315,10 @@ static void take_cumulative(struct strategy *s, const struct owner *owner, struc
     }
     int64_t size = base_max(base_max(order->qty, order->want_qty), report->order_qty);
     int64_t missing = base_min(report->cum_qty, size) - order->filled;
+    if (order->stranger) {
+        order->filled += base_max(missing, 0);
+        return;
+    }
     if (missing <= 0 || missing > s->exposure.bound[order->instrument].qty) {
         return;
     }
@@ -752,7 +756,8 @@ static void adopt_stranger(struct strategy *s, const struct record_report *repor
     order->sent_ns = order->changed_ns = s->now_ns;
     order->acked = 1;
     order->by_link = 1;
-    /* Its executions so far were counted, or will be told one by one by REST: nothing is assumed. */
+    order->stranger = 1;
+    /* Its executions were counted, or will be told one by one by REST: nothing is assumed. */
     order->filled = (report->flags & REPORT_HAS_CUM) ? report->cum_qty : 0;
     order->deadline_ns = s->now_ns + ORDER_QUERY_FIRST_NS;
     request_step(s, order, ORDER_EVENT_RESTORE);

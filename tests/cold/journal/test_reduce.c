@@ -190,6 +190,27 @@ Test(reduce, a_failed_query_resolves_nothing_and_breaks_nothing)
     cr_assert_eq(state_of(order), REDUCE_UNKNOWN);
 }
 
+Test(reduce, an_old_answer_about_a_finished_order_owes_nothing)
+{
+    struct slot record[3];
+    record_begin(record, RECORD_RESTORE_DONE, 1, 1);
+    reduce_record(reduce, record);
+    struct record_report *report = test_report(record, RECORD_ORDER_STATE, test_order_id(1), 0, 100);
+    report->status = ORDER_STATUS_OPEN;
+    report->head.flags = RECORD_FLAG_REST;
+    reduce_record(reduce, record);
+    cr_assert_eq(state_of(test_order_id(1)), REDUCE_LIVE);
+    report->status = ORDER_STATUS_FILLED;
+    report->cum_qty = 10;
+    report->flags |= REPORT_HAS_CUM | REPORT_TERMINAL;
+    reduce_record(reduce, record);
+    cr_assert_eq(state_of(test_order_id(1)), REDUCE_DONE);
+    struct reduce_counts counts;
+    reduce_counts(reduce, &counts);
+    cr_assert_eq(counts.owed, 0);
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 0);
+}
+
 Test(reduce, strangers_fills_stand_in_the_unassigned_row)
 {
     fill(0, 1, SIDE_BUY, 5, 600000, -1, false);

@@ -569,3 +569,46 @@ Test(report, too_many_rejects_pause_the_quotes_for_the_minute)
     cr_assert_not_null(desk_quote(desk, SIDE_BUY, 0));
     desk_free(desk);
 }
+
+/* An answer that is minutes old shows an order as open that an earlier run counted to its end. */
+Test(report, a_finished_order_that_an_old_answer_shows_again_is_not_counted_again)
+{
+    struct desk *desk = desk_ready(NULL, NULL);
+    desk_answer(desk, true);
+    struct order *quote = desk_quote(desk, SIDE_SELL, 0);
+    uint64_t old = quote->id + 100000; /* of a block that is not this run's */
+    struct slot slot[3];
+    struct record_report *report = desk_report_for(desk, slot, RECORD_ORDER_STATE, quote->id);
+    report->order = old;
+    report->status = ORDER_STATUS_OPEN;
+    report->cum_qty = 0;
+    report->flags = REPORT_HAS_CUM;
+    report->head.flags = RECORD_FLAG_REST;
+    desk_feed(desk, slot);
+    desk_forget(desk);
+    const struct order *row = order_find_const(&desk->s->orders, old);
+    cr_assert_not_null(row);
+    report->status = ORDER_STATUS_FILLED;
+    report->cum_qty = 10;
+    report->flags = REPORT_HAS_CUM | REPORT_TERMINAL;
+    desk_feed(desk, slot);
+    cr_assert_eq(row->state, ORDER_DONE);
+    cr_assert_eq(row->filled, 10); /* the venue's word */
+    cr_assert_eq(desk->s->exposure.instance[0].leg[LEG_QUOTE].position.qty, 0);
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE), 0);
+    /* if it was never counted, its execution is told by its id, and counts once */
+    for (int turn = 0; turn < 2; turn++) {
+        report = desk_report_for(desk, slot, RECORD_FILL, quote->id);
+        report->order = old;
+        report->side = SIDE_SELL;
+        report->exec_id = 4711;
+        report->last_qty = 10;
+        report->price = 600000;
+        report->flags = REPORT_HAS_LAST;
+        report->head.flags = RECORD_FLAG_REST;
+        desk_feed(desk, slot);
+        int64_t held = desk->s->exposure.instance[0].leg[LEG_QUOTE].position.qty;
+        cr_assert_eq(held, -10, "turn %d: %lld", turn, (long long)held);
+    }
+    desk_free(desk);
+}
