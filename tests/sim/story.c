@@ -8,9 +8,36 @@
 
 #include <stdlib.h>
 
+#define NEVER UINT64_MAX
+
+/* What may go wrong in an episode; each family is drawn in or out, so that some seeds have one trouble alone.
+ */
+enum family {
+    FAMILY_NET,     /* links cut, torn, silent, refused */
+    FAMILY_REPORTS, /* executions twice, out of order, lost, late by minutes, in parts */
+    FAMILY_ANSWERS, /* refusals, limits, outcomes that cannot be told */
+    FAMILY_VENUE,   /* silence, gaps, maintenance, shutdowns, liquidation, money from outside */
+    FAMILY_MACHINE, /* threads that stand still, dates that jump */
+    FAMILY_DISK,
+    FAMILY_LIES, /* answers that are old or empty */
+    FAMILY_PERSON,
+    FAMILY_DEATH,
+    FAMILY_COUNT
+};
+static const char *const family_names[FAMILY_COUNT] = { "net",  "reports", "answers", "venue", "machine",
+                                                        "disk", "lies",    "person",  "death" };
+
 static struct {
     uint64_t seed, begun_ns, end_ns;
+    bool on[FAMILY_COUNT];
+    bool ending;
+    uint64_t gap_ns; /* between two events, on average */
+    uint64_t next_ns, weather_ns, disk_ns, lies_ns, skew_ns, delay_ns, resume_ns;
+    uint64_t disturbed_ns; /* until then something hinders trading, or did a moment ago */
+    bool lied;             /* since the last life began */
+    bool forced;           /* the venue moved our account by itself */
     struct life_options options;
+    uint64_t events[FAMILY_COUNT], power_losses, refused, unavailable, hasty;
 } story;
 
 static int64_t draw(int64_t low, int64_t high)
@@ -21,6 +48,355 @@ static int64_t draw(int64_t low, int64_t high)
 static bool chance(int64_t ppm)
 {
     return sim_random_chance(world_random(), ppm);
+}
+
+/* As often small as large. */
+static uint64_t draw_log(uint64_t low, uint64_t high)
+{
+    uint64_t value = low, top = low;
+    while (top < high && chance(700000)) {
+        top *= 2;
+    }
+    top = top < high ? top : high;
+    value = (uint64_t)draw((int64_t)low, (int64_t)(top > low ? top : low));
+    return value;
+}
+
+static void disturb(uint64_t for_ns)
+{
+    uint64_t until_ns = time_now.now_ns + for_ns;
+    story.disturbed_ns = until_ns > story.disturbed_ns ? until_ns : story.disturbed_ns;
+    watch_excuse(until_ns + 20 * NS_PER_S);
+}
+
+/* ------------------------------------------------------------------ events, one function a family */
+
+static void net_event(void)
+{
+    switch (draw(0, 4)) {
+    case 0:
+        world_say("net: every link is cut");
+        wire_cut_all();
+        disturb(10 * NS_PER_S);
+        break;
+    case 1:
+        world_say("net: a link is cut");
+        wire_cut_some();
+        disturb(10 * NS_PER_S);
+        break;
+    case 2:
+        world_say("net: a link falls silent");
+        wire_hole_some();
+        disturb(60 * NS_PER_S);
+        break;
+    default: {
+        struct wire_weather *weather = wire_weather();
+        uint64_t for_ns = (uint64_t)draw(1, 60) * NS_PER_S;
+        weather->low_ns = draw(50, 20000) * 1000;
+        weather->high_ns = weather->low_ns + draw(0, 300000) * 1000;
+        weather->split_ppm = draw(0, 900000);
+        weather->cut_ppm = chance(500000) ? draw(0, 20000) : 0;
+        weather->hole_ppm = chance(300000) ? draw(0, 2000) : 0;
+        weather->refuse_ppm = chance(300000) ? draw(0, 900000) : 0;
+        story.weather_ns = time_now.now_ns + for_ns;
+        world_say("net: weather for %.0f s: split %lld cut %lld hole %lld refuse %lld", (double)for_ns / 1e9,
+                  (long long)weather->split_ppm, (long long)weather->cut_ppm, (long long)weather->hole_ppm,
+                  (long long)weather->refuse_ppm);
+        disturb(for_ns + (weather->hole_ppm != 0 ? 60 : 10) * NS_PER_S);
+        break;
+    }
+    }
+}
+
+static const char *private_scope(void)
+{
+    static const char *const scopes[] = { "private", "usdm-private", "coinm-private" };
+    return scopes[draw(0, 2)];
+}
+
+static void reports_event(void)
+{
+    double p = (double)draw(5, 100) / 100;
+    int seconds = (int)draw(1, 90);
+    switch (draw(0, 5)) {
+    case 0:
+        world_fault("dup_reports:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope());
+        break;
+    case 1:
+        world_fault("reorder_reports:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope());
+        break;
+    case 2:
+        world_fault("drop_private:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope());
+        disturb((uint64_t)seconds * NS_PER_S);
+        break;
+    case 3:
+        world_fault("partial:p=%.2f,for=%ds", p, seconds);
+        break;
+    case 4: {
+        int64_t late_ns = (int64_t)draw_log(20, 240000) * 1000000;
+        world_delay(SIM_LINE_PRIVATE, late_ns / 2, late_ns);
+        story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
+        world_say("reports come up to %.1f s late for %d s", (double)late_ns / 1e9, seconds);
+        disturb((uint64_t)seconds * NS_PER_S + (uint64_t)late_ns);
+        break;
+    }
+    default:
+        world_delay(SIM_LINE_ACK, 0, draw(1, 400) * 1000000);
+        world_delay(SIM_LINE_ORDER, 0, draw(1, 400) * 1000000);
+        story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
+        disturb((uint64_t)seconds * NS_PER_S);
+        break;
+    }
+}
+
+static const char *call_scope(void)
+{
+    static const char *const scopes[] = { "usdm-wsapi", "coinm-wsapi", "usdm-rest", "coinm-rest", "place",
+                                          "cancel",     "modify",      "query",     "usdm",       "coinm" };
+    return scopes[draw(0, 9)];
+}
+
+static void answers_event(void)
+{
+    static const int codes[] = { -2019, -2010, -2021, -1003, -1015, -4164, -4131, -5022, -2011,
+                                 -2013, -1001, -1021, -2022, -4400, -1008, -2027, -1000 };
+    double p = (double)draw(2, 100) / 100;
+    int seconds = (int)draw(1, 60);
+    switch (draw(0, 6)) {
+    case 0:
+        world_fault("reject:p=%.2f,for=%ds,code=%d,scope=%s", p, seconds,
+                    codes[draw(0, POISE_COUNT_OF(codes) - 1)], call_scope());
+        break;
+    case 1:
+        world_fault("rate_limit:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope());
+        disturb(60 * NS_PER_S); /* the venue says for how long; a ban is a minute and more */
+        break;
+    case 2:
+        world_fault("slow_ack:p=%.2f,for=%ds,ms=%d,scope=%s", p, seconds, (int)draw_log(10, 8000),
+                    call_scope());
+        break;
+    case 3:
+        world_fault("unknown_503:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope());
+        break;
+    case 4:
+        world_fault("timeout_1007:p=%.2f,for=%ds,ms=%d,scope=%s", p, seconds, (int)draw(100, 10000),
+                    call_scope());
+        break;
+    case 5:
+        world_fault("no_reply:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope());
+        break;
+    default:
+        world_fault("query_2013:for=%ds,ms=%d", seconds, (int)draw_log(100, 20000));
+        break;
+    }
+    disturb((uint64_t)seconds * NS_PER_S + 15 * NS_PER_S);
+}
+
+static const char *stream_scope(void)
+{
+    static const char *const scopes[] = { "public", "private", "usdm-public",  "coinm-public",
+                                          "usdm",   "coinm",   "usdm-private", "coinm-private" };
+    return scopes[draw(0, 7)];
+}
+
+static void venue_event(void)
+{
+    int seconds = (int)draw(1, 90);
+    switch (draw(0, 9)) {
+    case 0:
+        world_fault("silence:for=%ds,scope=%s", seconds, stream_scope());
+        break;
+    case 1:
+        world_fault("gap:p=0.%02d,for=%ds,scope=%s", (int)draw(1, 99), seconds, stream_scope());
+        break;
+    case 2:
+        world_fault("maintenance:for=%ds,scope=%s", seconds, chance(500000) ? "usdm" : "coinm");
+        break;
+    case 3:
+        world_fault("server_shutdown:ms=%d,count=1", (int)draw(100, 10000));
+        break;
+    case 4:
+        world_fault("listenkey_expired:account=" WORLD_KEY ",count=1");
+        break;
+    case 5:
+        world_fault("disconnect:scope=%s,count=1", stream_scope());
+        break;
+    case 6:
+        world_fault("clock_skew:for=%ds,ms=%d", seconds, (int)draw(-20000, 20000));
+        break;
+    case 7:
+        if (chance(300000)) {
+            world_fault("liquidate:account=" WORLD_KEY ",scope=%s,count=1",
+                        chance(500000) ? "usdm" : "coinm");
+            story.forced = true;
+        }
+        break;
+    case 8:
+        if (chance(500000)) {
+            world_fault("deposit:account=" WORLD_KEY ",asset=USDT,amount=%d,scope=usdm,count=1",
+                        (int)draw(1, 999));
+        } else {
+            world_fault("deposit:account=" WORLD_KEY ",asset=BTC,amount=0.0%02d,scope=coinm,count=1",
+                        (int)draw(1, 99));
+        }
+        return;
+    default:
+        world_fault("funding_rate:p=0.00%02d,count=1", (int)draw(0, 99));
+        return;
+    }
+    disturb((uint64_t)seconds * NS_PER_S + 30 * NS_PER_S);
+}
+
+static void machine_event(void)
+{
+    if (chance(600000)) {
+        world_machine()->stall_ns = draw_log(1, 20000) * NS_PER_MS;
+        world_say("the hot threads stand still for %.3f s", (double)world_machine()->stall_ns / 1e9);
+        disturb(world_machine()->stall_ns + 10 * NS_PER_S);
+    } else {
+        uint64_t for_ns = (uint64_t)draw(1, 120) * NS_PER_S;
+        world_skew((chance(500000) ? 1 : -1) * (int64_t)draw_log(1, 30000) * 1000000);
+        story.skew_ns = time_now.now_ns + for_ns;
+        disturb(for_ns + 15 * NS_PER_S);
+    }
+}
+
+static void disk_event(void)
+{
+    enum disk_fault fault = (enum disk_fault)draw(DISK_WELL, DISK_FAULT_COUNT - 1);
+    uint64_t for_ns = (uint64_t)draw(1, 30) * NS_PER_S;
+    disk_set(fault, draw(0, 500000));
+    story.disk_ns = time_now.now_ns + for_ns;
+    world_say("the disk is %s for %.0f s", disk_fault_names[fault], (double)for_ns / 1e9);
+    disturb(for_ns + 10 * NS_PER_S);
+}
+
+static void lies_event(void)
+{
+    uint64_t for_ns = (uint64_t)draw(1, 60) * NS_PER_S;
+    ask_lies(chance(500000) ? draw(0, 500000) : 0, chance(500000) ? draw(0, 500000) : 0);
+    story.lies_ns = time_now.now_ns + for_ns;
+    story.lied = true;
+    watch_cash_told(false);
+    disturb(for_ns + 30 * NS_PER_S);
+}
+
+static void say_command(struct run *run, enum command command)
+{
+    struct slot record;
+    struct record_command *body =
+        (struct record_command *)record_begin(&record, RECORD_COMMAND, 1, clock_now_ns());
+    body->command = command;
+    body->instance = NO_INSTANCE;
+    (void)channel_send(&run->engine.topology.control, &record);
+}
+
+static void person_event(struct run *run)
+{
+    static const enum command commands[] = { COMMAND_PAUSE, COMMAND_HALT, COMMAND_FLATTEN, COMMAND_RESUME };
+    if (chance(250000)) {
+        story.options.stop_at_ns = time_now.now_ns;
+        story.options.hurry_at_ns =
+            chance(300000) ? time_now.now_ns + (uint64_t)draw(0, 5000) * NS_PER_MS : NEVER;
+        world_say("a person restarts the engine%s", story.options.hurry_at_ns != NEVER ? " in haste" : "");
+        return;
+    }
+    say_command(run, commands[draw(0, 3)]);
+    story.resume_ns = time_now.now_ns + (uint64_t)draw(1, 60) * NS_PER_S;
+}
+
+/* ------------------------------------------------------------------ what goes on beside the engine */
+
+static void end_windows(void)
+{
+    uint64_t now_ns = time_now.now_ns;
+    if (now_ns >= story.weather_ns) {
+        *wire_weather() = (struct wire_weather){ .low_ns = 50000, .high_ns = 500000 };
+        story.weather_ns = NEVER;
+    }
+    if (now_ns >= story.disk_ns) {
+        disk_set(DISK_WELL, 0);
+        story.disk_ns = NEVER;
+    }
+    if (now_ns >= story.lies_ns) {
+        ask_lies(0, 0);
+        story.lies_ns = NEVER;
+    }
+    if (now_ns >= story.skew_ns) {
+        world_skew(0);
+        story.skew_ns = NEVER;
+    }
+    if (now_ns >= story.delay_ns) {
+        world_delay(SIM_LINE_PRIVATE, 1000000, 5000000);
+        world_delay(SIM_LINE_ACK, 1000000, 5000000);
+        world_delay(SIM_LINE_ORDER, 1000000, 5000000);
+        story.delay_ns = NEVER;
+    }
+}
+
+static void one_event(struct run *run)
+{
+    enum family family = (enum family)draw(0, FAMILY_COUNT - 1);
+    if (!story.on[family]) {
+        return;
+    }
+    switch (family) {
+    case FAMILY_NET:
+        net_event();
+        break;
+    case FAMILY_REPORTS:
+        reports_event();
+        break;
+    case FAMILY_ANSWERS:
+        answers_event();
+        break;
+    case FAMILY_VENUE:
+        venue_event();
+        break;
+    case FAMILY_MACHINE:
+        machine_event();
+        break;
+    case FAMILY_DISK:
+        disk_event();
+        break;
+    case FAMILY_LIES:
+        lies_event();
+        break;
+    case FAMILY_PERSON:
+        if (run != NULL && run->reconcile != NULL) {
+            person_event(run);
+        }
+        break;
+    case FAMILY_DEATH:
+    case FAMILY_COUNT:
+        return;
+    }
+    story.events[family]++;
+}
+
+/* A person looks at the engine now and then, and resumes what halted. */
+static void look_after(struct run *run)
+{
+    if (run == NULL || run->reconcile == NULL || time_now.now_ns < story.resume_ns) {
+        return;
+    }
+    story.resume_ns = time_now.now_ns + (uint64_t)draw(10, 60) * NS_PER_S;
+    say_command(run, COMMAND_RESUME);
+}
+
+static void often(void *context, struct run *run)
+{
+    (void)context;
+    enum market_regime regime = world_market()->regime;
+    if (regime == MARKET_DEAD || regime == MARKET_JUMP || regime == MARKET_WIDE) {
+        watch_excuse(time_now.now_ns + 20 * NS_PER_S); /* a hedge may find nobody within its band */
+    }
+    end_windows();
+    look_after(run);
+    if (!story.ending && time_now.now_ns >= story.next_ns) {
+        story.next_ns = time_now.now_ns + (uint64_t)draw(0, (int64_t)(2 * story.gap_ns));
+        one_event(run);
+    }
 }
 
 /* ------------------------------------------------------------------ lives */
@@ -35,6 +411,97 @@ static void choose_machine(void)
     machine->shuffle = story.options.three_loops;
 }
 
+static void choose_death(void)
+{
+    static const enum point kinds[] = { POINT_STEP, POINT_STEP,  POINT_STEPPED, POINT_STEPPED, POINT_SEND,
+                                        POINT_SENT, POINT_WRITE, POINT_WROTE,   POINT_ASK,     POINT_COUNT };
+    point_arm(POINT_COUNT, 0);
+    if (!story.ending && story.on[FAMILY_DEATH] && chance(800000)) {
+        enum point kind = kinds[draw(0, POISE_COUNT_OF(kinds) - 1)];
+        uint64_t most = kind == POINT_ASK ? 200 : kind == POINT_SEND || kind == POINT_SENT ? 2000 : 30000;
+        point_arm(kind, draw_log(1, most));
+        story.events[FAMILY_DEATH]++;
+    }
+}
+
+static void after_death(void)
+{
+    bool power = chance(200000);
+    if (power) {
+        story.power_losses++;
+        life_power_loss();
+        world_say("and the power is lost");
+    }
+    uint64_t down_ns = draw_log(10, power ? 600000 : 120000) * NS_PER_MS;
+    uint64_t until_ns = time_now.now_ns + down_ns;
+    while (time_now.now_ns < until_ns) {
+        often(NULL, NULL);
+        uint64_t step_ns = time_now.now_ns + 100 * NS_PER_MS;
+        world_run(step_ns < until_ns ? step_ns : until_ns, NULL);
+    }
+}
+
+/* Everything is well from now on: what is unknown must become known, what is naked hedged. */
+static void begin_end(void)
+{
+    story.ending = true;
+    world_calm();
+    disk_set(DISK_WELL, 0);
+    ask_lies(0, 0);
+    market_calm(world_market(), NEVER);
+    story.weather_ns = story.disk_ns = story.lies_ns = story.skew_ns = story.delay_ns = NEVER;
+    story.resume_ns = time_now.now_ns + 5 * NS_PER_S;
+    disturb(60 * NS_PER_S);
+}
+
+static int live(uint64_t until_ns)
+{
+    choose_machine();
+    choose_death();
+    story.options.stop_at_ns = until_ns;
+    story.options.hurry_at_ns = NEVER;
+    story.options.often = often;
+    story.lied = story.lies_ns != NEVER;
+    watch_cash_told(!story.lied);
+    int code = life_run(&story.options);
+    point_arm(POINT_COUNT, 0);
+    return code;
+}
+
+/* One life of the middle of the story, and whether its end may be so. */
+static void live_on(void)
+{
+    int code = live(story.end_ns);
+    switch (code) {
+    case LIFE_DIED:
+        after_death();
+        return;
+    case 0:
+        break;
+    case 1:
+        story.hasty++;
+        if (story.options.hurry_at_ns == NEVER && time_now.now_ns > story.disturbed_ns + 30 * NS_PER_S) {
+            watch_violation("nothing was in the way, and the engine did not leave in peace");
+        }
+        break;
+    case 3:
+        story.unavailable++;
+        if (time_now.now_ns > story.disturbed_ns + 60 * NS_PER_S) {
+            watch_violation("nothing was in the way, and the engine did not start");
+        }
+        break;
+    case 4:
+        story.refused++;
+        if (!story.lied) {
+            watch_violation("recovery refused what it found, and nobody had lied");
+        }
+        break;
+    default:
+        watch_violation("the engine left with %d", code);
+    }
+    world_run(time_now.now_ns + (uint64_t)draw(1, 20) * NS_PER_S, NULL);
+}
+
 void story_run(uint64_t seed, const char *folder, bool log)
 {
     memset(&story, 0, sizeof story);
@@ -46,17 +513,33 @@ void story_run(uint64_t seed, const char *folder, bool log)
     disk_start(seed);
     life_start(folder);
     story.begun_ns = time_now.now_ns;
-    story.end_ns = time_now.now_ns + (uint64_t)draw(300, 1800) * NS_PER_S;
+    story.end_ns = time_now.now_ns + (uint64_t)draw(100, 900) * NS_PER_S;
     story.options = (struct life_options){ .seed = seed };
-    choose_machine();
-    story.options.stop_at_ns = story.end_ns;
-    story.options.hurry_at_ns = UINT64_MAX;
-    int code = life_run(&story.options);
-    if (code != 0) {
-        watch_violation("nothing was wrong, and the engine left with %d", code);
+    story.weather_ns = story.disk_ns = story.lies_ns = story.skew_ns = story.delay_ns = NEVER;
+    story.gap_ns = (uint64_t)draw(1, 30) * NS_PER_S;
+    story.next_ns = time_now.now_ns + (uint64_t)draw(0, 60) * NS_PER_S;
+    story.resume_ns = time_now.now_ns + 60 * NS_PER_S;
+    int64_t share = draw(0, 3) * 300000;
+    for (enum family family = FAMILY_NET; family < FAMILY_COUNT; family++) {
+        story.on[family] = chance(share);
+        if (story.on[family]) {
+            world_say("this story has trouble of the kind: %s", family_names[family]);
+        }
     }
-    life_stop();
-    world_stop();
+    while (time_now.now_ns < story.end_ns) {
+        live_on();
+    }
+    begin_end();
+    for (int turn = 0; turn < 3; turn++) {
+        int code = live(time_now.now_ns + 90 * NS_PER_S);
+        if (code == 0) {
+            life_stop();
+            world_stop();
+            return;
+        }
+        world_say("all is well, and the engine left with %d", code);
+    }
+    watch_violation("all was well for three lives, and none left in peace");
 }
 
 /* ------------------------------------------------------------------ what was counted */
@@ -66,6 +549,15 @@ void story_tell(FILE *out)
     const struct watch_counts *w = watch_counts();
     const struct wire_counts *n = wire_counts();
     const struct life_counts *l = life_counts();
+    const struct disk_counts *d = disk_counts();
+    const struct ask_counts *a = ask_counts();
+    const struct world_counts *v = world_counts();
+    static const char *const fault_names[SIM_FAULT_KIND_COUNT] = {
+        "disconnect", "server_shutdown", "listenkey_expired", "liquidate",    "deposit",  "silence",
+        "gap",        "dup_reports",     "reorder_reports",   "drop_private", "partial",  "reject",
+        "rate_limit", "slow_ack",        "unknown_503",       "timeout_1007", "no_reply", "clock_skew",
+        "query_2013", "maintenance",     "funding_rate",
+    };
     const struct {
         const char *name;
         uint64_t value;
@@ -73,20 +565,62 @@ void story_tell(FILE *out)
         { "simulated_seconds", (time_now.now_ns - story.begun_ns) / NS_PER_S },
         { "records_consumed", w->records },
         { "records_said", w->said },
-        { "executions", w->fills },
+        { "executions_told", w->fills },
+        { "executions_told_again", w->duplicates },
+        { "executions_at_the_venue", sim_venue_fill_count(world_venue()) },
         { "orders", w->orders },
         { "amends", w->amends },
         { "cancels", w->cancels },
         { "queries", w->queries },
         { "hedges", w->hedges },
         { "rejects", w->rejects },
+        { "unknown_outcomes", w->unknowns },
+        { "halts", w->halts },
+        { "rung.query", w->rungs[1] },
+        { "rung.second", w->rungs[2] },
+        { "rung.emergency", w->rungs[3] },
+        { "rung.reduce", w->rungs[4] },
+        { "rung.halt", w->rungs[5] },
+        { "most_naked_ms", w->max_naked_ns / NS_PER_MS },
         { "lives", l->lives },
+        { "deaths", l->deaths },
+        { "power_losses", story.power_losses },
+        { "left_in_peace", l->exits[0] },
+        { "left_in_haste", l->exits[1] },
+        { "venue_unavailable_at_start", l->exits[3] },
+        { "recovery_refused", l->exits[4] },
+        { "journals_replayed", w->journals },
+        { "records_replayed", w->replayed },
+        { "looks_at_everything", w->checks },
+        { "looks_at_the_ledger", w->books_checks },
         { "links", n->links },
+        { "link.pieces_split", n->splits },
+        { "link.cut", n->cuts },
+        { "link.torn_inside_a_message", n->torn },
+        { "link.silent", n->holes },
+        { "link.refused", n->refused },
         { "bytes_to_venues", n->bytes_up },
         { "bytes_from_venues", n->bytes_down },
+        { "disk.refused", d->refused },
+        { "disk.short_writes", d->short_writes },
+        { "disk.torn_files", d->torn },
+        { "disk.lost_bytes", d->lost_bytes },
+        { "answers.stale", a->stale },
+        { "answers.empty", a->empty },
+        { "answers.none", a->failed },
+        { "stalls", v->stalls },
     };
     for (size_t i = 0; i < POISE_COUNT_OF(rows); i++) {
         fprintf(out, "%s %llu\n", rows[i].name, (unsigned long long)rows[i].value);
+    }
+    for (int i = 0; i < POINT_COUNT; i++) {
+        fprintf(out, "death_at.%s %llu\n", point_names[i], (unsigned long long)l->deaths_at[i]);
+    }
+    for (int i = 0; i < SIM_FAULT_KIND_COUNT; i++) {
+        fprintf(out, "fault.%s %llu\n", fault_names[i], (unsigned long long)v->fault_kind[i]);
+    }
+    for (int i = 0; i < FAMILY_COUNT; i++) {
+        fprintf(out, "events.%s %llu\n", family_names[i], (unsigned long long)story.events[i]);
     }
     fprintf(out, "hash %llu\n", (unsigned long long)watch_hash());
 }

@@ -50,7 +50,7 @@ static struct {
     uint64_t halted_ns;          /* since when; 0 not */
     uint64_t second_ns;
     int64_t most_inventory; /* what was held when quoting began, if it was more than the bound */
-    bool stepping;
+    bool cash_told;
 } watch;
 
 void __real_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
@@ -85,6 +85,11 @@ uint64_t watch_hash(void)
 const struct watch_counts *watch_counts(void)
 {
     return &watch.counts;
+}
+
+void watch_cash_told(bool told)
+{
+    watch.cash_told = told;
 }
 
 void watch_excuse(uint64_t until_ns)
@@ -139,6 +144,11 @@ static void count_in(const struct slot *record)
         world_say("> %s %u: %u -> %u %.24s", head->type == RECORD_FEED_STATE ? "feed of" : "gateway",
                   head->type == RECORD_FEED_STATE ? head->instrument : head->account, state->previous,
                   state->value, state->text);
+    } else if (head->type == RECORD_BALANCE) {
+        const struct record_balance *b = (const struct record_balance *)(const void *)head;
+        world_say("> balance account %u currency %u total %lld change %lld reason %u%s", head->account,
+                  b->currency, (long long)b->total_e8, (long long)(b->change_e8), b->reason,
+                  head->flags & RECORD_FLAG_REST ? " rest" : "");
     } else if (head->type == RECORD_COMMAND) {
         world_say("> command %u", ((const struct record_command *)(const void *)head)->command);
     }
@@ -334,9 +344,7 @@ void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, 
     hash_record(record);
     count_in(record);
     point_pass(POINT_STEP);
-    watch.stepping = true;
     __real_strategy_step(strategy, record, outbox);
-    watch.stepping = false;
     while (at < outbox->used) {
         hash_record(&outbox->slots[at]);
         count_out(&outbox->slots[at]);
@@ -389,9 +397,32 @@ static void check_halt(const struct strategy *s)
     }
 }
 
+/* For the log: when the ledger's cash began to differ from the venue's, and by how much. */
+static void tell_cash(struct run *run)
+{
+    static int64_t told[2];
+    for (uint16_t a = 0; a < run->engine.accounts.count; a++) {
+        bool coin = run->engine.accounts.row[a].product == PRODUCT_INVERSE;
+        const char *code = coin ? "BTC" : "USDT";
+        uint16_t currency = currency_find(&run->engine.instruments, code, strlen(code), false);
+        const struct sim_cash *cash = sim_venue_cash(world_venue(), 0, coin ? SIM_INVERSE : SIM_LINEAR, code);
+        int64_t ours = ledger_cash_e8(run->books.ledger, NO_INSTANCE, a, currency);
+        for (uint32_t i = 0; i < run->engine.config.quote_count; i++) {
+            ours +=
+                ledger_cash_e8(run->books.ledger, run->engine.config.quote[i].params.instance, a, currency);
+        }
+        int64_t differs = cash->free_e8 + cash->locked_e8 - ours;
+        if (differs != told[a]) {
+            told[a] = differs;
+            world_say("the venue has %lld e-8 %s more than the ledger", (long long)differs, code);
+        }
+    }
+}
+
 static void check_ledger(struct run *run)
 {
     watch.counts.books_checks++;
+    tell_cash(run);
     if (!ledger_check(run->books.ledger)) {
         watch_violation("the ledger does not balance");
     }
@@ -544,6 +575,15 @@ static int64_t amount_of(const json_t *row, const char *name, int decimals)
     return value;
 }
 
+static int64_t strategy_holds(const struct strategy *s, uint16_t instrument)
+{
+    int64_t qty = 0;
+    for (uint32_t i = 0; i < s->exposure.holding_count; i++) {
+        qty += s->exposure.holding[i].instrument == instrument ? s->exposure.holding[i].total_qty : 0;
+    }
+    return qty;
+}
+
 /* The engine's last word against the venue's books. */
 static void check_final(struct run *run)
 {
@@ -560,6 +600,11 @@ static void check_final(struct run *run)
         int64_t ours = amount_of(row, "qty", instrument->qty_decimals);
         int64_t venue =
             sim_venue_account(world_venue(), 0)->holding[venue_instrument(instrument)].position.qty;
+        int64_t believed = strategy_holds(run->engine.strategy.strategy, instrument->index);
+        if (believed != venue) {
+            watch_violation("%s: the strategy holds %lld, the venue %lld", name, (long long)believed,
+                            (long long)venue);
+        }
         if (ours != venue) {
             watch_violation("%s: the ledger holds %lld, the venue %lld", name, (long long)ours,
                             (long long)venue);
@@ -573,7 +618,7 @@ static void check_final(struct run *run)
         int64_t ours = amount_of(row, "total", 8);
         const struct sim_cash *cash = sim_venue_cash(world_venue(), 0, kind, currency);
         int64_t venue = cash->free_e8 + cash->locked_e8;
-        if (ours != venue) {
+        if (ours != venue && watch.cash_told) {
             watch_violation("%s on %s: the ledger has %lld e-8, the venue %lld", currency, account,
                             (long long)ours, (long long)venue);
         }

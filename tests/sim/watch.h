@@ -32,4 +32,8 @@ const struct watch_counts *watch_counts(void);
  * open ladder are to be expected. */
 void watch_excuse(uint64_t until_ns);
 
+/* watch_cash_told: whether the venue told the truth of our cash since this life began; else the ledger's
+ * opening is what the journal last knew, and only positions are compared at the end. */
+void watch_cash_told(bool told);
+
 #endif

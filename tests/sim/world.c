@@ -103,6 +103,7 @@ static void start_binance(uint64_t seed)
     static const enum sim_kind kinds[] = { SIM_LINEAR, SIM_INVERSE };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct sim_instrument contract = sim_setup_instrument(kinds[i]);
+        contract.funding_interval_ns = sim_random_range(&world.random, 2, 20) * 60 * INT64_C(1000000000);
         sim_venue_add_instrument(world.venue, &contract);
     }
     int account = sim_venue_add_account(world.venue, WORLD_KEY);
@@ -369,8 +370,22 @@ void world_skew(int64_t ns)
     world_say("the engine's date is off by %.3f s", (double)ns / 1e9);
 }
 
+void world_delay(enum sim_line line, int64_t low_ns, int64_t high_ns)
+{
+    world.delay.low_ns[line] = low_ns;
+    world.delay.high_ns[line] = high_ns;
+}
+
+static void usual_delays(void)
+{
+    for (enum sim_line line = SIM_LINE_FEED; line < SIM_LINE_COUNT; line++) {
+        world_delay(line, 1000000, 5000000);
+    }
+}
+
 void world_calm(void)
 {
+    usual_delays();
     for (int i = 0; i < world.faults.count; i++) {
         world.counts.fault_kind[world.faults.fault[i].kind] += world.faults.fault[i].fired;
     }
@@ -397,7 +412,7 @@ void world_start(uint64_t seed)
     world.log = log;
     sim_random_seed(&world.random, seed, 23);
     sim_delay_init(&world.delay, seed);
-    sim_setup_latency(&world.delay, "feed=1..5,order=1..5,ack=1..5,private=1..5");
+    usual_delays();
     sim_random_seed(&world.faults.random, seed, 4);
     sim_random_seed(&world.source.random, seed, 5);
     world.done_ns = 1000 * NS_PER_S;

@@ -14,6 +14,7 @@
 #include "tests/sim/time.h"
 #include "tests/sim/wire.h"
 #include "tools/poise/engine.h"
+#include "tools/sim/model/sim_delay.h"
 #include "tools/sim/sim_fault.h"
 
 #define WORLD_EPOCH_NS INT64_C(1790000000000000000)
@@ -55,6 +56,9 @@ void world_run(uint64_t until_ns, const bool *stop);
 
 /* world_fault begins a fault of the venue now, as poise-sim's --fault takes it. */
 void world_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* world_delay sets a line's latency: feed, order, ack or private stream; world_calm sets it back. */
+void world_delay(enum sim_line line, int64_t low_ns, int64_t high_ns);
 
 /* world_skew moves what the engine's machine believes of the date. */
 void world_skew(int64_t ns);
