@@ -120,16 +120,16 @@ void exposure_cash(struct exposure *exposure, uint32_t slot, uint16_t account, u
     }
 }
 
-/* Money of the largest quantity at the largest price must fit 64 bits, its product 128. */
+/* Money of the quantity must fit 64 bits, its product 128: at the price where it is most, which is the
+ * largest where it is settled in money and the least where it is settled in coin. */
 static bool holds(const struct instrument *row, int64_t qty, int64_t price)
 {
     int128 product = (int128)qty * row->contract_e8;
     int128 limit = (int128)1 << 61;
 
     if (exposure_settles_in_coin(row)) {
-        /* the other way round: coin is most at the lowest price, one unit */
         return !__builtin_mul_overflow(product, decimal_power[row->price_decimals], &product) &&
-               product / decimal_power[row->qty_decimals] <= limit &&
+               product / price / decimal_power[row->qty_decimals] <= limit &&
                !__builtin_mul_overflow(product, (int128)10000, &product);
     }
     return !__builtin_mul_overflow(product, (int128)price, &product) &&
@@ -143,12 +143,15 @@ void exposure_bound(struct exposure *exposure, uint16_t instrument)
     const struct instrument *row = &exposure->instruments[instrument];
     struct exposure_bound *bound = &exposure->bound[instrument];
 
+    bool coin = exposure_settles_in_coin(row);
+
     bound->price = row->max_price != 0 ? base_min(row->max_price, BOUND_PRICE / 4) * 4 : BOUND_PRICE;
+    bound->price_least = coin ? base_max(row->tick, 1) : 1;
     bound->qty = base_min(row->max_qty, EXPOSURE_QTY_MAX / 4096) * 4096;
-    while (bound->price > row->tick && !holds(row, row->max_qty, bound->price)) {
+    while (!coin && bound->price > row->tick && !holds(row, row->max_qty, bound->price)) {
         bound->price /= 2;
     }
-    while (bound->qty > 1 && !holds(row, bound->qty, bound->price)) {
+    while (bound->qty > 1 && !holds(row, bound->qty, coin ? bound->price_least : bound->price)) {
         bound->qty /= 2;
     }
 }
@@ -159,7 +162,7 @@ static bool fits(const struct exposure *exposure, uint16_t instrument, const str
     const struct exposure_bound *bound = &exposure->bound[instrument];
     int128 notional = position->notional_e12 < 0 ? -position->notional_e12 : position->notional_e12;
     int128 product;
-    return qty > 0 && notional <= BOUND_NOTIONAL_E12 && qty <= bound->qty && price > 0 &&
+    return qty > 0 && notional <= BOUND_NOTIONAL_E12 && qty <= bound->qty && price >= bound->price_least &&
            price <= bound->price && base_abs(position->qty) + qty <= bound->qty &&
            !__builtin_mul_overflow(position->notional_e12, (int128)base_abs(position->qty) + 1, &product);
 }

@@ -91,6 +91,8 @@ struct exposure_holding {
 /* Beyond these no report is believed: an instrument's products would not fit 128 bits. */
 struct exposure_bound {
     int64_t qty, price;
+    int64_t
+        price_least; /* settled in coin: below it a contract would be worth more coin than can be counted */
 };
 
 struct exposure {

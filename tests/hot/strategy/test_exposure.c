@@ -224,6 +224,28 @@ static void balance(struct desk *desk, uint16_t account, uint16_t currency, enum
     desk_feed(desk, &slot);
 }
 
+/* Contracts of one dollar, prices in ten-thousandths, orders of ten billion: what a venue may say. */
+Test(exposure, an_inverse_contract_counted_in_dollars_has_room_for_prices_and_positions)
+{
+    static struct exposure exposure;
+    static struct instrument table[1];
+    table[0] = (struct instrument){ .kind = KIND_INVERSE_PERPETUAL,
+                                    .price_decimals = 4,
+                                    .tick = 5000,
+                                    .lot = 10,
+                                    .max_qty = 10000000000,
+                                    .max_price = 50000000000,
+                                    .contract_e8 = DECIMAL_E8 };
+    exposure_init(&exposure, table);
+    exposure_bound(&exposure, 0);
+    cr_assert_geq(exposure.bound[0].price, 50000000000, "no price of the venue's is nonsense");
+    cr_assert_geq(exposure.bound[0].qty, 1000000000, "a billion dollars fit");
+    cr_assert_eq(exposure.bound[0].price_least, 5000);
+    /* the most of both is still countable: coin in 1e-12 within 128 bits, in 1e-8 within 64 */
+    int128 coin_e8 = (int128)exposure.bound[0].qty * DECIMAL_E8 * 10000 / exposure.bound[0].price_least;
+    cr_assert(coin_e8 <= (int128)1 << 61);
+}
+
 Test(exposure, funding_in_coin_moves_delta_once)
 {
     struct desk *desk = desk_ready(NULL, NULL);
