@@ -10,47 +10,89 @@
 #define E20_PER_E8 1000000000000LL
 #define E12_PER_E8 10000
 
-#define CASH_MAX     1024
-#define HELD_MAX     1024
+#define CASH_MAX     2048
+#define LEG_MAX      1024
 #define CONVERT_MAX  32
 #define RATES_MAX    256 /* fee rates, venue balances and venue positions, each */
-#define FUNDINGS     64
+#define PAYMENTS     64
 #define ORDERS       8192 /* a power of two: the newest orders, by counter */
 #define UNASSIGNED   PARAMS_INSTANCE_MAX
 #define BOOKS        (PARAMS_INSTANCE_MAX + 1)
+#define EXECS_KEPT   256            /* newest executions that a late word of realised profit may complete */
 #define RATE_DEPTH   4              /* conversions of conversions */
-#define FUNDING_SAME 600000000000LL /* one payment told by stream and by REST: within this, ns */
+#define PAYMENT_SAME 600000000000LL /* one payment told by stream and by REST: within this, ns */
+#define PRICE_MAX    (1LL << 44)    /* beyond it no price is believed: products would not fit */
 
-/* Money of one currency on one account; sums of what was booked against it, gains positive. */
+#define DELIVERY_MAX (1LL << 52) /* the same of a delivery price, 1e-8 */
+
+#define CONTINUOUS_NS (8LL * 3600 * 1000000000) /* what a continuous rate is told for */
+
+/* Money of one currency of one leg; sums of what was booked against it, gains positive. */
 struct cash {
-    uint16_t book; /* instance, or UNASSIGNED */
-    uint16_t account, currency;
+    uint32_t leg;
+    uint32_t next; /* of the leg's, index + 1 */
+    uint16_t currency;
     int64_t amount_e8;
     int64_t part_e8[PNL_PART_COUNT];
     int64_t other_e8[LEDGER_BOOK_COUNT]; /* exchange, transfer, opening */
+    int64_t restored_opening_e8;
+
+    /* booked since the book could be valued last, and attributed when it can be again */
+    int64_t open_part_e8[PNL_PART_COUNT];
+    int64_t open_other_e8[LEDGER_BOOK_COUNT];
 };
 
-struct held {
-    uint16_t book;
+/* One (instance, account, instrument): what it holds, what it gained, and from what.  Between two looks
+ * neither its cash nor its position changes: whoever changes them looks before, and sets `last` after. */
+struct leg {
+    uint16_t book; /* instance, or UNASSIGNED */
     uint16_t account, instrument;
+    uint32_t cash; /* the first row, index + 1 */
+    uint32_t next; /* of the book's, index + 1 */
     struct position position;
-};
 
-/* What one instance (or the unassigned row) gained, and from what.  Between two looks neither its cash nor
- * its positions change: whoever changes them looks before, and sets `last` after. */
-struct book {
-    bool used;
-    uint16_t coin;      /* whose delta counts, CURRENCY_NONE when none */
-    uint16_t reference; /* instrument whose price moves the delta: the hedge leg */
-    bool valued;
+    /* fills since the book could be valued last: signed quantity, what was paid for it, and slippage */
+    int64_t open_qty;
+    int128 open_paid_e12, open_slip_e12;
+
     int128 start_e20, last_e20, transfer_e20;
     int128 part_e20[PNL_PART_COUNT];
     int128 last_delta_e12;
+
+    /* of a look that is being made */
+    int128 now_e20, now_delta_e12, now_transfer_e20, now_opening_e20;
+    int128 now_part_e20[PNL_PART_COUNT];
+
+    /* funding not booked: run up continuously until accrued_ns; fell due at due_ns (wall) and later */
+    int128 accrued_e12;
+    uint64_t accrued_ns;
+    int64_t accrued_wall_ns; /* of a run before, until this one's clock is known */
+    int64_t due_e8, due_ns;
+};
+
+/* What the strategy said of an instance when it said it last: ours beside it. */
+struct heard {
+    int64_t ours, hot;
+    uint64_t since_ns; /* differing; 0 agreeing */
+};
+enum { HEARD_QUOTE, HEARD_HEDGE, HEARD_DELTA, HEARD_COUNT };
+
+struct book {
+    bool used;
+    bool valued;        /* once, at least */
+    uint16_t coin;      /* whose delta counts, CURRENCY_NONE when none */
+    uint16_t reference; /* instrument whose price moves the delta: the hedge leg */
+    uint16_t quote_instrument, quote_account, hedge_instrument, hedge_account;
+    uint16_t second_instrument, second_account;
+    uint32_t leg;         /* the first, index + 1 */
     int64_t last_coin_e8; /* the coin's price on the reference instrument, report currency */
+    struct heard heard[HEARD_COUNT];
 };
 
 struct price {
-    int64_t mid, mark, last; /* price units, 0 unknown */
+    int64_t mid, mark, last;           /* price units, 0 unknown */
+    int64_t rate_e12, next_funding_ns; /* meaningful when the second is not 0, or funding is continuous */
+    bool rate_known;
 };
 
 struct convert {
@@ -66,18 +108,22 @@ struct fee_rate {
 struct opinion {
     uint16_t account, of; /* currency or instrument */
     int64_t venue;
+    bool restored;     /* it was opened in a run before */
+    bool told;         /* by this run's venue */
     uint64_t since_ns; /* differing; 0 agreeing */
 };
 
-struct funding {
-    uint16_t account, currency;
-    bool rest;
+/* A payment that was booked.  A stream's and a REST row's word of it make one pair. */
+struct payment {
+    uint16_t account, currency, instrument;
+    bool rest, paired;
+    uint8_t reason;
     int64_t change_e8, venue_time_ns;
 };
 
 struct order_seen {
     uint64_t order;
-    int64_t reference_price;
+    int64_t reference_price, price;
     uint16_t role;
 };
 
@@ -86,13 +132,18 @@ struct order_seen {
 
 struct execution {
     uint64_t exec_id; /* 0: free */
+    uint64_t number;  /* in the order they came */
     uint16_t account, instrument;
-    uint16_t index;        /* of the book it was counted in */
-    uint8_t side;          /* enum side: a trade with ourselves has one id for both ends */
+    uint32_t leg; /* it was counted in, index + 1 */
+    uint8_t side; /* enum side: a trade with ourselves has one id for both ends */
+    uint8_t liquidity;
     uint16_t fee_currency; /* of what was booked as its fee */
     int64_t fee_e8;        /* booked, paid positive */
     int64_t realised_e8;   /* booked */
-    bool fee_told, realised_told;
+    int64_t price, qty;    /* counted */
+    int64_t decision_price;
+    bool fee_told, realised_told, price_open;
+    bool named; /* counted by a run before, and nothing of it is open */
 };
 
 struct ledger {
@@ -101,9 +152,15 @@ struct ledger {
     struct ledger_counts counts;
 
     uint16_t report_currency;
-    uint32_t cash_count, held_count, convert_count, fee_count, balance_count, position_count;
+    uint16_t engine; /* whose orders are ours */
+    bool began;
+    bool restored; /* RESTORE_LEDGER was told: RESTORE_CASH is the same money again */
+    int64_t wall_minus_stamp_ns;
+    bool wall_known;
+    uint64_t stamp_ns;
+    uint32_t cash_count, leg_count, convert_count, fee_count, balance_count, position_count;
     struct cash cash[CASH_MAX];
-    struct held held[HELD_MAX];
+    struct leg leg[LEG_MAX];
     struct convert convert[CONVERT_MAX];
     struct fee_rate fee[RATES_MAX];
     struct opinion balance[RATES_MAX];
@@ -112,12 +169,56 @@ struct ledger {
     struct instrument instrument[INSTRUMENT_MAX]; /* kind KIND_NONE while unknown */
     struct price price[INSTRUMENT_MAX];
     uint16_t named_by[CURRENCY_MAX]; /* instrument whose price is the currency's rate */
-    struct funding funding[FUNDINGS];
-    uint32_t funding_next;
+    int128 posted_e8[CURRENCY_MAX];  /* every entry ever made: 0 */
+    int64_t executed[ACCOUNT_MAX]
+                    [INSTRUMENT_MAX];          /* signed quantity of every execution and restored position */
+    int64_t owed[ACCOUNT_MAX][INSTRUMENT_MAX]; /* told of our orders beyond the executions seen, unsigned */
+    struct payment payment[PAYMENTS];
+    uint32_t payment_next;
     struct order_seen order[ORDERS];
     struct execution *execution; /* a hash that grows; never more than half full */
     uint32_t execution_size, execution_count;
+    uint64_t execution_number;
 };
+
+const char *const ledger_what_names[] = {
+    [0] = "",
+    [LEDGER_BALANCE_DIFFERS] = "balance",
+    [LEDGER_POSITION_DIFFERS] = "position",
+    [LEDGER_HOT_POSITION_DIFFERS] = "strategy position",
+    [LEDGER_HOT_DELTA_DIFFERS] = "strategy delta",
+};
+const char *const ledger_why_names[] = {
+    [LEDGER_UNEXPLAINED] = "unexplained",         [LEDGER_FEE_OPEN] = "fees not told yet",
+    [LEDGER_PRICE_OPEN] = "prices not told yet",  [LEDGER_FUNDING_DUE] = "funding due and not told",
+    [LEDGER_FILL_MISSING] = "executions missing",
+};
+
+void ledger_reset(struct ledger *ledger)
+{
+    void (*sink)(void *context, const struct ledger_entry *entry) = ledger->sink;
+    void *sink_context = ledger->sink_context;
+    struct execution *execution = ledger->execution;
+    uint32_t size = ledger->execution_size;
+
+    memset(ledger, 0, sizeof *ledger);
+    memset(execution, 0, size * sizeof *execution);
+    ledger->sink = sink;
+    ledger->sink_context = sink_context;
+    ledger->execution = execution;
+    ledger->execution_size = size;
+    ledger->report_currency = CURRENCY_NONE;
+    for (uint32_t i = 0; i < CURRENCY_MAX; i++) {
+        ledger->named_by[i] = NO_INSTRUMENT;
+    }
+    for (uint32_t i = 0; i < BOOKS; i++) {
+        ledger->book[i].coin = CURRENCY_NONE;
+        ledger->book[i].reference = NO_INSTRUMENT;
+        ledger->book[i].quote_instrument = ledger->book[i].hedge_instrument = NO_INSTRUMENT;
+        ledger->book[i].second_instrument = NO_INSTRUMENT;
+    }
+    ledger->book[UNASSIGNED].used = true;
+}
 
 struct ledger *ledger_make(void)
 {
@@ -131,15 +232,7 @@ struct ledger *ledger_make(void)
         free(ledger);
         return NULL;
     }
-    ledger->report_currency = CURRENCY_NONE;
-    for (uint32_t i = 0; i < CURRENCY_MAX; i++) {
-        ledger->named_by[i] = NO_INSTRUMENT;
-    }
-    for (uint32_t i = 0; i < BOOKS; i++) {
-        ledger->book[i].coin = CURRENCY_NONE;
-        ledger->book[i].reference = NO_INSTRUMENT;
-    }
-    ledger->book[UNASSIGNED].used = true;
+    ledger_reset(ledger);
     return ledger;
 }
 
@@ -169,51 +262,59 @@ static const struct instrument *instrument_of(const struct ledger *ledger, uint1
                                                                                  : NULL;
 }
 
-static bool is_inverse(const struct instrument *instrument)
-{
-    return instrument->kind == KIND_INVERSE_PERPETUAL || instrument->kind == KIND_INVERSE_FUTURE;
-}
-
 /* Kinds that ring/kind.h has formulas for; fills of others are counted and kept out of the books. */
 static bool has_formulas(const struct instrument *instrument)
 {
-    return instrument->kind == KIND_SPOT || instrument->kind == KIND_LINEAR_PERPETUAL ||
-           instrument->kind == KIND_LINEAR_FUTURE || is_inverse(instrument);
+    return kind_cash(instrument->kind) != KIND_CASH_NONE;
+}
+
+/* Coin is cash, and nothing of the position is open. */
+static bool is_exchanged(const struct instrument *instrument)
+{
+    return kind_cash(instrument->kind) == KIND_CASH_EXCHANGES;
+}
+
+static bool funds_continuously(const struct instrument *instrument)
+{
+    return instrument->venue == VENUE_DERIBIT;
 }
 
 /* ------------------------------------------------------------------ rows */
 
-static struct cash *cash_row(struct ledger *ledger, uint16_t book, uint16_t account, uint16_t currency)
+static struct leg *leg_row(struct ledger *ledger, uint16_t book, uint16_t account, uint16_t instrument)
 {
-    for (uint32_t i = 0; i < ledger->cash_count; i++) {
-        struct cash *row = &ledger->cash[i];
-        if (row->book == book && row->account == account && row->currency == currency) {
+    for (uint32_t i = ledger->book[book].leg; i != 0; i = ledger->leg[i - 1].next) {
+        struct leg *row = &ledger->leg[i - 1];
+        if (row->account == account && row->instrument == instrument) {
             return row;
         }
     }
-    if (ledger->cash_count == CASH_MAX) {
+    if (ledger->leg_count == LEG_MAX) {
+        ledger->counts.full++;
+        return NULL;
+    }
+    struct leg *row = &ledger->leg[ledger->leg_count++];
+    *row = (struct leg){
+        .book = book, .account = account, .instrument = instrument, .next = ledger->book[book].leg
+    };
+    ledger->book[book].leg = ledger->leg_count;
+    return row;
+}
+
+static struct cash *cash_row(struct ledger *ledger, struct leg *leg, uint16_t currency)
+{
+    for (uint32_t i = leg->cash; i != 0; i = ledger->cash[i - 1].next) {
+        if (ledger->cash[i - 1].currency == currency) {
+            return &ledger->cash[i - 1];
+        }
+    }
+    if (ledger->cash_count == CASH_MAX || currency >= CURRENCY_MAX) {
         ledger->counts.full++;
         return NULL;
     }
     struct cash *row = &ledger->cash[ledger->cash_count++];
-    *row = (struct cash){ .book = book, .account = account, .currency = currency };
-    return row;
-}
-
-static struct held *held_row(struct ledger *ledger, uint16_t book, uint16_t account, uint16_t instrument)
-{
-    for (uint32_t i = 0; i < ledger->held_count; i++) {
-        struct held *row = &ledger->held[i];
-        if (row->book == book && row->account == account && row->instrument == instrument) {
-            return row;
-        }
-    }
-    if (ledger->held_count == HELD_MAX) {
-        ledger->counts.full++;
-        return NULL;
-    }
-    struct held *row = &ledger->held[ledger->held_count++];
-    *row = (struct held){ .book = book, .account = account, .instrument = instrument };
+    *row = (struct cash){ .leg = (uint32_t)(leg - ledger->leg), .currency = currency, .next = leg->cash };
+    leg->cash = ledger->cash_count;
     return row;
 }
 
@@ -240,12 +341,15 @@ static struct opinion *opinion_row(struct ledger *ledger, struct opinion *rows, 
 static void emit(struct ledger *ledger, const struct cash *row, enum ledger_book book, enum pnl_part part,
                  int64_t amount_e8)
 {
+    const struct leg *leg = &ledger->leg[row->leg];
+    ledger->posted_e8[row->currency] += amount_e8;
     if (ledger->sink == NULL) {
         return;
     }
     struct ledger_entry entry = {
-        .instance = row->book == UNASSIGNED ? NO_INSTANCE : row->book,
-        .account = row->account,
+        .instance = leg->book == UNASSIGNED ? NO_INSTANCE : leg->book,
+        .account = leg->account,
+        .instrument = leg->instrument,
         .currency = row->currency,
         .book = (uint8_t)book,
         .part = (uint8_t)part,
@@ -255,12 +359,12 @@ static void emit(struct ledger *ledger, const struct cash *row, enum ledger_book
 }
 
 /* Cash comes (+) or goes (-) for a reason: two entries that sum to 0. */
-static void book_cash(struct ledger *ledger, uint16_t book, uint16_t account, uint16_t currency,
-                      enum ledger_book against, enum pnl_part part, int64_t amount_e8)
+static struct cash *book_cash(struct ledger *ledger, struct leg *leg, uint16_t currency,
+                              enum ledger_book against, enum pnl_part part, int64_t amount_e8)
 {
-    struct cash *row = amount_e8 != 0 ? cash_row(ledger, book, account, currency) : NULL;
+    struct cash *row = amount_e8 != 0 ? cash_row(ledger, leg, currency) : NULL;
     if (row == NULL) {
-        return;
+        return NULL;
     }
     row->amount_e8 += amount_e8;
     if (against == LEDGER_PART) {
@@ -271,6 +375,7 @@ static void book_cash(struct ledger *ledger, uint16_t book, uint16_t account, ui
     ledger->counts.bookings++;
     emit(ledger, row, LEDGER_CASH, 0, amount_e8);
     emit(ledger, row, against, against == LEDGER_PART ? part : 0, -amount_e8);
+    return row;
 }
 
 /* ------------------------------------------------------------------ prices and rates */
@@ -380,57 +485,61 @@ static bool rate(const struct ledger *ledger, uint16_t currency, int64_t *rate_e
 
 /* ------------------------------------------------------------------ value */
 
-/* What a quantity is worth at a price, 1e-12, in what its profit is counted in: quote, or coin for inverse.
- */
-static bool worth_e12(const struct instrument *instrument, int64_t qty, int64_t price, int128 *worth)
+/* What a quantity is worth at a price, 1e-12, in what its profit is counted in. */
+static int128 worth_e12(const struct instrument *instrument, int64_t qty, int64_t price)
 {
     struct position position = { .qty = qty };
-    int128 coin_e12 = kind_delta_e12(instrument, &position, price);
-    if (is_inverse(instrument)) {
-        *worth = coin_e12;
-        return true;
-    }
-    int128 product;
-    if (!multiply(coin_e12, price, &product)) {
-        return false;
-    }
-    *worth = decimal_divide_wide(product, decimal_power[instrument->price_decimals], ROUND_HALF_EVEN);
-    return true;
+    return qty == 0 ? 0 : kind_worth_e12(instrument, &position, price);
 }
 
-/* Open profit in the settlement currency, 1e-12. */
-static bool open_e12(const struct instrument *instrument, const struct position *position, int64_t price,
-                     int128 *open)
+static uint16_t profit_currency(const struct instrument *instrument)
 {
-    int128 worth;
-    if (!worth_e12(instrument, position->qty, price, &worth)) {
-        return false;
-    }
-    *open = is_inverse(instrument) ? position->notional_e12 - worth : worth - position->notional_e12;
-    return true;
+    return is_exchanged(instrument) ? instrument->quote : instrument->settle;
 }
 
-/* The book's equity at the prices and rates of this moment, 1e-20, and its delta in coin, 1e-12. */
-static bool equity_of(const struct ledger *ledger, uint16_t book, int128 *equity_e20, int128 *delta_e12,
-                      struct missing *missing)
+/* The position's coin at a price; of kinds whose delta leans on what no record tells (options), none. */
+static int128 position_delta_e12(const struct ledger *ledger, const struct instrument *instrument,
+                                 const struct position *position, int64_t price)
 {
-    uint16_t coin = ledger->book[book].coin;
-    uint16_t left_out = CURRENCY_NONE;
+    struct kind_market market = { .mark = price };
+    struct missing missing;
+    int64_t settle_e8;
+    int64_t quote_e8;
+    int128 delta_e12;
+
+    if (instrument->kind == KIND_OPTION) {
+        return 0;
+    }
+    if (!kind_delta_is_own(instrument->kind)) {
+        if (!rate(ledger, instrument->settle, &settle_e8, &missing) ||
+            !rate(ledger, instrument->quote, &quote_e8, &missing)) {
+            return 0;
+        }
+        market.settle_e8 = decimal_divide((int128)settle_e8 * DECIMAL_E8, quote_e8, ROUND_HALF_EVEN);
+    }
+    return kind_market_delta_e12(instrument, position, &market, &delta_e12) ? delta_e12 : 0;
+}
+
+/* The leg's equity at the prices and rates of this moment, 1e-20, and its delta in coin, 1e-12. */
+static bool value_leg(const struct ledger *ledger, const struct leg *leg, int128 *equity_e20,
+                      int128 *delta_e12, struct missing *missing)
+{
+    uint16_t coin = ledger->book[leg->book].coin;
     int64_t rate_e8;
     int128 product;
 
     *equity_e20 = 0;
     *delta_e12 = 0;
-    *missing = (struct missing){ NO_INSTRUMENT, CURRENCY_NONE };
-    for (uint32_t i = 0; i < ledger->cash_count; i++) {
-        const struct cash *row = &ledger->cash[i];
-        if (row->book != book || row->amount_e8 == 0) {
+    for (uint32_t i = leg->cash; i != 0; i = ledger->cash[i - 1].next) {
+        const struct cash *row = &ledger->cash[i - 1];
+        if (row->amount_e8 == 0) {
             continue;
         }
-        if (!rate(ledger, row->currency, &rate_e8, missing)) {
-            if (book == UNASSIGNED && missing->instrument == NO_INSTRUMENT) {
-                left_out = row->currency; /* dust in a coin nobody trades must not hide the rest */
-                continue;
+        struct missing here = { NO_INSTRUMENT, CURRENCY_NONE };
+        if (!rate(ledger, row->currency, &rate_e8, &here)) {
+            *missing = here;
+            if (leg->book == UNASSIGNED && here.instrument == NO_INSTRUMENT) {
+                continue; /* dust in a coin nobody trades must not hide the rest */
             }
             return false;
         }
@@ -440,28 +549,100 @@ static bool equity_of(const struct ledger *ledger, uint16_t book, int128 *equity
         *equity_e20 += product;
         *delta_e12 += row->currency == coin ? (int128)row->amount_e8 * E12_PER_E8 : 0;
     }
-    for (uint32_t i = 0; i < ledger->held_count; i++) {
-        const struct held *row = &ledger->held[i];
-        const struct instrument *instrument = &ledger->instrument[row->instrument];
-        int128 open;
-        if (row->book != book || row->position.qty == 0 || instrument->kind == KIND_SPOT) {
-            continue; /* of spot the coin itself is cash */
-        }
-        int64_t price = price_of(ledger, row->instrument);
-        if (price <= 0) {
-            missing->instrument = row->instrument;
-            return false;
-        }
-        if (!rate(ledger, instrument->settle, &rate_e8, missing) ||
-            !open_e12(instrument, &row->position, price, &open) || !multiply(open, rate_e8, &product)) {
-            return false;
-        }
-        *equity_e20 += product;
-        *delta_e12 += instrument->settle == coin ? open : 0;
-        *delta_e12 += instrument->base == coin ? kind_delta_e12(instrument, &row->position, price) : 0;
+    if (leg->position.qty == 0) {
+        return true;
     }
-    *missing = (struct missing){ NO_INSTRUMENT, left_out };
+    const struct instrument *instrument = &ledger->instrument[leg->instrument];
+    if (!has_formulas(instrument) || is_exchanged(instrument)) {
+        return true; /* the coin itself is cash */
+    }
+    int64_t price = price_of(ledger, leg->instrument);
+    if (price <= 0) {
+        missing->instrument = leg->instrument;
+        return false;
+    }
+    int128 open_e12 = kind_open_e12(instrument, &leg->position, price);
+    if (!rate(ledger, instrument->settle, &rate_e8, missing) || !multiply(open_e12, rate_e8, &product)) {
+        return false;
+    }
+    *equity_e20 += product;
+    *delta_e12 += instrument->settle == coin ? open_e12 : 0;
+    *delta_e12 +=
+        instrument->base == coin ? position_delta_e12(ledger, instrument, &leg->position, price) : 0;
     return true;
+}
+
+static bool row_is_open(const struct cash *row)
+{
+    int64_t open = row->open_other_e8[LEDGER_TRANSFER] | row->open_other_e8[LEDGER_OPENING];
+    for (int part = 0; part < PNL_PART_COUNT; part++) {
+        open |= row->open_part_e8[part];
+    }
+    return open != 0;
+}
+
+/* What was booked while the leg could not be valued, at the rates of this moment; fills at its price. */
+static bool explain_leg(const struct ledger *ledger, struct leg *leg, struct missing *missing)
+{
+    int64_t rate_e8;
+
+    memset(leg->now_part_e20, 0, sizeof leg->now_part_e20);
+    leg->now_transfer_e20 = leg->now_opening_e20 = 0;
+    for (uint32_t i = leg->cash; i != 0; i = ledger->cash[i - 1].next) {
+        const struct cash *row = &ledger->cash[i - 1];
+        if (!row_is_open(row)) {
+            continue;
+        }
+        struct missing here = { NO_INSTRUMENT, CURRENCY_NONE };
+        if (!rate(ledger, row->currency, &rate_e8, &here)) {
+            if (leg->book == UNASSIGNED && here.instrument == NO_INSTRUMENT) {
+                continue;
+            }
+            *missing = here;
+            return false;
+        }
+        for (int part = 0; part < PNL_PART_COUNT; part++) {
+            leg->now_part_e20[part] += (int128)row->open_part_e8[part] * E12_PER_E8 * rate_e8;
+        }
+        leg->now_transfer_e20 += (int128)row->open_other_e8[LEDGER_TRANSFER] * E12_PER_E8 * rate_e8;
+        leg->now_opening_e20 += (int128)row->open_other_e8[LEDGER_OPENING] * E12_PER_E8 * rate_e8;
+    }
+    if (leg->open_qty == 0 && leg->open_paid_e12 == 0 && leg->open_slip_e12 == 0) {
+        return true;
+    }
+    const struct instrument *instrument = &ledger->instrument[leg->instrument];
+    int64_t price = price_of(ledger, leg->instrument);
+    if (price <= 0) {
+        missing->instrument = leg->instrument;
+        return false;
+    }
+    int128 gain_e12 = worth_e12(instrument, leg->open_qty, price) - leg->open_paid_e12;
+    gain_e12 = kind_settles_in_coin(instrument->kind) ? -gain_e12 : gain_e12;
+    int128 total_e20;
+    int128 slip_e20;
+    if (!rate(ledger, profit_currency(instrument), &rate_e8, missing) ||
+        !multiply(gain_e12, rate_e8, &total_e20) || !multiply(leg->open_slip_e12, rate_e8, &slip_e20)) {
+        return false;
+    }
+    leg->now_part_e20[PNL_TRADING] += total_e20 - slip_e20;
+    leg->now_part_e20[PNL_SLIPPAGE] += slip_e20;
+    return true;
+}
+
+/* What explain_leg told is told. */
+static void forget_open(struct ledger *ledger, struct leg *leg)
+{
+    struct missing missing = { NO_INSTRUMENT, CURRENCY_NONE };
+    int64_t rate_e8;
+    for (uint32_t i = leg->cash; i != 0; i = ledger->cash[i - 1].next) {
+        struct cash *row = &ledger->cash[i - 1];
+        if (row_is_open(row) && rate(ledger, row->currency, &rate_e8, &missing)) {
+            memset(row->open_part_e8, 0, sizeof row->open_part_e8);
+            memset(row->open_other_e8, 0, sizeof row->open_other_e8);
+        }
+    }
+    leg->open_qty = 0;
+    leg->open_paid_e12 = leg->open_slip_e12 = 0;
 }
 
 /* The coin's price on the reference instrument, report currency; 0 when the book has none. */
@@ -480,80 +661,185 @@ static bool coin_price(const struct ledger *ledger, const struct book *book, int
     return chain(ledger, e8, ledger->instrument[book->reference].quote, RATE_DEPTH, coin_e8, missing);
 }
 
-/* Brings RESIDUAL and BASIS up to the prices of this moment; the first time all are known, the zero point. */
+/* Brings every leg of a book up to the prices of this moment: what was open, RESIDUAL and BASIS; the first
+ * time all is known, the zero point.  false, and nothing changed, while something is missing. */
 static bool look(struct ledger *ledger, uint16_t index, struct missing *missing)
 {
     struct book *book = &ledger->book[index];
-    int128 equity_e20;
-    int128 delta_e12;
     int64_t coin_e8;
-    int128 residual_e20;
 
-    if (!equity_of(ledger, index, &equity_e20, &delta_e12, missing) ||
-        !coin_price(ledger, book, &coin_e8, missing)) {
+    *missing = (struct missing){ NO_INSTRUMENT, CURRENCY_NONE };
+    for (uint32_t i = book->leg; i != 0; i = ledger->leg[i - 1].next) {
+        struct leg *leg = &ledger->leg[i - 1];
+        if (!value_leg(ledger, leg, &leg->now_e20, &leg->now_delta_e12, missing) ||
+            !explain_leg(ledger, leg, missing)) {
+            return false;
+        }
+    }
+    if (!coin_price(ledger, book, &coin_e8, missing)) {
         return false;
     }
-    if (!book->valued) {
-        book->valued = true;
-        book->start_e20 = equity_e20;
-    } else if (multiply(book->last_delta_e12, coin_e8 - book->last_coin_e8, &residual_e20)) {
-        book->part_e20[PNL_RESIDUAL] += residual_e20;
-        book->part_e20[PNL_BASIS] += equity_e20 - book->last_e20 - residual_e20;
-    } else {
-        return false;
+    for (uint32_t i = book->leg; i != 0; i = ledger->leg[i - 1].next) {
+        int128 residual_e20;
+        if (!multiply(ledger->leg[i - 1].last_delta_e12, coin_e8 - book->last_coin_e8, &residual_e20)) {
+            return false;
+        }
     }
-    book->last_e20 = equity_e20;
-    book->last_delta_e12 = delta_e12;
+    for (uint32_t i = book->leg; i != 0; i = ledger->leg[i - 1].next) {
+        struct leg *leg = &ledger->leg[i - 1];
+        int128 explained_e20 = leg->now_transfer_e20;
+        leg->transfer_e20 += leg->now_transfer_e20;
+        for (int part = 0; part < PNL_PART_COUNT; part++) {
+            leg->part_e20[part] += leg->now_part_e20[part];
+            explained_e20 += leg->now_part_e20[part];
+        }
+        forget_open(ledger, leg);
+        if (!book->valued) {
+            leg->start_e20 = leg->now_e20 - explained_e20;
+        } else {
+            int128 residual_e20 = leg->last_delta_e12 * (coin_e8 - book->last_coin_e8);
+            leg->start_e20 += leg->now_opening_e20; /* it was there all the time */
+            leg->part_e20[PNL_RESIDUAL] += residual_e20;
+            leg->part_e20[PNL_BASIS] +=
+                leg->now_e20 - leg->last_e20 - leg->now_opening_e20 - explained_e20 - residual_e20;
+        }
+        leg->last_e20 = leg->now_e20;
+        leg->last_delta_e12 = leg->now_delta_e12;
+    }
+    book->valued = true;
     book->last_coin_e8 = coin_e8;
     return true;
 }
 
-/* After a change of cash or positions: what it did to the equity, apart from what prices did (look was
- * called before); `last` follows.  0 while the book is not valued. */
-static int128 changed_by(struct ledger *ledger, uint16_t index)
+/* After a change of a leg: what it did to the equity, apart from what prices did.  `seeing` is what look
+ * answered before the change.  false: it cannot be valued now, and the caller says what is open. */
+static bool changed_by(struct ledger *ledger, struct leg *leg, bool seeing, int128 *change_e20)
 {
-    struct book *book = &ledger->book[index];
     struct missing missing;
     int128 equity_e20;
     int128 delta_e12;
 
-    if (!book->valued) {
-        return 0;
+    if (!seeing || !value_leg(ledger, leg, &equity_e20, &delta_e12, &missing)) {
+        return false;
     }
-    if (!equity_of(ledger, index, &equity_e20, &delta_e12, &missing)) {
-        /* A currency without a rate came in: from here on the book starts anew once it has one. */
-        book->valued = false;
-        book->transfer_e20 = 0;
-        memset(book->part_e20, 0, sizeof book->part_e20);
-        return 0;
-    }
-    int128 change_e20 = equity_e20 - book->last_e20;
-    book->last_e20 = equity_e20;
-    book->last_delta_e12 = delta_e12;
-    return change_e20;
+    *change_e20 = equity_e20 - leg->last_e20;
+    leg->last_e20 = equity_e20;
+    leg->last_delta_e12 = delta_e12;
+    return true;
 }
 
-static void add_part(struct ledger *ledger, uint16_t index, enum pnl_part part, int128 amount_e20)
+/* Of cash that was booked for a reason: what it was worth is that reason's. */
+static void value_cash(struct ledger *ledger, struct leg *leg, bool seeing, struct cash *row,
+                       enum ledger_book against, enum pnl_part part, int64_t amount_e8)
 {
-    if (ledger->book[index].valued) {
-        ledger->book[index].part_e20[part] += amount_e20;
+    struct missing missing = { NO_INSTRUMENT, CURRENCY_NONE };
+    int64_t rate_e8;
+    int128 change_e20;
+
+    /* Dust without a rate changes nothing that can be seen: it stays open beside what can. */
+    if (!rate(ledger, row->currency, &rate_e8, &missing) || !changed_by(ledger, leg, seeing, &change_e20)) {
+        if (against == LEDGER_PART) {
+            row->open_part_e8[part] += amount_e8;
+        } else {
+            row->open_other_e8[against] += amount_e8;
+        }
+    } else if (against == LEDGER_PART) {
+        leg->part_e20[part] += change_e20;
+    } else if (against == LEDGER_OPENING) {
+        leg->start_e20 += change_e20; /* it was there all the time */
+    } else {
+        leg->transfer_e20 += change_e20;
     }
 }
 
 /* Cash for a reason, booked and valued. */
-static void move_cash(struct ledger *ledger, uint16_t index, uint16_t account, uint16_t currency,
-                      enum ledger_book against, enum pnl_part part, int64_t amount_e8)
+static void move_cash(struct ledger *ledger, struct leg *leg, uint16_t currency, enum ledger_book against,
+                      enum pnl_part part, int64_t amount_e8)
 {
     struct missing missing;
-    look(ledger, index, &missing);
-    book_cash(ledger, index, account, currency, against, part, amount_e8);
-    int128 change_e20 = changed_by(ledger, index);
-    if (against == LEDGER_PART) {
-        add_part(ledger, index, part, change_e20);
-    } else if (against == LEDGER_OPENING && ledger->book[index].valued) {
-        ledger->book[index].start_e20 += change_e20; /* it was there all the time */
-    } else if (ledger->book[index].valued) {
-        ledger->book[index].transfer_e20 += change_e20;
+    bool seeing = look(ledger, leg->book, &missing);
+    struct cash *row = book_cash(ledger, leg, currency, against, part, amount_e8);
+    if (row != NULL) {
+        value_cash(ledger, leg, seeing, row, against, part, amount_e8);
+    }
+}
+
+/* ------------------------------------------------------------------ funding that runs up */
+
+/* What one interval's rate takes from (-) or gives to a position, settlement currency, 1e-12: longs pay a
+ * positive rate. */
+static int128 payment_e12(const struct ledger *ledger, const struct leg *leg, int64_t rate_e12)
+{
+    const struct instrument *instrument = &ledger->instrument[leg->instrument];
+    int64_t mark = ledger->price[leg->instrument].mark;
+    int64_t price = mark != 0 ? mark : price_of(ledger, leg->instrument);
+    int128 product;
+    if (price <= 0 || !multiply(worth_e12(instrument, leg->position.qty, price), -rate_e12, &product)) {
+        return 0;
+    }
+    return decimal_divide_wide(product, KIND_E12, ROUND_DOWN);
+}
+
+static bool pays_funding(const struct ledger *ledger, const struct leg *leg)
+{
+    const struct instrument *instrument = instrument_of(ledger, leg->instrument);
+    return instrument != NULL && instrument->expiry_ns == 0 &&
+           kind_cash(instrument->kind) == KIND_CASH_SETTLES && ledger->price[leg->instrument].rate_known;
+}
+
+/* Continuous funding since the leg was looked at last, at the rate that stood until now. */
+static void accrue(struct ledger *ledger, struct leg *leg, uint64_t now_ns)
+{
+    const struct instrument *instrument = instrument_of(ledger, leg->instrument);
+    if (instrument == NULL || !funds_continuously(instrument)) {
+        return;
+    }
+    if (leg->accrued_ns == 0 && leg->accrued_wall_ns != 0 && ledger->wall_known) {
+        int64_t away_ns = (int64_t)now_ns + ledger->wall_minus_stamp_ns - leg->accrued_wall_ns;
+        leg->accrued_ns = now_ns - (uint64_t)base_max(0, base_min(away_ns, (int64_t)now_ns - 1));
+        leg->accrued_wall_ns = 0;
+    }
+    if (leg->position.qty != 0 && pays_funding(ledger, leg) && leg->accrued_ns != 0 &&
+        now_ns > leg->accrued_ns) {
+        int128 per_interval_e12 = payment_e12(ledger, leg, ledger->price[leg->instrument].rate_e12);
+        int128 product;
+        if (multiply(per_interval_e12, (int64_t)(now_ns - leg->accrued_ns), &product)) {
+            leg->accrued_e12 += decimal_divide_wide(product, CONTINUOUS_NS, ROUND_DOWN);
+        }
+    }
+    leg->accrued_ns = now_ns;
+}
+
+/* A mark: what ran up at the old rate, and what fell due when a payment's moment has passed. */
+static void take_mark(struct ledger *ledger, const struct record_mark *mark)
+{
+    const struct record_head *head = &mark->head;
+    if (head->instrument >= INSTRUMENT_MAX) {
+        return;
+    }
+    struct price *price = &ledger->price[head->instrument];
+    const struct instrument *instrument = instrument_of(ledger, head->instrument);
+    bool continuous = instrument != NULL && funds_continuously(instrument);
+    bool passed = price->next_funding_ns != 0 && mark->next_funding_ns > price->next_funding_ns;
+
+    for (uint32_t i = 0; i < ledger->leg_count && price->rate_known; i++) {
+        struct leg *leg = &ledger->leg[i];
+        if (leg->instrument != head->instrument) {
+            continue;
+        }
+        accrue(ledger, leg, head->stamp_ns);
+        if (passed && !continuous && leg->position.qty != 0 && pays_funding(ledger, leg)) {
+            leg->due_e8 += decimal_divide(payment_e12(ledger, leg, price->rate_e12), E12_PER_E8, ROUND_DOWN);
+            leg->due_ns = leg->due_ns != 0 ? leg->due_ns : price->next_funding_ns;
+        }
+    }
+    if (mark->mark > 0 && mark->mark <= PRICE_MAX) {
+        price->mark = mark->mark;
+    }
+    if ((mark->next_funding_ns != 0 || continuous) && base_abs(mark->funding_rate_e12) <= KIND_E12) {
+        price->rate_e12 = mark->funding_rate_e12;
+        price->next_funding_ns = mark->next_funding_ns;
+        price->rate_known = true;
     }
 }
 
@@ -621,87 +907,134 @@ static struct execution *execution_row(struct ledger *ledger, uint16_t account, 
     return NULL;
 }
 
-/* What was gained by trading at `price` something worth `worth` a piece, settlement currency, 1e-12. */
-static bool gain_e12(const struct instrument *instrument, enum side side, int64_t qty, int64_t price,
-                     int64_t worth, int128 *gain)
+/* What was gained by trading at `price` something worth `worth` a piece, 1e-12 of the profit's currency. */
+static int128 gain_e12(const struct instrument *instrument, enum side side, int64_t qty, int64_t price,
+                       int64_t worth)
 {
-    int128 paid;
-    int128 got;
-    if (!worth_e12(instrument, qty, price, &paid) || !worth_e12(instrument, qty, worth, &got)) {
-        return false;
-    }
-    *gain = (is_inverse(instrument) ? paid - got : got - paid) * side_sign(side);
-    return true;
+    int128 gain = worth_e12(instrument, qty, worth) - worth_e12(instrument, qty, price);
+    return (kind_settles_in_coin(instrument->kind) ? -gain : gain) * side_sign(side);
 }
 
-static void attribute_fill(struct ledger *ledger, uint16_t index, const struct instrument *instrument,
-                           enum side side, int64_t qty, int64_t price, int64_t decision_price,
+/* Whether the products of a fill fit: a venue's slip of the keyboard must not end us. */
+static bool believable(const struct instrument *instrument, int64_t qty, int64_t price)
+{
+    const int128 most = (int128)1 << 60; /* 1e-8 */
+    int64_t contract_e8 = instrument->kind == KIND_ETF_SHARE ? DECIMAL_E8 : instrument->contract_e8;
+    int128 quote;
+    int128 coin;
+    if (price > PRICE_MAX ||
+        __builtin_mul_overflow((int128)qty * price / decimal_power[instrument->price_decimals] /
+                                   decimal_power[instrument->qty_decimals],
+                               (int128)contract_e8, &quote) ||
+        __builtin_mul_overflow((int128)qty * instrument->contract_e8,
+                               (int128)decimal_power[instrument->price_decimals], &coin)) {
+        return false;
+    }
+    return quote < most && coin / price / decimal_power[instrument->qty_decimals] < most;
+}
+
+static void attribute_fill(struct ledger *ledger, struct leg *leg, const struct instrument *instrument,
+                           enum side side, int64_t qty, int64_t price, int64_t decision_price, bool seen,
                            int128 change_e20)
 {
     struct missing missing;
     int64_t rate_e8;
-    int128 gain;
-    int128 total_e20 = 0;
-    int128 slippage_e20 = 0;
+    int128 slip_e12 = decision_price > 0 ? gain_e12(instrument, side, qty, price, decision_price) : 0;
 
-    if (!ledger->book[index].valued) {
+    if (!seen) {
+        leg->open_qty += side_sign(side) * qty;
+        leg->open_paid_e12 += worth_e12(instrument, side_sign(side) * qty, price);
+        leg->open_slip_e12 += slip_e12;
         return;
     }
-    uint16_t currency = instrument->kind == KIND_SPOT ? instrument->quote : instrument->settle;
-    if (rate(ledger, currency, &rate_e8, &missing) &&
-        gain_e12(instrument, side, qty, price, price_of(ledger, instrument->index), &gain)) {
-        multiply(gain, rate_e8, &total_e20);
-        if (decision_price > 0 && gain_e12(instrument, side, qty, price, decision_price, &gain)) {
-            multiply(gain, rate_e8, &slippage_e20);
+    int128 total_e20 = 0;
+    int128 slippage_e20 = 0;
+    if (rate(ledger, profit_currency(instrument), &rate_e8, &missing) &&
+        multiply(gain_e12(instrument, side, qty, price, price_of(ledger, instrument->index)), rate_e8,
+                 &total_e20)) {
+        multiply(slip_e12, rate_e8, &slippage_e20);
+    }
+    leg->part_e20[PNL_TRADING] += total_e20 - slippage_e20;
+    leg->part_e20[PNL_SLIPPAGE] += slippage_e20;
+    /* A coin bought where its rate is named elsewhere is worth the other price at once: that is basis. */
+    bool elsewhere = is_exchanged(instrument) && instrument->base < CURRENCY_MAX &&
+                     ledger->named_by[instrument->base] != instrument->index;
+    leg->part_e20[elsewhere ? PNL_BASIS : PNL_ROUNDING] += change_e20 - total_e20;
+}
+
+/* What a fill or an expiry did to cash; answers what was realised and booked. */
+static int64_t book_effect(struct ledger *ledger, struct leg *leg, const struct fill_effect *effect)
+{
+    if (effect->base_currency != CURRENCY_NONE) {
+        book_cash(ledger, leg, effect->base_currency, LEDGER_EXCHANGE, 0, effect->base_e8);
+    }
+    if (effect->quote_currency != CURRENCY_NONE) {
+        book_cash(ledger, leg, effect->quote_currency, LEDGER_EXCHANGE, 0, effect->quote_e8);
+    }
+    if (effect->settle_currency != CURRENCY_NONE) {
+        book_cash(ledger, leg, effect->settle_currency, LEDGER_PART, PNL_TRADING, effect->realised_e8);
+        return effect->realised_e8;
+    }
+    return 0;
+}
+
+/* The fee by the rate we know, or 0 when we know none. */
+static int64_t reckoned_fee(const struct ledger *ledger, const struct instrument *instrument,
+                            const struct execution *fill, uint16_t *currency)
+{
+    for (uint32_t i = 0; i < ledger->fee_count; i++) {
+        const struct fee_rate *row = &ledger->fee[i];
+        if (row->account == fill->account && row->instrument == instrument->index) {
+            return kind_fee_e8(instrument, (enum side)fill->side, fill->qty, fill->price,
+                               fill->liquidity == LIQUIDITY_MAKER ? row->maker_centibp : row->taker_centibp,
+                               currency);
         }
     }
-    add_part(ledger, index, PNL_TRADING, total_e20 - slippage_e20);
-    add_part(ledger, index, PNL_SLIPPAGE, slippage_e20);
-    /* A coin bought where its rate is named elsewhere is worth the other price at once: that is basis. */
-    bool elsewhere = instrument->kind == KIND_SPOT && instrument->base < CURRENCY_MAX &&
-                     ledger->named_by[instrument->base] != instrument->index;
-    add_part(ledger, index, elsewhere ? PNL_BASIS : PNL_ROUNDING, change_e20 - total_e20);
+    *currency = CURRENCY_NONE;
+    return 0;
+}
+
+/* The fee of an execution becomes this one: what was booked before is taken back when it was another. */
+static void set_fee(struct ledger *ledger, struct leg *leg, struct execution *execution, uint16_t currency,
+                    int64_t fee_e8)
+{
+    if (execution->fee_e8 == fee_e8 && (execution->fee_currency == currency || fee_e8 == 0)) {
+        execution->fee_currency = currency;
+        return;
+    }
+    if (execution->fee_e8 != 0) {
+        move_cash(ledger, leg, execution->fee_currency, LEDGER_PART, PNL_FEE, execution->fee_e8);
+    }
+    if (fee_e8 != 0) {
+        move_cash(ledger, leg, currency, LEDGER_PART, PNL_FEE, -fee_e8);
+    }
+    execution->fee_e8 = fee_e8;
+    execution->fee_currency = currency;
 }
 
 /* The fee a fill is charged: as told, else by the rate we count with until it is. */
-static void book_fee(struct ledger *ledger, uint16_t index, const struct instrument *instrument,
-                     const struct record_report *report, int64_t price, struct execution *execution)
+static void book_fee(struct ledger *ledger, struct leg *leg, const struct instrument *instrument,
+                     const struct record_report *report, struct execution *execution)
 {
     uint16_t currency = report->fee_currency;
-    int64_t fee_e8 = report->fee_e8;
-    bool told = (report->flags & REPORT_HAS_FEE) != 0 && currency < CURRENCY_MAX;
-
-    if (!told) {
-        ledger->counts.without_fee++;
-        fee_e8 = 0;
-        for (uint32_t i = 0; i < ledger->fee_count; i++) {
-            const struct fee_rate *row = &ledger->fee[i];
-            if (row->account == report->head.account && row->instrument == instrument->index) {
-                fee_e8 = kind_fee_e8(instrument, (enum side)report->side, report->last_qty, price,
-                                     report->liquidity == LIQUIDITY_MAKER ? row->maker_centibp
-                                                                          : row->taker_centibp,
-                                     &currency);
-            }
-        }
-    }
-    if (execution != NULL) {
-        execution->index = index;
-        execution->fee_currency = currency;
-        execution->fee_e8 = fee_e8;
-        execution->fee_told = told;
-    }
-    if (fee_e8 != 0) {
-        move_cash(ledger, index, report->head.account, currency, LEDGER_PART, PNL_FEE, -fee_e8);
+    if ((report->flags & REPORT_HAS_FEE) != 0 && currency < CURRENCY_MAX) {
+        ledger->counts.without_fee -= !execution->fee_told && execution->leg != 0;
+        execution->fee_told = true;
+        set_fee(ledger, leg, execution, currency, report->fee_e8);
+    } else if (!execution->fee_told) {
+        int64_t fee_e8 = reckoned_fee(ledger, instrument, execution, &currency);
+        ledger->counts.without_fee += execution->leg == 0;
+        set_fee(ledger, leg, execution, currency, fee_e8);
     }
 }
 
 /* The venue books its own realised profit, rounded its own way: our cash follows it, and the difference is
  * rounding. */
-static void book_realised(struct ledger *ledger, uint16_t index, const struct instrument *instrument,
+static void book_realised(struct ledger *ledger, struct leg *leg, const struct instrument *instrument,
                           const struct record_report *report, struct execution *execution)
 {
-    if (execution == NULL || execution->realised_told || instrument->kind == KIND_SPOT ||
-        (report->flags & REPORT_HAS_REALISED) == 0) {
+    if (execution->exec_id == 0 || execution->realised_told || execution->price_open ||
+        kind_cash(instrument->kind) != KIND_CASH_SETTLES || (report->flags & REPORT_HAS_REALISED) == 0) {
         return;
     }
     int64_t more_e8 = report->realised_e8 - execution->realised_e8;
@@ -713,33 +1046,73 @@ static void book_realised(struct ledger *ledger, uint16_t index, const struct in
     }
     if (more_e8 != 0) {
         execution->realised_e8 = report->realised_e8;
-        move_cash(ledger, index, report->head.account, instrument->settle, LEDGER_PART, PNL_ROUNDING,
-                  more_e8);
+        move_cash(ledger, leg, instrument->settle, LEDGER_PART, PNL_ROUNDING, more_e8);
     }
+}
+
+static bool has_price(const struct record_report *report)
+{
+    return (report->flags & REPORT_PRICE_OPEN) == 0 && report->price > 0;
+}
+
+/* The true price in the place of the stand-in: the quantity stays. */
+static void set_price(struct ledger *ledger, struct leg *leg, const struct instrument *instrument,
+                      struct execution *execution, int64_t price)
+{
+    struct missing missing;
+    struct fill_effect effect;
+    enum side side = (enum side)execution->side;
+    int128 change_e20 = 0;
+
+    execution->price_open = false;
+    ledger->counts.open_price--;
+    if (price == execution->price || !believable(instrument, execution->qty, price)) {
+        return;
+    }
+    bool seen = look(ledger, leg->book, &missing);
+    kind_reprice(instrument, &leg->position, side, execution->qty, execution->price, price, &effect);
+    execution->realised_e8 += book_effect(ledger, leg, &effect);
+    seen = changed_by(ledger, leg, seen, &change_e20);
+    if (seen) {
+        leg->part_e20[execution->decision_price > 0 ? PNL_SLIPPAGE : PNL_TRADING] += change_e20;
+    } else {
+        int128 more_e12 = gain_e12(instrument, side, execution->qty, price, execution->price);
+        leg->open_paid_e12 += kind_settles_in_coin(instrument->kind) ? more_e12 : -more_e12;
+        leg->open_slip_e12 += execution->decision_price > 0 ? more_e12 : 0;
+    }
+    execution->price = price;
 }
 
 /* A fuller report of an execution that was counted: what the first one did not tell. */
 static void complete_fill(struct ledger *ledger, const struct instrument *instrument,
                           const struct record_report *report, struct execution *execution)
 {
-    if (!execution->fee_told && (report->flags & REPORT_HAS_FEE) != 0 &&
-        report->fee_currency < CURRENCY_MAX) {
-        execution->fee_told = true;
-        ledger->counts.without_fee--;
-        if (execution->fee_e8 != 0 &&
-            (execution->fee_currency != report->fee_currency || execution->fee_e8 != report->fee_e8)) {
-            move_cash(ledger, execution->index, report->head.account, execution->fee_currency, LEDGER_PART,
-                      PNL_FEE, execution->fee_e8);
-            execution->fee_e8 = 0;
-        }
-        if (execution->fee_e8 == 0 && report->fee_e8 != 0) {
-            move_cash(ledger, execution->index, report->head.account, report->fee_currency, LEDGER_PART,
-                      PNL_FEE, -report->fee_e8);
-        }
-        execution->fee_e8 = report->fee_e8;
-        execution->fee_currency = report->fee_currency;
+    if (execution->leg == 0) {
+        return; /* known from before by its name only */
     }
-    book_realised(ledger, execution->index, instrument, report, execution);
+    struct leg *leg = &ledger->leg[execution->leg - 1];
+    if (execution->price_open && has_price(report)) {
+        set_price(ledger, leg, instrument, execution, report->price);
+    }
+    book_fee(ledger, leg, instrument, report, execution);
+    book_realised(ledger, leg, instrument, report, execution);
+}
+
+/* Whose an order is; a number that names no instance that trades there is nobody's. */
+static uint16_t book_of_order(const struct ledger *ledger, const struct record_report *report)
+{
+    if (report->order == 0 || (report->flags & REPORT_FOREIGN) != 0 ||
+        (ledger->began && order_id_engine(report->order) != ledger->engine)) {
+        return UNASSIGNED;
+    }
+    uint16_t index = book_of((uint16_t)order_id_instance(report->order));
+    const struct book *book = &ledger->book[index];
+    uint16_t instrument = report->head.instrument;
+    uint16_t account = report->head.account;
+    bool its_leg = (instrument == book->quote_instrument && account == book->quote_account) ||
+                   (instrument == book->hedge_instrument && account == book->hedge_account) ||
+                   (instrument == book->second_instrument && account == book->second_account);
+    return book->used && its_leg ? index : UNASSIGNED;
 }
 
 static void take_fill(struct ledger *ledger, const struct record_report *report)
@@ -750,120 +1123,187 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
     struct fill_effect effect;
 
     if (instrument == NULL || !has_formulas(instrument) || report->last_qty <= 0 ||
-        report->side > SIDE_SELL) {
+        report->side > SIDE_SELL || head->account >= ACCOUNT_MAX) {
         ledger->counts.without_price++;
         return;
     }
+    const struct order_seen *order = &ledger->order[order_id_counter(report->order) % ORDERS];
+    bool known_order = report->order != 0 && order->order == report->order;
+    bool open = !has_price(report);
+    int64_t price = !open                             ? report->price
+                    : report->order_price > 0         ? report->order_price
+                    : known_order && order->price > 0 ? order->price
+                                                      : price_of(ledger, instrument->index);
     bool seen;
     struct execution *execution =
         execution_row(ledger, head->account, head->instrument, report->side, report->exec_id, &seen);
-    if (seen) {
+    if (seen && (execution->leg != 0 || execution->named)) {
         ledger->counts.duplicates++;
         complete_fill(ledger, instrument, report, execution);
         return;
     }
-    bool ours = report->order != 0 && (report->flags & REPORT_FOREIGN) == 0;
-    uint16_t index = ours ? book_of((uint16_t)order_id_instance(report->order)) : UNASSIGNED;
-    struct price *known = &ledger->price[instrument->index];
-    int64_t price =
-        (report->flags & REPORT_PRICE_OPEN) != 0 ? price_of(ledger, instrument->index) : report->price;
-    if (price <= 0) {
+    uint16_t index = book_of_order(ledger, report);
+    struct leg *leg = leg_row(ledger, index, head->account, instrument->index);
+    if (price <= 0 || !believable(instrument, report->last_qty, price) || leg == NULL) {
         ledger->counts.without_price++;
         return;
     }
-    struct held *held = held_row(ledger, index, head->account, instrument->index);
-    if (held == NULL) {
+    struct execution nameless = { 0 };
+    execution = execution != NULL ? execution : &nameless;
+    execution->number = ++ledger->execution_number;
+    execution->side = report->side;
+    execution->account = head->account;
+    execution->instrument = head->instrument;
+    execution->liquidity = report->liquidity;
+    execution->price = price;
+    execution->qty = report->last_qty;
+    execution->price_open = open;
+    execution->fee_currency = CURRENCY_NONE;
+    bool hedge = index != UNASSIGNED && known_order && order->role == ORDER_ROLE_HEDGE;
+    execution->decision_price = hedge ? order->reference_price : 0;
+    ledger->counts.fills++;
+    ledger->counts.foreign += index == UNASSIGNED;
+    ledger->counts.open_price += open;
+    if (!open) {
+        ledger->price[instrument->index].last = price;
+    }
+
+    enum side side = (enum side)report->side;
+    seen = look(ledger, index, &missing);
+    accrue(ledger, leg, head->stamp_ns);
+    kind_fill(instrument, &leg->position, side, report->last_qty, price, &effect);
+    ledger->executed[head->account][head->instrument] += side_sign(side) * report->last_qty;
+    execution->realised_e8 = book_effect(ledger, leg, &effect);
+    int128 change_e20 = 0;
+    seen = changed_by(ledger, leg, seen, &change_e20);
+    attribute_fill(ledger, leg, instrument, side, report->last_qty, price, execution->decision_price, seen,
+                   change_e20);
+    book_fee(ledger, leg, instrument, report, execution);
+    execution->leg = (uint32_t)(leg - ledger->leg) + 1;
+    book_realised(ledger, leg, instrument, report, execution);
+}
+
+/* The contract ends: every holder's position becomes cash at the delivery price. */
+static void take_delivery(struct ledger *ledger, const struct record_delivery *delivery)
+{
+    const struct instrument *instrument = instrument_of(ledger, delivery->head.instrument);
+    struct missing missing;
+    struct fill_effect effect;
+
+    if (instrument == NULL || delivery->price_e8 <= 0 || delivery->price_e8 > DELIVERY_MAX ||
+        delivery->head.account >= ACCOUNT_MAX) {
         return;
     }
-    ledger->counts.fills++;
-    ledger->counts.foreign += !ours;
-    ledger->book[index].used = true;
-    known->last = price;
-
-    const struct order_seen *order = &ledger->order[order_id_counter(report->order) % ORDERS];
-    bool hedge = ours && order->order == report->order && order->role == ORDER_ROLE_HEDGE;
-    enum side side = (enum side)report->side;
-
-    look(ledger, index, &missing);
-    kind_fill(instrument, &held->position, side, report->last_qty, price, &effect);
-    if (instrument->kind == KIND_SPOT) {
-        book_cash(ledger, index, head->account, effect.base_currency, LEDGER_EXCHANGE, 0, effect.base_e8);
-        book_cash(ledger, index, head->account, effect.quote_currency, LEDGER_EXCHANGE, 0, effect.quote_e8);
-    } else {
-        book_cash(ledger, index, head->account, effect.settle_currency, LEDGER_PART, PNL_TRADING,
-                  effect.realised_e8);
-        if (execution != NULL) {
-            execution->realised_e8 = effect.realised_e8;
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        struct leg *leg = &ledger->leg[i];
+        if (leg->account != delivery->head.account || leg->instrument != instrument->index ||
+            leg->position.qty == 0) {
+            continue;
+        }
+        bool seen = look(ledger, leg->book, &missing);
+        ledger->executed[leg->account][leg->instrument] -= leg->position.qty;
+        if (!kind_expire(instrument, &leg->position, delivery->price_e8, &effect)) {
+            ledger->executed[leg->account][leg->instrument] += leg->position.qty;
+            return;
+        }
+        book_effect(ledger, leg, &effect);
+        int128 change_e20 = 0;
+        if (changed_by(ledger, leg, seen, &change_e20)) {
+            leg->part_e20[PNL_BASIS] += change_e20; /* from the last price to the delivered one */
         }
     }
-    int128 change_e20 = changed_by(ledger, index);
-    attribute_fill(ledger, index, instrument, side, report->last_qty, price,
-                   hedge ? order->reference_price : 0, change_e20);
-    book_fee(ledger, index, instrument, report, price, execution);
-    book_realised(ledger, index, instrument, report, execution);
 }
 
 /* ------------------------------------------------------------------ cash from outside trading */
 
-/* Whether a payment was told before by the other way (stream, REST). */
+/* Whether a payment was told before: the same row again, or by the other way (stream, REST). */
 static bool told_before(struct ledger *ledger, const struct record_balance *balance)
 {
-    bool rest = (balance->head.flags & RECORD_FLAG_REST) != 0;
-
-    for (uint32_t i = 0; i < FUNDINGS; i++) {
-        const struct funding *row = &ledger->funding[i];
-        int64_t apart_ns = base_abs(row->venue_time_ns - balance->venue_time_ns);
-        if (row->change_e8 == balance->change_e8 && row->account == balance->head.account &&
-            row->currency == balance->currency && row->change_e8 != 0 && balance->venue_time_ns != 0 &&
-            (apart_ns == 0 || (row->rest != rest && apart_ns <= FUNDING_SAME))) {
-            return true;
-        }
-    }
-    ledger->funding[ledger->funding_next++ % FUNDINGS] = (struct funding){
+    struct payment new = {
         .account = balance->head.account,
         .currency = balance->currency,
-        .rest = rest,
+        .instrument = balance->head.instrument,
+        .rest = (balance->head.flags & RECORD_FLAG_REST) != 0,
+        .reason = balance->reason,
         .change_e8 = balance->change_e8,
         .venue_time_ns = balance->venue_time_ns,
     };
-    return false;
+    bool told = false;
+
+    for (uint32_t i = 0; i < PAYMENTS && new.venue_time_ns != 0; i++) {
+        struct payment *row = &ledger->payment[i];
+        int64_t apart_ns = base_abs(row->venue_time_ns - new.venue_time_ns);
+        if (row->change_e8 != new.change_e8 || row->account != new.account || row->change_e8 == 0 ||
+            row->currency != new.currency || row->reason != new.reason) {
+            continue;
+        }
+        if (row->rest == new.rest) {
+            if (apart_ns == 0 && row->instrument == new.instrument) {
+                return true;
+            }
+        } else if (!told && !row->paired && apart_ns <= PAYMENT_SAME &&
+                   (row->instrument == new.instrument || row->instrument == NO_INSTRUMENT ||
+                    new.instrument == NO_INSTRUMENT)) {
+            row->paired = new.paired = told = true;
+        }
+    }
+    ledger->payment[ledger->payment_next++ % PAYMENTS] = new;
+    return told;
 }
 
-/* How much of a payment on an account is a position's doing: its size in coin. */
-static int128 weight_of(const struct ledger *ledger, const struct held *row,
+/* How much of a payment on an account is a leg's doing: its size, of interest what it owes.  Of several
+ * instruments it is what they are worth now, or were worth when they were opened where no price is there. */
+static int128 weight_of(const struct ledger *ledger, const struct leg *leg,
                         const struct record_balance *balance)
 {
-    const struct instrument *instrument = &ledger->instrument[row->instrument];
-    int64_t price = price_of(ledger, row->instrument);
-
-    if (row->account != balance->head.account || instrument->settle != balance->currency || price <= 0 ||
-        instrument->kind == KIND_SPOT ||
-        (balance->head.instrument != NO_INSTRUMENT && balance->head.instrument != row->instrument)) {
+    const struct instrument *instrument = instrument_of(ledger, leg->instrument);
+    if (leg->account != balance->head.account || instrument == NULL || !has_formulas(instrument)) {
         return 0;
     }
-    int128 delta_e12 = kind_delta_e12(instrument, &row->position, price);
-    return delta_e12 < 0 ? -delta_e12 : delta_e12;
+    if (balance->reason == CASH_INTEREST) {
+        for (uint32_t i = leg->cash; i != 0; i = ledger->cash[i - 1].next) {
+            const struct cash *row = &ledger->cash[i - 1];
+            if (row->currency == balance->currency && is_exchanged(instrument)) {
+                return row->amount_e8 < 0 ? -(int128)row->amount_e8 * E12_PER_E8 : 0;
+            }
+        }
+        return 0;
+    }
+    if (instrument->settle != balance->currency || is_exchanged(instrument) || leg->position.qty == 0 ||
+        (balance->head.instrument != NO_INSTRUMENT && balance->head.instrument != leg->instrument)) {
+        return 0;
+    }
+    if (balance->head.instrument != NO_INSTRUMENT) {
+        return base_abs(leg->position.qty); /* all of one kind: no price is needed */
+    }
+    int64_t price = price_of(ledger, leg->instrument);
+    int128 worth = price > 0 ? worth_e12(instrument, leg->position.qty, price) : leg->position.notional_e12;
+    return worth < 0 ? -worth : worth;
 }
 
-/* Splits funding over the instances whose positions paid it; what no position explains is nobody's. */
+/* Splits a payment over the legs whose positions paid it; what no position explains is nobody's. */
 static void share_out(struct ledger *ledger, const struct record_balance *balance, enum pnl_part part)
 {
     int128 total = 0;
     int128 left = 0;
     int64_t paid_e8 = 0;
 
-    for (uint32_t i = 0; i < ledger->held_count; i++) {
-        total += weight_of(ledger, &ledger->held[i], balance);
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        total += weight_of(ledger, &ledger->leg[i], balance);
     }
     if (total == 0) {
-        move_cash(ledger, UNASSIGNED, balance->head.account, balance->currency, LEDGER_PART, part,
-                  balance->change_e8);
+        uint16_t instrument =
+            balance->head.instrument < INSTRUMENT_MAX ? balance->head.instrument : NO_INSTRUMENT;
+        struct leg *nobody = leg_row(ledger, UNASSIGNED, balance->head.account, instrument);
+        if (nobody != NULL) {
+            move_cash(ledger, nobody, balance->currency, LEDGER_PART, part, balance->change_e8);
+        }
         return;
     }
     int128 scale = total / (1LL << 60) + 1; /* so that change x weight fits */
-    for (uint32_t i = 0; i < ledger->held_count; i++) {
-        const struct held *row = &ledger->held[i];
-        int128 weight = weight_of(ledger, row, balance);
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        struct leg *leg = &ledger->leg[i];
+        int128 weight = weight_of(ledger, leg, balance);
         if (weight == 0) {
             continue;
         }
@@ -873,10 +1313,14 @@ static void share_out(struct ledger *ledger, const struct record_balance *balanc
             decimal_divide((int128)balance->change_e8 * (left / scale), total / scale, ROUND_ZERO);
         so_far_e8 = left == total ? balance->change_e8 : so_far_e8;
         if (so_far_e8 != paid_e8) {
-            move_cash(ledger, row->book, balance->head.account, balance->currency, LEDGER_PART, part,
-                      so_far_e8 - paid_e8);
+            move_cash(ledger, leg, balance->currency, LEDGER_PART, part, so_far_e8 - paid_e8);
         }
         paid_e8 = so_far_e8;
+        if (balance->reason == CASH_FUNDING) {
+            leg->accrued_e12 = 0;
+            leg->accrued_ns = balance->head.stamp_ns;
+            leg->due_e8 = leg->due_ns = 0;
+        }
     }
 }
 
@@ -885,7 +1329,7 @@ static int64_t cash_on(const struct ledger *ledger, uint16_t account, uint16_t c
     int64_t sum = 0;
     for (uint32_t i = 0; i < ledger->cash_count; i++) {
         const struct cash *row = &ledger->cash[i];
-        sum += row->account == account && row->currency == currency ? row->amount_e8 : 0;
+        sum += ledger->leg[row->leg].account == account && row->currency == currency ? row->amount_e8 : 0;
     }
     return sum;
 }
@@ -893,11 +1337,39 @@ static int64_t cash_on(const struct ledger *ledger, uint16_t account, uint16_t c
 static int64_t position_on(const struct ledger *ledger, uint16_t account, uint16_t instrument)
 {
     int64_t sum = 0;
-    for (uint32_t i = 0; i < ledger->held_count; i++) {
-        const struct held *row = &ledger->held[i];
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        const struct leg *row = &ledger->leg[i];
         sum += row->account == account && row->instrument == instrument ? row->position.qty : 0;
     }
     return sum;
+}
+
+static void take_change(struct ledger *ledger, const struct record_balance *balance)
+{
+    if (told_before(ledger, balance)) {
+        return;
+    }
+    switch ((enum cash_reason)balance->reason) {
+    case CASH_FUNDING:
+    case CASH_DIVIDEND:
+        share_out(ledger, balance, PNL_FUNDING);
+        break;
+    case CASH_FEE:
+    case CASH_INTEREST:
+    case CASH_LIQUIDATION: /* what the fund took or gave beside the fills */
+        share_out(ledger, balance, PNL_FEE);
+        break;
+    case CASH_TRANSFER:
+    case CASH_ADJUSTMENT: {
+        struct leg *leg = leg_row(ledger, UNASSIGNED, balance->head.account, NO_INSTRUMENT);
+        if (leg != NULL) {
+            move_cash(ledger, leg, balance->currency, LEDGER_TRANSFER, 0, balance->change_e8);
+        }
+        break;
+    }
+    default:
+        break; /* what orders and settlements moved is booked by their fills */
+    }
 }
 
 static void take_balance(struct ledger *ledger, const struct record_balance *balance)
@@ -907,23 +1379,8 @@ static void take_balance(struct ledger *ledger, const struct record_balance *bal
     if (balance->currency >= CURRENCY_MAX || balance->head.account >= ACCOUNT_MAX) {
         return;
     }
-    if (balance->change_e8 != 0 && !told_before(ledger, balance)) {
-        switch ((enum cash_reason)balance->reason) {
-        case CASH_FUNDING:
-            share_out(ledger, balance, PNL_FUNDING);
-            break;
-        case CASH_FEE:
-        case CASH_INTEREST:
-            share_out(ledger, balance, PNL_FEE);
-            break;
-        case CASH_TRANSFER:
-        case CASH_ADJUSTMENT:
-            move_cash(ledger, UNASSIGNED, balance->head.account, balance->currency, LEDGER_TRANSFER, 0,
-                      balance->change_e8);
-            break;
-        default:
-            break; /* what orders, settlements and liquidations moved is booked by their fills */
-        }
+    if (balance->change_e8 != 0) {
+        take_change(ledger, balance);
     }
     /* A REST row of income tells the change alone. */
     if (balance->total_e8 == INT64_MIN || (balance->total_e8 == 0 && balance->change_e8 != 0 &&
@@ -936,10 +1393,14 @@ static void take_balance(struct ledger *ledger, const struct record_balance *bal
         return;
     }
     row->venue = balance->total_e8;
+    row->told = true;
     if (made) {
         /* The first word of the venue is the opening: what no instance owns is there, unassigned. */
-        move_cash(ledger, UNASSIGNED, balance->head.account, balance->currency, LEDGER_OPENING, 0,
-                  balance->total_e8 - cash_on(ledger, balance->head.account, balance->currency));
+        struct leg *leg = leg_row(ledger, UNASSIGNED, balance->head.account, NO_INSTRUMENT);
+        if (leg != NULL) {
+            move_cash(ledger, leg, balance->currency, LEDGER_OPENING, 0,
+                      balance->total_e8 - cash_on(ledger, balance->head.account, balance->currency));
+        }
     }
 }
 
@@ -953,6 +1414,7 @@ static void take_position(struct ledger *ledger, const struct record_position *p
                                       position->head.account, position->head.instrument, &made);
     if (row != NULL) {
         row->venue = position->qty;
+        row->told = true;
     }
 }
 
@@ -961,14 +1423,65 @@ static void compare(struct ledger *ledger, uint64_t stamp_ns)
 {
     for (uint32_t i = 0; i < ledger->balance_count; i++) {
         struct opinion *row = &ledger->balance[i];
-        bool differs = row->venue != cash_on(ledger, row->account, row->of);
+        bool differs = row->told && row->venue != cash_on(ledger, row->account, row->of);
         row->since_ns = !differs ? 0 : row->since_ns != 0 ? row->since_ns : stamp_ns;
     }
     for (uint32_t i = 0; i < ledger->position_count; i++) {
         struct opinion *row = &ledger->position[i];
-        bool differs = row->venue != position_on(ledger, row->account, row->of);
+        bool differs = row->told && row->venue != position_on(ledger, row->account, row->of);
         row->since_ns = !differs ? 0 : row->since_ns != 0 ? row->since_ns : stamp_ns;
     }
+}
+
+/* ------------------------------------------------------------------ what the strategy believes */
+
+static void hear(struct heard *heard, int64_t ours, int64_t hot, int64_t within, uint64_t stamp_ns)
+{
+    heard->ours = ours;
+    heard->hot = hot;
+    bool differs = base_abs(ours - hot) > within;
+    heard->since_ns = !differs ? 0 : heard->since_ns != 0 ? heard->since_ns : stamp_ns;
+}
+
+static int64_t qty_of(const struct ledger *ledger, uint16_t index, uint16_t account, uint16_t instrument)
+{
+    for (uint32_t i = ledger->book[index].leg; i != 0; i = ledger->leg[i - 1].next) {
+        const struct leg *leg = &ledger->leg[i - 1];
+        if (leg->account == account && leg->instrument == instrument) {
+            return leg->position.qty;
+        }
+    }
+    return 0;
+}
+
+/* Both sides consumed the same records up to this one: positions must be equal, and the delta but for what
+ * bookings round and fees that one side only reckons. */
+static void take_status(struct ledger *ledger, const struct record_status *status)
+{
+    struct missing missing;
+    if (status->instance >= PARAMS_INSTANCE_MAX || !ledger->book[status->instance].used ||
+        ledger->book[status->instance].quote_instrument == NO_INSTRUMENT) {
+        return;
+    }
+    uint64_t stamp_ns = status->head.stamp_ns;
+    struct book *book = &ledger->book[status->instance];
+    hear(&book->heard[HEARD_QUOTE],
+         qty_of(ledger, status->instance, book->quote_account, book->quote_instrument), status->quote_qty, 0,
+         stamp_ns);
+    hear(&book->heard[HEARD_HEDGE],
+         qty_of(ledger, status->instance, book->hedge_account, book->hedge_instrument), status->hedge_qty, 0,
+         stamp_ns);
+    ledger->counts.hot_checks++;
+    if (ledger->counts.without_fee != 0 || ledger->counts.open_price != 0 ||
+        !look(ledger, status->instance, &missing)) {
+        return;
+    }
+    int128 delta_e12 = 0;
+    for (uint32_t i = book->leg; i != 0; i = ledger->leg[i - 1].next) {
+        delta_e12 += ledger->leg[i - 1].last_delta_e12;
+    }
+    hear(&book->heard[HEARD_DELTA], (int64_t)decimal_divide_wide(delta_e12, E12_PER_E8, ROUND_HALF_EVEN),
+         status->delta_e8, 100 + (int64_t)ledger->counts.bookings, stamp_ns);
 }
 
 /* ------------------------------------------------------------------ heads of a run */
@@ -986,16 +1499,28 @@ static void take_params(struct ledger *ledger, const struct slot *record)
     book->used = true;
     book->reference =
         instrument_of(ledger, params.hedge_instrument) != NULL ? params.hedge_instrument : NO_INSTRUMENT;
+    book->quote_instrument = params.quote_instrument;
+    book->quote_account = params.quote_account;
+    book->hedge_instrument = params.hedge_instrument;
+    book->hedge_account = params.hedge_account;
+    book->second_instrument = params.second_instrument;
+    book->second_account = params.second_account;
     if (leg == NULL || leg->base >= CURRENCY_MAX) {
         return;
     }
     book->coin = leg->base;
     if (ledger->named_by[leg->base] == NO_INSTRUMENT) {
-        ledger->named_by[leg->base] = is_inverse(leg) ? leg->index : params.hedge_instrument;
+        ledger->named_by[leg->base] = kind_settles_in_coin(leg->kind) ? leg->index : params.hedge_instrument;
     }
     if (params.delta_basis == DELTA_USD && params.allocation_e8 != 0) {
-        book_cash(ledger, params.instance, params.quote_account, leg->base, LEDGER_OPENING, 0,
-                  params.allocation_e8);
+        /* An entry of its own only where it is not what a run before brought over: see take_done. */
+        struct leg *owner = leg_row(ledger, params.instance, params.quote_account, NO_INSTRUMENT);
+        struct cash *row = owner != NULL ? cash_row(ledger, owner, leg->base) : NULL;
+        if (row != NULL) {
+            row->amount_e8 += params.allocation_e8;
+            row->other_e8[LEDGER_OPENING] += params.allocation_e8;
+            row->open_other_e8[LEDGER_OPENING] += params.allocation_e8;
+        }
     }
 }
 
@@ -1034,17 +1559,415 @@ static void take_fee(struct ledger *ledger, const struct record_fee *fee)
     ledger->fee[ledger->fee_count++] = row;
 }
 
+/* ------------------------------------------------------------------ what a restart brings over */
+
+static int128 joined(const int64_t value[2])
+{
+    return (int128)(((unsigned __int128)(uint64_t)value[1] << 64) | (uint64_t)value[0]);
+}
+
+static void split(int64_t value[2], int128 number)
+{
+    value[0] = (int64_t)(uint64_t)number;
+    value[1] = (int64_t)(number >> 64);
+}
+
 static void take_restored_position(struct ledger *ledger, const struct record_restore_position *restore)
 {
-    if (instrument_of(ledger, restore->head.instrument) == NULL) {
+    if (instrument_of(ledger, restore->head.instrument) == NULL || restore->head.account >= ACCOUNT_MAX) {
         return;
     }
-    struct held *row =
-        held_row(ledger, book_of(restore->instance), restore->head.account, restore->head.instrument);
+    uint16_t book = book_of(restore->instance);
+    struct leg *row = leg_row(ledger, ledger->book[book].used ? book : UNASSIGNED, restore->head.account,
+                              restore->head.instrument);
     if (row != NULL) {
         row->position.qty += restore->qty;
         row->position.notional_e12 +=
             (int128)(((unsigned __int128)(uint64_t)restore->notional_high << 64) | restore->notional_low);
+        ledger->executed[row->account][row->instrument] += restore->qty;
+    }
+}
+
+/* An instance without parameters in this run is no more: what it had is nobody's. */
+static uint16_t restored_book(const struct ledger *ledger, uint16_t instance)
+{
+    uint16_t book = book_of(instance);
+    return ledger->book[book].used ? book : UNASSIGNED;
+}
+
+/* The order of the numbers in each kind of RESTORE_LEDGER row. */
+enum {
+    CASH_PARTS,
+    CASH_EXCHANGE = PNL_PART_COUNT,
+    CASH_TRANSFERRED,
+    CASH_OPENED,
+    CASH_OPEN_PARTS,
+    CASH_OPEN_TRANSFERRED = CASH_OPEN_PARTS + PNL_PART_COUNT,
+    CASH_OPEN_OPENED,
+    CASH_VALUES
+};
+enum {
+    LEG_START,
+    LEG_LAST = 2,
+    LEG_TRANSFER = 4,
+    LEG_PARTS = 6,
+    LEG_DELTA = LEG_PARTS + 2 * PNL_PART_COUNT,
+    LEG_OPEN_QTY = LEG_DELTA + 2,
+    LEG_OPEN_PAID,
+    LEG_OPEN_SLIP = LEG_OPEN_PAID + 2,
+    LEG_ACCRUED = LEG_OPEN_SLIP + 2,
+    LEG_DUE = LEG_ACCRUED + 2,
+    LEG_DUE_NS,
+    LEG_ACCRUED_WALL,
+    LEG_VALUES
+};
+enum { BOOK_VALUED, BOOK_COIN_PRICE };
+enum { EXEC_ID, EXEC_FEE, EXEC_REALISED, EXEC_DECISION, EXEC_FLAGS, EXEC_NUMBER };
+enum { PAID_CHANGE, PAID_TIME, PAID_FLAGS };
+_Static_assert((int)LEG_OPEN_QTY == RESTORE_LEDGER_LEG_QTY && (int)EXEC_DECISION == RESTORE_LEDGER_EXEC_PRICE,
+               "recovery rescales these");
+_Static_assert((int)LEG_VALUES <= RESTORE_LEDGER_VALUES && (int)CASH_VALUES <= RESTORE_LEDGER_VALUES,
+               "it fits");
+
+static void restore_cash(struct ledger *ledger, const struct record_head *head,
+                         const struct restore_ledger *row)
+{
+    uint16_t book = restored_book(ledger, row->instance);
+    struct leg *leg = leg_row(ledger, book, head->account, head->instrument);
+    struct cash *cash = leg != NULL ? cash_row(ledger, leg, row->currency) : NULL;
+    if (cash == NULL) {
+        return;
+    }
+    for (int part = 0; part < PNL_PART_COUNT; part++) {
+        cash->part_e8[part] += row->value[CASH_PARTS + part];
+        cash->open_part_e8[part] += row->value[CASH_OPEN_PARTS + part];
+        cash->amount_e8 += row->value[CASH_PARTS + part];
+    }
+    cash->other_e8[LEDGER_EXCHANGE] += row->value[CASH_EXCHANGE];
+    cash->other_e8[LEDGER_TRANSFER] += row->value[CASH_TRANSFERRED];
+    cash->open_other_e8[LEDGER_TRANSFER] += row->value[CASH_OPEN_TRANSFERRED];
+    cash->open_other_e8[LEDGER_OPENING] += row->value[CASH_OPEN_OPENED];
+    cash->amount_e8 += row->value[CASH_EXCHANGE] + row->value[CASH_TRANSFERRED];
+    if (book == UNASSIGNED) {
+        cash->other_e8[LEDGER_OPENING] += row->value[CASH_OPENED];
+        cash->amount_e8 += row->value[CASH_OPENED];
+    } else {
+        /* What this run's parameters give the instance is there already; only the difference is new. */
+        cash->restored_opening_e8 += row->value[CASH_OPENED];
+        cash->open_other_e8[LEDGER_OPENING] -= row->value[CASH_OPENED];
+    }
+}
+
+static void restore_leg(struct ledger *ledger, const struct record_head *head,
+                        const struct restore_ledger *row)
+{
+    struct leg *leg = leg_row(ledger, restored_book(ledger, row->instance), head->account, head->instrument);
+    if (leg == NULL) {
+        return;
+    }
+    leg->start_e20 += joined(&row->value[LEG_START]);
+    leg->last_e20 += joined(&row->value[LEG_LAST]);
+    leg->transfer_e20 += joined(&row->value[LEG_TRANSFER]);
+    for (int part = 0; part < PNL_PART_COUNT; part++) {
+        leg->part_e20[part] += joined(&row->value[LEG_PARTS + 2 * part]);
+    }
+    leg->last_delta_e12 += leg->book == UNASSIGNED ? 0 : joined(&row->value[LEG_DELTA]);
+    if (head->instrument != NO_INSTRUMENT) {
+        leg->open_qty += row->value[LEG_OPEN_QTY];
+        leg->open_paid_e12 += joined(&row->value[LEG_OPEN_PAID]);
+        leg->open_slip_e12 += joined(&row->value[LEG_OPEN_SLIP]);
+        leg->accrued_e12 += joined(&row->value[LEG_ACCRUED]);
+        leg->due_e8 += row->value[LEG_DUE];
+        leg->due_ns = row->value[LEG_DUE_NS];
+        leg->accrued_wall_ns = row->value[LEG_ACCRUED_WALL];
+    }
+}
+
+static void take_restored_ledger(struct ledger *ledger, const struct slot *record)
+{
+    const struct record_head *head = record_head_of(record);
+    struct restore_ledger row;
+    bool made;
+
+    if (head->slot_count < record_slots_for_blob(sizeof row) ||
+        (head->account >= ACCOUNT_MAX && head->account != NO_ACCOUNT) ||
+        (head->instrument != NO_INSTRUMENT && instrument_of(ledger, head->instrument) == NULL)) {
+        return;
+    }
+    record_blob_read(record, &row, sizeof row);
+    ledger->restored = true;
+    switch ((enum restore_ledger_what)row.what) {
+    case RESTORE_LEDGER_CASH:
+        restore_cash(ledger, head, &row);
+        break;
+    case RESTORE_LEDGER_LEG:
+        restore_leg(ledger, head, &row);
+        break;
+    case RESTORE_LEDGER_BOOK: {
+        struct book *book = &ledger->book[book_of(row.instance)];
+        if (restored_book(ledger, row.instance) == book_of(row.instance)) {
+            book->valued = row.value[BOOK_VALUED] != 0;
+            book->last_coin_e8 = row.value[BOOK_COIN_PRICE];
+        }
+        break;
+    }
+    case RESTORE_LEDGER_BALANCE: {
+        struct opinion *opinion =
+            opinion_row(ledger, ledger->balance, &ledger->balance_count, head->account, row.currency, &made);
+        if (opinion != NULL && made) {
+            opinion->venue = row.value[0];
+            opinion->restored = true;
+        }
+        break;
+    }
+    case RESTORE_LEDGER_PAYMENT:
+        ledger->payment[ledger->payment_next++ % PAYMENTS] =
+            (struct payment){ .account = head->account,
+                              .currency = row.currency,
+                              .instrument = head->instrument,
+                              .rest = (row.value[PAID_FLAGS] & 1) != 0,
+                              .paired = (row.value[PAID_FLAGS] & 2) != 0,
+                              .reason = (uint8_t)(row.value[PAID_FLAGS] >> 8),
+                              .change_e8 = row.value[PAID_CHANGE],
+                              .venue_time_ns = row.value[PAID_TIME] };
+        break;
+    case RESTORE_LEDGER_EXEC: {
+        struct execution *execution = execution_row(ledger, head->account, head->instrument, row.side,
+                                                    (uint64_t)row.value[EXEC_ID], &made);
+        struct leg *leg =
+            leg_row(ledger, restored_book(ledger, row.instance), head->account, head->instrument);
+        if (execution != NULL && leg != NULL && execution->leg == 0) {
+            execution->leg = (uint32_t)(leg - ledger->leg) + 1;
+            execution->fee_e8 = row.value[EXEC_FEE];
+            execution->fee_currency = row.currency;
+            execution->realised_e8 = row.value[EXEC_REALISED];
+            execution->decision_price = row.value[EXEC_DECISION];
+            execution->realised_told = (row.value[EXEC_FLAGS] & 1) != 0;
+            execution->fee_told = (row.value[EXEC_FLAGS] & 2) != 0;
+            execution->price_open = (row.value[EXEC_FLAGS] & 4) != 0;
+            execution->liquidity = (uint8_t)(row.value[EXEC_FLAGS] >> 8);
+            execution->number = (uint64_t)row.value[EXEC_NUMBER];
+            if (execution->number > ledger->execution_number) {
+                ledger->execution_number = execution->number;
+            }
+            ledger->counts.without_fee += !execution->fee_told;
+            ledger->counts.open_price += execution->price_open;
+        }
+        break;
+    }
+    case RESTORE_LEDGER_PRICE:
+        if (head->instrument < INSTRUMENT_MAX) {
+            ledger->price[head->instrument] = (struct price){ .mid = row.value[0],
+                                                              .mark = row.value[1],
+                                                              .last = row.value[2],
+                                                              .rate_e12 = row.value[3],
+                                                              .next_funding_ns = row.value[4],
+                                                              .rate_known = row.value[5] != 0 };
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static void take_restored_exec(struct ledger *ledger, const struct record_report *told)
+{
+    bool known;
+    struct execution *row =
+        execution_row(ledger, told->head.account, told->head.instrument, told->side, told->exec_id, &known);
+    if (row == NULL) {
+        return;
+    }
+    row->price = told->price;
+    row->qty = told->last_qty;
+    if (row->leg == 0) { /* its money is in what was restored */
+        row->named = true;
+        row->fee_told = true;
+        row->realised_told = true;
+    }
+}
+
+/* What this run's parameters give or take back comes out of, or goes back to, what nobody owns there. */
+static void take_done(struct ledger *ledger)
+{
+    uint32_t count = ledger->cash_count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct cash *row = &ledger->cash[i];
+        struct leg *leg = &ledger->leg[row->leg];
+        int64_t more_e8 = row->other_e8[LEDGER_OPENING] - row->restored_opening_e8;
+        if (leg->book == UNASSIGNED || more_e8 == 0) {
+            continue;
+        }
+        row->restored_opening_e8 = row->other_e8[LEDGER_OPENING];
+        emit(ledger, row, LEDGER_CASH, 0, more_e8);
+        emit(ledger, row, LEDGER_OPENING, 0, -more_e8);
+        ledger->counts.bookings++;
+        bool opened = false;
+        for (uint32_t k = 0; k < ledger->balance_count; k++) {
+            const struct opinion *opinion = &ledger->balance[k];
+            opened |= opinion->restored && opinion->account == leg->account && opinion->of == row->currency;
+        }
+        struct leg *nobody = opened ? leg_row(ledger, UNASSIGNED, leg->account, NO_INSTRUMENT) : NULL;
+        if (nobody != NULL) {
+            move_cash(ledger, nobody, row->currency, LEDGER_OPENING, 0, -more_e8);
+        }
+    }
+}
+
+static void say(struct slot *record, const struct restore_ledger *row, uint16_t account, uint16_t instrument,
+                uint64_t stamp_ns, void (*to)(void *context, const struct slot *record), void *context)
+{
+    struct record_head *head =
+        record_begin(record, RECORD_RESTORE_LEDGER, record_slots_for_blob(sizeof *row), stamp_ns);
+    head->account = account;
+    head->instrument = instrument;
+    record_blob_write(record, row, sizeof *row);
+    to(context, record);
+}
+
+static void say_legs(const struct ledger *ledger, struct slot *record,
+                     void (*to)(void *context, const struct slot *record), void *context)
+{
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        const struct leg *leg = &ledger->leg[i];
+        uint16_t instance = leg->book == UNASSIGNED ? NO_INSTANCE : leg->book;
+        struct restore_ledger row = { .what = RESTORE_LEDGER_LEG, .instance = instance };
+        split(&row.value[LEG_START], leg->start_e20);
+        split(&row.value[LEG_LAST], leg->last_e20);
+        split(&row.value[LEG_TRANSFER], leg->transfer_e20);
+        for (int part = 0; part < PNL_PART_COUNT; part++) {
+            split(&row.value[LEG_PARTS + 2 * part], leg->part_e20[part]);
+        }
+        split(&row.value[LEG_DELTA], leg->last_delta_e12);
+        row.value[LEG_OPEN_QTY] = leg->open_qty;
+        split(&row.value[LEG_OPEN_PAID], leg->open_paid_e12);
+        split(&row.value[LEG_OPEN_SLIP], leg->open_slip_e12);
+        split(&row.value[LEG_ACCRUED], leg->accrued_e12);
+        row.value[LEG_DUE] = leg->due_e8;
+        row.value[LEG_DUE_NS] = leg->due_ns;
+        row.value[LEG_ACCRUED_WALL] = leg->accrued_ns != 0 && ledger->wall_known
+                                          ? (int64_t)leg->accrued_ns + ledger->wall_minus_stamp_ns
+                                          : leg->accrued_wall_ns;
+        say(record, &row, leg->account, leg->instrument, ledger->stamp_ns, to, context);
+    }
+    for (uint32_t i = 0; i < ledger->cash_count; i++) {
+        const struct cash *cash = &ledger->cash[i];
+        const struct leg *leg = &ledger->leg[cash->leg];
+        struct restore_ledger row = { .what = RESTORE_LEDGER_CASH,
+                                      .instance = leg->book == UNASSIGNED ? NO_INSTANCE : leg->book,
+                                      .currency = cash->currency };
+        for (int part = 0; part < PNL_PART_COUNT; part++) {
+            row.value[CASH_PARTS + part] = cash->part_e8[part];
+            row.value[CASH_OPEN_PARTS + part] = cash->open_part_e8[part];
+        }
+        row.value[CASH_EXCHANGE] = cash->other_e8[LEDGER_EXCHANGE];
+        row.value[CASH_TRANSFERRED] = cash->other_e8[LEDGER_TRANSFER];
+        row.value[CASH_OPENED] = cash->other_e8[LEDGER_OPENING];
+        row.value[CASH_OPEN_TRANSFERRED] = cash->open_other_e8[LEDGER_TRANSFER];
+        row.value[CASH_OPEN_OPENED] = cash->open_other_e8[LEDGER_OPENING];
+        say(record, &row, leg->account, leg->instrument, ledger->stamp_ns, to, context);
+    }
+}
+
+/* An execution that a later report may still complete. */
+static bool is_unfinished(const struct ledger *ledger, const struct execution *execution)
+{
+    if (execution->exec_id == 0 || execution->leg == 0) {
+        return false;
+    }
+    const struct instrument *instrument = &ledger->instrument[execution->instrument];
+    bool realised_may_come = !execution->realised_told && kind_cash(instrument->kind) == KIND_CASH_SETTLES &&
+                             execution->number + EXECS_KEPT > ledger->execution_number;
+    return !execution->fee_told || execution->price_open || realised_may_come;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint64_t x = (*(const struct execution *const *)a)->number;
+    uint64_t y = (*(const struct execution *const *)b)->number;
+    return x < y ? -1 : x > y;
+}
+
+static void say_executions(const struct ledger *ledger, struct slot *record,
+                           void (*to)(void *context, const struct slot *record), void *context)
+{
+    const struct execution **open = calloc(ledger->execution_count + 1, sizeof *open);
+    uint32_t count = 0;
+    POISE_ASSERT(open != NULL);
+    for (uint32_t i = 0; i < ledger->execution_size; i++) {
+        if (is_unfinished(ledger, &ledger->execution[i])) {
+            open[count++] = &ledger->execution[i];
+        }
+    }
+    qsort(open, count, sizeof *open, by_number);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct execution *execution = open[i];
+        const struct leg *leg = &ledger->leg[execution->leg - 1];
+        struct restore_ledger row = { .what = RESTORE_LEDGER_EXEC,
+                                      .side = execution->side,
+                                      .instance = leg->book == UNASSIGNED ? NO_INSTANCE : leg->book,
+                                      .currency = execution->fee_currency };
+        row.value[EXEC_ID] = (int64_t)execution->exec_id;
+        row.value[EXEC_FEE] = execution->fee_e8;
+        row.value[EXEC_REALISED] = execution->realised_e8;
+        row.value[EXEC_DECISION] = execution->decision_price;
+        row.value[EXEC_FLAGS] = execution->realised_told | execution->fee_told << 1 |
+                                execution->price_open << 2 | execution->liquidity << 8;
+        row.value[EXEC_NUMBER] = (int64_t)execution->number;
+        say(record, &row, execution->account, execution->instrument, ledger->stamp_ns, to, context);
+    }
+    free(open);
+}
+
+void ledger_restore(const struct ledger *ledger, void (*to)(void *context, const struct slot *record),
+                    void *context)
+{
+    struct slot record[RECORD_SLOTS_MAX];
+    memset(record, 0, sizeof record);
+    for (uint32_t i = 0; i < BOOKS; i++) {
+        const struct book *book = &ledger->book[i];
+        if (book->valued) {
+            struct restore_ledger row = { .what = RESTORE_LEDGER_BOOK,
+                                          .instance = i == UNASSIGNED ? NO_INSTANCE : (uint16_t)i };
+            row.value[BOOK_VALUED] = 1;
+            row.value[BOOK_COIN_PRICE] = book->last_coin_e8;
+            say(record, &row, NO_ACCOUNT, NO_INSTRUMENT, ledger->stamp_ns, to, context);
+        }
+    }
+    say_legs(ledger, record, to, context);
+    for (uint32_t i = 0; i < ledger->balance_count; i++) {
+        struct restore_ledger row = { .what = RESTORE_LEDGER_BALANCE,
+                                      .instance = NO_INSTANCE,
+                                      .currency = ledger->balance[i].of };
+        row.value[0] = ledger->balance[i].venue;
+        say(record, &row, ledger->balance[i].account, NO_INSTRUMENT, ledger->stamp_ns, to, context);
+    }
+    for (uint32_t i = 0; i < PAYMENTS; i++) {
+        const struct payment *paid = &ledger->payment[(ledger->payment_next + i) % PAYMENTS];
+        if (paid->change_e8 == 0) {
+            continue;
+        }
+        struct restore_ledger row = { .what = RESTORE_LEDGER_PAYMENT,
+                                      .instance = NO_INSTANCE,
+                                      .currency = paid->currency };
+        row.value[PAID_CHANGE] = paid->change_e8;
+        row.value[PAID_TIME] = paid->venue_time_ns;
+        row.value[PAID_FLAGS] = paid->rest | paid->paired << 1 | paid->reason << 8;
+        say(record, &row, paid->account, paid->instrument, ledger->stamp_ns, to, context);
+    }
+    say_executions(ledger, record, to, context);
+    for (uint16_t i = 0; i < INSTRUMENT_MAX; i++) {
+        const struct price *price = &ledger->price[i];
+        if (ledger->instrument[i].kind != KIND_NONE && (price_of(ledger, i) != 0 || price->rate_known)) {
+            struct restore_ledger row = { .what = RESTORE_LEDGER_PRICE, .instance = NO_INSTANCE };
+            row.value[0] = price->mid;
+            row.value[1] = price->mark;
+            row.value[2] = price->last;
+            row.value[3] = price->rate_e12;
+            row.value[4] = price->next_funding_ns;
+            row.value[5] = price->rate_known;
+            say(record, &row, NO_ACCOUNT, i, ledger->stamp_ns, to, context);
+        }
     }
 }
 
@@ -1059,27 +1982,60 @@ static void take_instrument(struct ledger *ledger, const struct slot *record)
 
 /* ------------------------------------------------------------------ the door */
 
+/* Slots a type needs before its fields may be read; blobs look for themselves. */
+static uint8_t slots_needed(uint8_t type)
+{
+    switch (type) {
+    case RECORD_FILL:
+    case RECORD_RESTORE_ORDER:
+    case RECORD_RESTORE_EXEC:
+    case RECORD_STATUS:
+        return 3;
+    case RECORD_ORDER_NEW:
+        return 2;
+    case RECORD_INSTRUMENT:
+        return record_slots_for_blob(sizeof(struct instrument));
+    case RECORD_PARAMS:
+        return record_slots_for_blob(sizeof(struct quote_params));
+    case RECORD_RISK:
+        return record_slots_for_blob(sizeof(struct risk_params));
+    default:
+        return 1;
+    }
+}
+
 void ledger_record(struct ledger *ledger, const struct slot *record)
 {
     const struct record_head *head = record_head_of(record);
     const void *body = record;
 
+    if (head->slot_count < slots_needed(head->type)) {
+        return;
+    }
+    ledger->stamp_ns = head->stamp_ns > ledger->stamp_ns ? head->stamp_ns : ledger->stamp_ns;
     switch (head->type) {
     case RECORD_TOP: {
         const struct record_top *top = body;
         if (head->instrument < INSTRUMENT_MAX && top->bid_qty > 0 && top->ask_qty > 0 && top->bid_price > 0 &&
-            top->ask_price > 0) {
+            top->ask_price > 0 && top->bid_price <= PRICE_MAX && top->ask_price <= PRICE_MAX) {
             ledger->price[head->instrument].mid = (int64_t)(((int128)top->bid_price + top->ask_price) / 2);
         }
         break;
     }
-    case RECORD_MARK: {
-        const struct record_mark *mark = body;
-        if (head->instrument < INSTRUMENT_MAX && mark->mark > 0) {
-            ledger->price[head->instrument].mark = mark->mark;
-        }
+    case RECORD_MARK:
+        take_mark(ledger, body);
         break;
-    }
+    case RECORD_BEGIN:
+        ledger->began = head->slot_count >= 2;
+        ledger->engine = ledger->began ? ((const struct record_begin_run *)body)->engine : 0;
+        ledger->wall_minus_stamp_ns =
+            ((const struct record_begin_run *)body)->wall_ns - (int64_t)head->stamp_ns;
+        ledger->wall_known = ((const struct record_begin_run *)body)->wall_ns != 0;
+        break;
+    case RECORD_CLOCK:
+        ledger->wall_minus_stamp_ns = ((const struct record_clock *)body)->wall_ns - (int64_t)head->stamp_ns;
+        ledger->wall_known = ((const struct record_clock *)body)->wall_ns != 0;
+        break;
     case RECORD_FILL:
         take_fill(ledger, body);
         compare(ledger, head->stamp_ns);
@@ -1092,11 +2048,29 @@ void ledger_record(struct ledger *ledger, const struct slot *record)
         take_position(ledger, body);
         compare(ledger, head->stamp_ns);
         break;
+    case RECORD_DELIVERY:
+        take_delivery(ledger, body);
+        compare(ledger, head->stamp_ns);
+        break;
+    case RECORD_STATUS:
+        take_status(ledger, body);
+        break;
     case RECORD_ORDER_NEW: {
         const struct record_order *order = body;
-        ledger->order[order_id_counter(order->order) % ORDERS] = (struct order_seen){
-            .order = order->order, .reference_price = order->reference_price, .role = order->role
-        };
+        ledger->order[order_id_counter(order->order) % ORDERS] =
+            (struct order_seen){ .order = order->order,
+                                 .reference_price = order->reference_price,
+                                 .price = order->price,
+                                 .role = order->role };
+        break;
+    }
+    case RECORD_RESTORE_ORDER: {
+        const struct record_report *order = body;
+        ledger->order[order_id_counter(order->order) % ORDERS] =
+            (struct order_seen){ .order = order->order,
+                                 .reference_price = order->fee_e8,
+                                 .price = order->order_price,
+                                 .role = (uint8_t)(order->spare32 >> 16) };
         break;
     }
     case RECORD_INSTRUMENT:
@@ -1133,21 +2107,25 @@ void ledger_record(struct ledger *ledger, const struct slot *record)
         break;
     case RECORD_RESTORE_CASH: {
         const struct record_restore_cash *cash = body;
-        book_cash(ledger, book_of(cash->instance), head->account, cash->currency, LEDGER_OPENING, 0,
-                  cash->amount_e8);
-        break;
-    }
-    case RECORD_RESTORE_EXEC: {
-        const struct record_report *seen = body;
-        bool known;
-        struct execution *row =
-            execution_row(ledger, head->account, head->instrument, seen->side, seen->exec_id, &known);
-        if (row != NULL) { /* its money is in the restored cash */
-            row->fee_told = true;
-            row->realised_told = true;
+        if (ledger->restored || head->account >= ACCOUNT_MAX) {
+            break;
+        }
+        uint16_t index = restored_book(ledger, cash->instance);
+        struct leg *leg = leg_row(ledger, index, head->account, NO_INSTRUMENT);
+        if (leg != NULL) {
+            move_cash(ledger, leg, cash->currency, LEDGER_OPENING, 0, cash->amount_e8);
         }
         break;
     }
+    case RECORD_RESTORE_LEDGER:
+        take_restored_ledger(ledger, record);
+        break;
+    case RECORD_RESTORE_EXEC:
+        take_restored_exec(ledger, body);
+        break;
+    case RECORD_RESTORE_DONE:
+        take_done(ledger);
+        break;
     default:
         break;
     }
@@ -1161,18 +2139,21 @@ static int64_t to_e8(int128 amount_e20)
     return e8 > INT64_MAX ? INT64_MAX : e8 < INT64_MIN ? INT64_MIN : (int64_t)e8;
 }
 
-void ledger_value(struct ledger *ledger, uint16_t instance, struct ledger_value *value)
+/* Of every leg that the caller asks for: what of it is valued, summed. */
+static void value_of(struct ledger *ledger, struct ledger_value *value, uint16_t book, uint16_t account,
+                     const struct leg *only)
 {
-    bool all = instance == NO_INSTANCE;
-    uint32_t first = all ? 0 : book_of(instance);
-    uint32_t last = all ? UNASSIGNED : first;
-    struct book sum = { .used = false };
+    struct leg sum = { .book = 0 };
     struct missing missing;
+    bool looked[BOOKS] = { false };
 
     *value = (struct ledger_value){ .known = true, .instrument = NO_INSTRUMENT, .currency = CURRENCY_NONE };
-    for (uint32_t i = first; i <= last; i++) {
-        struct book *book = &ledger->book[i];
-        if (!book->used) {
+    for (uint32_t i = 0; i < BOOKS; i++) {
+        bool asked = book == BOOKS || book == i;
+        for (uint32_t k = ledger->book[i].leg; k != 0 && !asked; k = ledger->leg[k - 1].next) {
+            asked = only != NULL ? &ledger->leg[k - 1] == only : ledger->leg[k - 1].account == account;
+        }
+        if (!ledger->book[i].used || !asked) {
             continue;
         }
         if (!look(ledger, (uint16_t)i, &missing)) {
@@ -1182,12 +2163,22 @@ void ledger_value(struct ledger *ledger, uint16_t instance, struct ledger_value 
             return;
         }
         value->currency = missing.currency != CURRENCY_NONE ? missing.currency : value->currency;
-        sum.start_e20 += book->start_e20;
-        sum.last_e20 += book->last_e20;
-        sum.transfer_e20 += book->transfer_e20;
-        sum.last_delta_e12 += book->last_delta_e12;
+        looked[i] = true;
+    }
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        const struct leg *leg = &ledger->leg[i];
+        bool asked = only != NULL            ? leg == only
+                     : account != NO_ACCOUNT ? leg->account == account
+                                             : looked[leg->book];
+        if (!asked) {
+            continue;
+        }
+        sum.start_e20 += leg->start_e20;
+        sum.last_e20 += leg->last_e20;
+        sum.transfer_e20 += leg->transfer_e20;
+        sum.last_delta_e12 += leg->last_delta_e12;
         for (int part = 0; part < PNL_PART_COUNT; part++) {
-            sum.part_e20[part] += book->part_e20[part];
+            sum.part_e20[part] += leg->part_e20[part];
         }
     }
     value->start_e8 = to_e8(sum.start_e20);
@@ -1205,25 +2196,99 @@ void ledger_value(struct ledger *ledger, uint16_t instance, struct ledger_value 
     value->part_e8[PNL_ROUNDING] = left_e8;
 }
 
+void ledger_value(struct ledger *ledger, uint16_t instance, struct ledger_value *value)
+{
+    value_of(ledger, value, instance == NO_INSTANCE ? BOOKS : book_of(instance), NO_ACCOUNT, NULL);
+}
+
+void ledger_account_value(struct ledger *ledger, uint16_t account, struct ledger_value *value)
+{
+    value_of(ledger, value, BOOKS + 1, account, NULL);
+}
+
+void ledger_leg_value(struct ledger *ledger, uint32_t leg, struct ledger_value *value)
+{
+    POISE_ASSERT(leg < ledger->leg_count);
+    value_of(ledger, value, BOOKS + 1, NO_ACCOUNT, &ledger->leg[leg]);
+}
+
+bool ledger_leg(const struct ledger *ledger, uint32_t i, struct ledger_leg *out)
+{
+    if (i >= ledger->leg_count) {
+        return false;
+    }
+    const struct leg *leg = &ledger->leg[i];
+    *out = (struct ledger_leg){ .instance = leg->book == UNASSIGNED ? NO_INSTANCE : leg->book,
+                                .account = leg->account,
+                                .instrument = leg->instrument,
+                                .position = leg->position,
+                                .due_e8 = leg->due_e8,
+                                .due_ns = leg->due_ns };
+    if (leg->instrument == NO_INSTRUMENT || !pays_funding(ledger, leg)) {
+        return true;
+    }
+    struct leg now = *leg;
+    const struct price *price = &ledger->price[leg->instrument];
+    const struct instrument *instrument = &ledger->instrument[leg->instrument];
+    if (funds_continuously(instrument)) {
+        if (leg->accrued_ns != 0 && ledger->stamp_ns > leg->accrued_ns && leg->position.qty != 0) {
+            int128 product =
+                payment_e12(ledger, leg, price->rate_e12) * (int64_t)(ledger->stamp_ns - leg->accrued_ns);
+            now.accrued_e12 += decimal_divide_wide(product, CONTINUOUS_NS, ROUND_DOWN);
+        }
+    } else {
+        int64_t interval_ns = instrument->funding_interval_s * 1000000000;
+        int64_t left_ns = price->next_funding_ns - (int64_t)ledger->stamp_ns - ledger->wall_minus_stamp_ns;
+        if (!ledger->wall_known || interval_ns <= 0) {
+            return true;
+        }
+        int64_t gone_ns = base_max(0, base_min(interval_ns, interval_ns - left_ns));
+        now.accrued_e12 =
+            decimal_divide_wide(payment_e12(ledger, leg, price->rate_e12) * gone_ns, interval_ns, ROUND_DOWN);
+    }
+    out->accrual_known = true;
+    out->accrued_e8 = (int64_t)decimal_divide_wide(now.accrued_e12, E12_PER_E8, ROUND_DOWN);
+    return true;
+}
+
+bool ledger_cash(const struct ledger *ledger, uint32_t i, struct ledger_cash *out)
+{
+    if (i >= ledger->cash_count) {
+        return false;
+    }
+    const struct cash *row = &ledger->cash[i];
+    const struct leg *leg = &ledger->leg[row->leg];
+    *out = (struct ledger_cash){ .instance = leg->book == UNASSIGNED ? NO_INSTANCE : leg->book,
+                                 .account = leg->account,
+                                 .instrument = leg->instrument,
+                                 .currency = row->currency,
+                                 .amount_e8 = row->amount_e8,
+                                 .opening_e8 = row->other_e8[LEDGER_OPENING],
+                                 .transfer_e8 = row->other_e8[LEDGER_TRANSFER],
+                                 .exchange_e8 = row->other_e8[LEDGER_EXCHANGE] };
+    memcpy(out->part_e8, row->part_e8, sizeof out->part_e8);
+    return true;
+}
+
 int64_t ledger_cash_e8(const struct ledger *ledger, uint16_t instance, uint16_t account, uint16_t currency)
 {
-    uint16_t book = book_of(instance);
+    int64_t sum = 0;
     for (uint32_t i = 0; i < ledger->cash_count; i++) {
         const struct cash *row = &ledger->cash[i];
-        if (row->book == book && row->account == account && row->currency == currency) {
-            return row->amount_e8;
+        const struct leg *leg = &ledger->leg[row->leg];
+        if (leg->book == book_of(instance) && leg->account == account && row->currency == currency) {
+            sum += row->amount_e8;
         }
     }
-    return 0;
+    return sum;
 }
 
 struct position ledger_position(const struct ledger *ledger, uint16_t instance, uint16_t account,
                                 uint16_t instrument)
 {
-    uint16_t book = book_of(instance);
-    for (uint32_t i = 0; i < ledger->held_count; i++) {
-        const struct held *row = &ledger->held[i];
-        if (row->book == book && row->account == account && row->instrument == instrument) {
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        const struct leg *row = &ledger->leg[i];
+        if (row->book == book_of(instance) && row->account == account && row->instrument == instrument) {
             return row->position;
         }
     }
@@ -1233,14 +2298,22 @@ struct position ledger_position(const struct ledger *ledger, uint16_t instance, 
 int64_t ledger_part_e8(const struct ledger *ledger, uint16_t instance, uint16_t account, uint16_t currency,
                        enum pnl_part part)
 {
-    uint16_t book = book_of(instance);
+    int64_t sum = 0;
     for (uint32_t i = 0; i < ledger->cash_count; i++) {
         const struct cash *row = &ledger->cash[i];
-        if (row->book == book && row->account == account && row->currency == currency) {
-            return row->part_e8[part];
+        const struct leg *leg = &ledger->leg[row->leg];
+        if (leg->book == book_of(instance) && leg->account == account && row->currency == currency) {
+            sum += row->part_e8[part];
         }
     }
-    return 0;
+    return sum;
+}
+
+void ledger_owed(struct ledger *ledger, uint16_t account, uint16_t instrument, int64_t qty)
+{
+    if (account < ACCOUNT_MAX && instrument < INSTRUMENT_MAX) {
+        ledger->owed[account][instrument] = qty;
+    }
 }
 
 void ledger_names(struct ledger *ledger, uint16_t currency, uint16_t instrument)
@@ -1250,46 +2323,92 @@ void ledger_names(struct ledger *ledger, uint16_t currency, uint16_t instrument)
     }
 }
 
+static enum ledger_why balance_why(const struct ledger *ledger, const struct opinion *row)
+{
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        const struct leg *leg = &ledger->leg[i];
+        const struct instrument *instrument = instrument_of(ledger, leg->instrument);
+        if (leg->account == row->account && leg->due_ns != 0 && instrument != NULL &&
+            instrument->settle == row->of) {
+            return LEDGER_FUNDING_DUE;
+        }
+    }
+    return ledger->counts.open_price != 0    ? LEDGER_PRICE_OPEN
+           : ledger->counts.without_fee != 0 ? LEDGER_FEE_OPEN
+                                             : LEDGER_UNEXPLAINED;
+}
+
+static void put_difference(struct ledger_difference *out, uint32_t max, uint32_t *count,
+                           struct ledger_difference difference)
+{
+    if (*count < max) {
+        out[*count] = difference;
+    }
+    (*count)++;
+}
+
 uint32_t ledger_differences(const struct ledger *ledger, struct ledger_difference *out, uint32_t max)
 {
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < ledger->balance_count; i++) {
         const struct opinion *row = &ledger->balance[i];
-        if (row->since_ns == 0) {
-            continue;
+        if (row->since_ns != 0) {
+            put_difference(out, max, &count,
+                           (struct ledger_difference){ .what = LEDGER_BALANCE_DIFFERS,
+                                                       .why = balance_why(ledger, row),
+                                                       .instance = NO_INSTANCE,
+                                                       .account = row->account,
+                                                       .instrument = NO_INSTRUMENT,
+                                                       .currency = row->of,
+                                                       .ours = cash_on(ledger, row->account, row->of),
+                                                       .venue = row->venue,
+                                                       .since_ns = row->since_ns });
         }
-        if (count < max) {
-            out[count] = (struct ledger_difference){ .what = LEDGER_BALANCE_DIFFERS,
-                                                     .account = row->account,
-                                                     .instrument = NO_INSTRUMENT,
-                                                     .currency = row->of,
-                                                     .ours = cash_on(ledger, row->account, row->of),
-                                                     .venue = row->venue,
-                                                     .since_ns = row->since_ns };
-        }
-        count++;
     }
     for (uint32_t i = 0; i < ledger->position_count; i++) {
         const struct opinion *row = &ledger->position[i];
-        if (row->since_ns == 0) {
-            continue;
+        if (row->since_ns != 0) {
+            int64_t ours = position_on(ledger, row->account, row->of);
+            int64_t owed = ledger->owed[row->account][row->of];
+            put_difference(out, max, &count,
+                           (struct ledger_difference){ .what = LEDGER_POSITION_DIFFERS,
+                                                       .why = owed != 0 && owed == base_abs(row->venue - ours)
+                                                                  ? LEDGER_FILL_MISSING
+                                                                  : LEDGER_UNEXPLAINED,
+                                                       .instance = NO_INSTANCE,
+                                                       .account = row->account,
+                                                       .instrument = row->of,
+                                                       .currency = CURRENCY_NONE,
+                                                       .ours = ours,
+                                                       .venue = row->venue,
+                                                       .since_ns = row->since_ns });
         }
-        if (count < max) {
-            out[count] = (struct ledger_difference){ .what = LEDGER_POSITION_DIFFERS,
-                                                     .account = row->account,
-                                                     .instrument = row->of,
-                                                     .currency = CURRENCY_NONE,
-                                                     .ours = position_on(ledger, row->account, row->of),
-                                                     .venue = row->venue,
-                                                     .since_ns = row->since_ns };
+    }
+    for (uint32_t i = 0; i < PARAMS_INSTANCE_MAX; i++) {
+        const struct book *book = &ledger->book[i];
+        for (int k = 0; k < HEARD_COUNT; k++) {
+            if (book->heard[k].since_ns != 0) {
+                bool delta = k == HEARD_DELTA;
+                put_difference(out, max, &count,
+                               (struct ledger_difference){
+                                   .what = delta ? LEDGER_HOT_DELTA_DIFFERS : LEDGER_HOT_POSITION_DIFFERS,
+                                   .instance = (uint16_t)i,
+                                   .account = k == HEARD_HEDGE ? book->hedge_account : book->quote_account,
+                                   .instrument = delta              ? NO_INSTRUMENT
+                                                 : k == HEARD_HEDGE ? book->hedge_instrument
+                                                                    : book->quote_instrument,
+                                   .currency = delta ? book->coin : CURRENCY_NONE,
+                                   .ours = book->heard[k].ours,
+                                   .venue = book->heard[k].hot,
+                                   .since_ns = book->heard[k].since_ns });
+            }
         }
-        count++;
     }
     return count;
 }
 
-bool ledger_check(const struct ledger *ledger)
+const char *ledger_fault(const struct ledger *ledger)
 {
     for (uint32_t i = 0; i < ledger->cash_count; i++) {
         const struct cash *row = &ledger->cash[i];
@@ -1301,20 +2420,34 @@ bool ledger_check(const struct ledger *ledger)
             sum += row->other_e8[book];
         }
         if (sum != 0) {
-            return false;
+            return "cash is not the sum of what was booked against it";
         }
     }
-    for (uint32_t i = 0; i < BOOKS; i++) {
-        const struct book *book = &ledger->book[i];
-        int128 sum = book->start_e20 + book->transfer_e20 - book->last_e20;
+    for (uint32_t i = 0; i < CURRENCY_MAX; i++) {
+        if (ledger->posted_e8[i] != 0) {
+            return "entries of a currency do not sum to 0";
+        }
+    }
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        const struct leg *leg = &ledger->leg[i];
+        int128 sum = leg->start_e20 + leg->transfer_e20 - leg->last_e20;
         for (int part = 0; part < PNL_PART_COUNT; part++) {
-            sum += book->part_e20[part];
+            sum += leg->part_e20[part];
         }
-        if (book->valued && sum != 0) {
-            return false;
+        if (ledger->book[leg->book].valued && sum != 0) {
+            return "the parts of a leg do not sum to the change of its equity";
+        }
+        if (leg->instrument != NO_INSTRUMENT && position_on(ledger, leg->account, leg->instrument) !=
+                                                    ledger->executed[leg->account][leg->instrument]) {
+            return "positions are not what the executions made them";
         }
     }
-    return ledger->counts.full == 0;
+    return ledger->counts.full != 0 ? "a table has no room: the books are not complete" : NULL;
+}
+
+bool ledger_check(const struct ledger *ledger)
+{
+    return ledger_fault(ledger) == NULL;
 }
 
 void ledger_counts(const struct ledger *ledger, struct ledger_counts *counts)

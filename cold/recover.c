@@ -562,6 +562,13 @@ static void build_maps(struct recover *recover)
     memset(recover->instrument_map, 0xff, sizeof recover->instrument_map);
     memset(recover->account_map, 0xff, sizeof recover->account_map);
     memset(recover->currency_map, 0xff, sizeof recover->currency_map);
+    for (uint32_t i = 0; i < before->currency_count; i++) {
+        /* Also one that no instrument of this run has: there may be money in it. */
+        const char *code = before->currency[i].code;
+        if (code[0] != '\0') {
+            recover->currency_map[i] = currency_find(recover->options.instruments, code, strlen(code), true);
+        }
+    }
     for (uint32_t i = 0; i < before->count; i++) {
         const struct instrument *old_row = &before->row[i];
         const struct instrument *new_row = instrument_by_name(after, old_row->name);
@@ -569,7 +576,6 @@ static void build_maps(struct recover *recover)
             continue;
         }
         recover->instrument_map[i] = new_row->index;
-        /* Currencies have no names in the journal; the instruments they belong to have. */
         const uint16_t old_of[3] = { old_row->base, old_row->quote, old_row->settle };
         const uint16_t new_of[3] = { new_row->base, new_row->quote, new_row->settle };
         for (int k = 0; k < 3; k++) {
@@ -604,7 +610,8 @@ static void translate_report(struct recover *recover, struct record_report *repo
 {
     const struct instrument *after = instrument_at(recover, report->head.instrument);
     int64_t *const qtys[] = { &report->last_qty, &report->cum_qty, &report->order_qty, &report->realised_e8 };
-    int64_t *const prices[] = { &report->price, &report->order_price };
+    /* fee_e8 of a RESTORE_ORDER is a price; the fee of an execution is not among what travels */
+    int64_t *const prices[] = { &report->price, &report->order_price, &report->fee_e8 };
     /* realised_e8 of a RESTORE_ORDER is the quantity told; -1, never, is no quantity */
     for (size_t i = 0; i < POISE_COUNT_OF(qtys) - (report->realised_e8 <= 0); i++) {
         recover->untranslated |= !rescale(qtys[i], before->qty_decimals, after->qty_decimals);
@@ -617,6 +624,53 @@ static void translate_report(struct recover *recover, struct record_report *repo
     }
 }
 
+/* A row of the ledger's books.  What was made on an instrument that is no more stays with its account; what
+ * was only there to recognise something on it is not needed. */
+static bool translate_ledger(struct recover *recover, struct slot *record, const struct record_head *was,
+                             const struct instrument *before, const char *old_account)
+{
+    struct record_head *head = record_head_of(record);
+    struct restore_ledger row;
+    record_blob_read(record, &row, sizeof row);
+    bool gone = before != NULL && head->instrument == NO_INSTRUMENT;
+    if (was->account != NO_ACCOUNT && head->account == NO_ACCOUNT) {
+        if (row.what == RESTORE_LEDGER_LEG) {
+            tell(recover, "profit made on account %s, which this configuration does not have, is left behind",
+                 old_account);
+        }
+        return false;
+    }
+    if (row.what == RESTORE_LEDGER_PRICE) {
+        return false; /* of another day */
+    }
+    if (gone && (row.what == RESTORE_LEDGER_PAYMENT || row.what == RESTORE_LEDGER_EXEC)) {
+        return false;
+    }
+    if (row.what == RESTORE_LEDGER_CASH || row.what == RESTORE_LEDGER_BALANCE ||
+        row.what == RESTORE_LEDGER_PAYMENT ||
+        (row.what == RESTORE_LEDGER_EXEC && row.currency < CURRENCY_MAX)) {
+        row.currency = row.currency < CURRENCY_MAX ? recover->currency_map[row.currency] : CURRENCY_NONE;
+        if (row.currency == CURRENCY_NONE) {
+            tell(recover, "profit booked on %s in a currency this run does not know is left behind",
+                 old_account);
+            return false;
+        }
+    }
+    if (before != NULL && !gone) {
+        /* the two numbers of a row that are in an instrument's units */
+        const struct instrument *after = instrument_at(recover, head->instrument);
+        if (row.what == RESTORE_LEDGER_LEG) {
+            recover->untranslated |=
+                !rescale(&row.value[RESTORE_LEDGER_LEG_QTY], before->qty_decimals, after->qty_decimals);
+        } else if (row.what == RESTORE_LEDGER_EXEC) {
+            recover->untranslated |= !rescale(&row.value[RESTORE_LEDGER_EXEC_PRICE], before->price_decimals,
+                                              after->price_decimals);
+        }
+    }
+    record_blob_write(record, &row, sizeof row);
+    return true;
+}
+
 /* One RESTORE record of the last run, said in this run's indexes; what cannot be said is refused, because it
  * is money or an order somewhere. */
 static void translate(void *context, const struct slot *record)
@@ -626,7 +680,7 @@ static void translate(void *context, const struct slot *record)
         return;
     }
     const struct record_head *was = record_head_of(record);
-    struct slot copy[3];
+    struct slot copy[RECORD_SLOTS_MAX];
     memset(copy, 0, sizeof copy);
     record_copy(copy, record);
     struct record_head *head = record_head_of(copy);
@@ -699,6 +753,11 @@ static void translate(void *context, const struct slot *record)
         }
         break;
     }
+    case RECORD_RESTORE_LEDGER:
+        if (!translate_ledger(recover, copy, was, before, old_account)) {
+            return;
+        }
+        break;
     default:
         return;
     }

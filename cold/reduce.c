@@ -1,9 +1,12 @@
 #include "cold/reduce.h"
+
+#include "cold/ledger.h"
 #include "ring/order_id.h"
 
 #include <stdlib.h>
 
-#define NONE UINT32_MAX
+#define NONE         UINT32_MAX
+#define DELIVERY_MAX (1LL << 52) /* 1e-8; beyond it no delivery price is believed */
 
 enum { ORDER_BUCKETS = 65536, EXEC_BUCKETS = 65536, PAGES_MAX = 256, CASH_SEEN = 256 };
 
@@ -40,7 +43,7 @@ struct reduce {
     uint32_t params_count;
     struct quote_params params[PARAMS_INSTANCE_MAX];
 
-    /* TEXT, INSTRUMENT, ACCOUNT, FEE, CONVERT, RISK and PARAMS as they came, newest of each key */
+    /* TEXT, CURRENCY, INSTRUMENT, ACCOUNT, FEE, CONVERT, RISK and PARAMS as they came, newest of each key */
     struct slot *head;
     uint32_t head_used, head_capacity;
 
@@ -65,6 +68,8 @@ struct reduce {
     struct cash_seen cash_seen[CASH_SEEN];
     uint32_t cash_seen_at;
 
+    struct ledger *ledger; /* reads along: what is held is also what it was worth */
+
     int64_t last_mark[INSTRUMENT_MAX];
     uint64_t counter_next, counter_end;
     uint64_t stamp_ns, clock_stamp_ns;
@@ -82,6 +87,7 @@ static void forget(struct reduce *reduce)
     uint32_t *by_order = reduce->by_order, *by_venue = reduce->by_venue, *done = reduce->done;
     struct exec *execs = reduce->execs;
     uint32_t *by_exec = reduce->by_exec;
+    struct ledger *ledger = reduce->ledger;
 
     memset(reduce, 0, sizeof *reduce);
     reduce->head = head;
@@ -92,6 +98,8 @@ static void forget(struct reduce *reduce)
     reduce->done = done;
     reduce->execs = execs;
     reduce->by_exec = by_exec;
+    reduce->ledger = ledger;
+    ledger_reset(ledger);
     reduce->orders_free = NONE;
     memset(by_order, 0xff, ORDER_BUCKETS * sizeof *by_order);
     memset(by_venue, 0xff, ORDER_BUCKETS * sizeof *by_venue);
@@ -115,6 +123,8 @@ struct reduce *reduce_create(void)
     reduce->done = take(REDUCE_ORDERS_MAX, sizeof(uint32_t));
     reduce->execs = take(REDUCE_EXECS_MAX, sizeof *reduce->execs);
     reduce->by_exec = take(EXEC_BUCKETS, sizeof(uint32_t));
+    reduce->ledger = ledger_make();
+    POISE_ASSERT(reduce->ledger != NULL);
     forget(reduce);
     return reduce;
 }
@@ -129,6 +139,7 @@ void reduce_destroy(struct reduce *reduce)
         free(reduce->done);
         free(reduce->execs);
         free(reduce->by_exec);
+        ledger_free(reduce->ledger);
         free(reduce);
     }
 }
@@ -182,6 +193,9 @@ static uint64_t head_key(const struct slot *record)
         key = (uint64_t)convert->from << 16 | convert->to;
         break;
     }
+    case RECORD_CURRENCY:
+        key = ((const struct record_currency *)head)->currency;
+        break;
     default:
         break;
     }
@@ -228,6 +242,20 @@ static void on_instrument(struct reduce *reduce, const struct slot *record)
         if (reduce->instruments.count <= row.index) {
             reduce->instruments.count = row.index + 1u;
         }
+    }
+}
+
+static void on_currency(struct reduce *reduce, const struct record_currency *record)
+{
+    if (record->currency >= CURRENCY_MAX) {
+        return;
+    }
+    struct currency *currency = &reduce->instruments.currency[record->currency];
+    memcpy(currency->code, record->code, CURRENCY_BYTES);
+    currency->code[CURRENCY_BYTES - 1] = '\0';
+    currency->decimals = record->decimals;
+    if (reduce->instruments.currency_count <= record->currency) {
+        reduce->instruments.currency_count = record->currency + 1u;
     }
 }
 
@@ -492,6 +520,7 @@ static void on_order(struct reduce *reduce, const struct record_order *said)
         order->sent_wall_ns = wall_at(reduce, said->head.stamp_ns);
         order->price = said->price;
         order->qty = said->qty;
+        order->reference_price = said->reference_price;
         order->instrument = said->head.instrument;
         order->account = said->head.account;
         order->instance = said->instance;
@@ -582,9 +611,7 @@ static void cash_add(struct reduce *reduce, uint16_t account, uint16_t instance,
 /* The kinds whose fills ring/kind.h has formulas for; of the others only the quantity is kept. */
 static bool has_formulas(const struct instrument *instrument)
 {
-    return instrument->kind == KIND_SPOT || instrument->kind == KIND_LINEAR_PERPETUAL ||
-           instrument->kind == KIND_INVERSE_PERPETUAL || instrument->kind == KIND_LINEAR_FUTURE ||
-           instrument->kind == KIND_INVERSE_FUTURE;
+    return kind_cash(instrument->kind) != KIND_CASH_NONE;
 }
 
 /* A value that fits money, in quote currency and in coin: a venue's slip of the keyboard must not end us. */
@@ -617,6 +644,26 @@ static void move(struct reduce *reduce, uint16_t instance, uint8_t leg, uint16_t
     /* Spot's coin is the position itself; only what was paid for it is cash. */
     cash_add(reduce, account, instance, effect.quote_currency, PNL_TRADING, effect.quote_e8);
     cash_add(reduce, account, instance, effect.settle_currency, PNL_TRADING, effect.realised_e8);
+}
+
+/* A dated contract ended: every row of it becomes cash at the delivery price. */
+static void on_delivery(struct reduce *reduce, const struct record_delivery *delivery)
+{
+    uint16_t account = delivery->head.account;
+    const struct instrument *of = delivery->head.instrument < reduce->instruments.count
+                                      ? &reduce->instruments.row[delivery->head.instrument]
+                                      : NULL;
+    for (uint32_t i = 0; i < reduce->position_count && of != NULL && delivery->price_e8 > 0 &&
+                         delivery->price_e8 <= DELIVERY_MAX;
+         i++) {
+        struct reduce_position *row = &reduce->position[i];
+        struct fill_effect effect;
+        if (row->account == account && row->instrument == delivery->head.instrument && has_formulas(of) &&
+            kind_expire(of, &row->position, delivery->price_e8, &effect)) {
+            cash_add(reduce, account, row->instance, effect.quote_currency, PNL_TRADING, effect.quote_e8);
+            cash_add(reduce, account, row->instance, effect.settle_currency, PNL_TRADING, effect.realised_e8);
+        }
+    }
 }
 
 /* ------------------------------------------------------------------ executions */
@@ -738,6 +785,28 @@ static void book_fee(struct reduce *reduce, const struct record_report *report, 
     }
 }
 
+/* The true price in the place of the stand-in. */
+static void reprice(struct reduce *reduce, uint16_t instance, uint8_t leg, const struct exec *seen,
+                    int64_t price)
+{
+    const struct instrument *of =
+        seen->instrument < reduce->instruments.count ? &reduce->instruments.row[seen->instrument] : NULL;
+    struct reduce_position *row = position_of(reduce, instance, leg, seen->instrument, seen->account);
+    struct fill_effect effect;
+    if (of == NULL || !has_formulas(of) || !believable(of, seen->qty, price)) {
+        return;
+    }
+    if (seen->price <= 0 || !believable(of, seen->qty, seen->price)) {
+        /* no stand-in was known: only the quantity was counted */
+        row->position.qty -= side_sign((enum side)seen->side) * seen->qty;
+        move(reduce, instance, leg, seen->instrument, seen->account, (enum side)seen->side, seen->qty, price);
+        return;
+    }
+    kind_reprice(of, &row->position, (enum side)seen->side, seen->qty, seen->price, price, &effect);
+    cash_add(reduce, seen->account, instance, effect.quote_currency, PNL_TRADING, effect.quote_e8);
+    cash_add(reduce, seen->account, instance, effect.settle_currency, PNL_TRADING, effect.realised_e8);
+}
+
 /* Counts an execution once; answers false for one already counted. */
 static bool on_execution(struct reduce *reduce, const struct record_report *report,
                          struct reduce_order *order)
@@ -759,11 +828,7 @@ static bool on_execution(struct reduce *reduce, const struct record_report *repo
             book_fee(reduce, report, instance);
         }
         if (seen->open_price && !open_price) {
-            /* The stand-in is traded back and the true price put in its place: the quantity stays, and the
-             * difference lands where it belongs whether the position is still open or not. */
-            move(reduce, instance, leg, instrument, account, side_opposite((enum side)seen->side), seen->qty,
-                 seen->price);
-            move(reduce, instance, leg, instrument, account, (enum side)seen->side, seen->qty, report->price);
+            reprice(reduce, instance, leg, seen, report->price);
             seen->price = report->price;
             seen->open_price = false;
         }
@@ -1068,6 +1133,7 @@ static void on_restore_order(struct reduce *reduce, const struct record_report *
     order->qty = restore->order_qty;
     order->filled = restore->cum_qty;
     order->told = base_max(restore->realised_e8, live ? restore->cum_qty : -1);
+    order->reference_price = restore->fee_e8;
     order->instrument = restore->head.instrument;
     order->account = restore->head.account;
     order->level = (uint8_t)restore->spare32;
@@ -1114,6 +1180,9 @@ static uint8_t slots_needed(uint8_t type)
     if (type == RECORD_RESTORE_ORDER || type == RECORD_RESTORE_EXEC) {
         return 3;
     }
+    if (type == RECORD_RESTORE_LEDGER) {
+        return record_slots_for_blob(sizeof(struct restore_ledger));
+    }
     return type == RECORD_BEGIN || (type >= RECORD_ORDER_NEW && type <= RECORD_CANCEL_ALL) ? 2 : 1;
 }
 
@@ -1128,6 +1197,7 @@ void reduce_record(struct reduce *reduce, const struct slot *record)
         on_begin(reduce, (const struct record_begin_run *)head);
     }
     reduce->counts.records++;
+    ledger_record(reduce->ledger, record);
     reduce->stamp_ns = head->stamp_ns > reduce->stamp_ns ? head->stamp_ns : reduce->stamp_ns;
 
     switch ((enum record_type)head->type) {
@@ -1151,6 +1221,9 @@ void reduce_record(struct reduce *reduce, const struct slot *record)
     case RECORD_CANCEL_ACK:
         on_report(reduce, (const struct record_report *)head);
         break;
+    case RECORD_DELIVERY:
+        on_delivery(reduce, (const struct record_delivery *)head);
+        break;
     case RECORD_BALANCE:
         on_balance(reduce, (const struct record_balance *)head);
         break;
@@ -1162,6 +1235,10 @@ void reduce_record(struct reduce *reduce, const struct slot *record)
     case RECORD_CONVERT:
     case RECORD_RISK:
         head_keep(reduce, record);
+        break;
+    case RECORD_CURRENCY:
+        head_keep(reduce, record);
+        on_currency(reduce, (const struct record_currency *)head);
         break;
     case RECORD_INSTRUMENT:
         head_keep(reduce, record);
@@ -1254,6 +1331,7 @@ static void emit_order(const struct reduce *reduce, const struct reduce_order *o
     report->order_qty = order->qty;
     report->cum_qty = order->filled;
     report->realised_e8 = order->told;
+    report->fee_e8 = order->reference_price;
     report->flags = REPORT_HAS_CUM;
     report->side = order->side;
     report->venue_time_ns = order->sent_wall_ns;
@@ -1340,6 +1418,7 @@ static void emit_visited(void *context, const struct reduce_order *order)
 void reduce_restore(const struct reduce *reduce, reduce_emit emit, void *context)
 {
     struct slot record[3];
+    ledger_restore(reduce->ledger, emit, context); /* first: it says what the cash below is made of */
     for (uint32_t i = 0; i < reduce->position_count; i++) {
         const struct reduce_position *row = &reduce->position[i];
         if (row->position.qty == 0 && row->position.notional_e12 == 0) {
@@ -1449,6 +1528,11 @@ const struct account_table *reduce_accounts(const struct reduce *reduce)
 const struct record_begin_run *reduce_begin(const struct reduce *reduce)
 {
     return reduce->began ? &reduce->begin : NULL;
+}
+
+struct ledger *reduce_ledger(const struct reduce *reduce)
+{
+    return reduce->ledger;
 }
 
 bool reduce_restored(const struct reduce *reduce)

@@ -68,9 +68,10 @@ enum reduce_event {
 
 struct reduce_order {
     uint64_t order;
-    uint64_t sent_ns;     /* stamp of ORDER_NEW; 0 unknown */
-    int64_t sent_wall_ns; /* wall time then, from the CLOCK before it; 0 unknown */
-    int64_t price, qty;   /* as the venue has it, or as sent while nothing was heard */
+    uint64_t sent_ns;        /* stamp of ORDER_NEW; 0 unknown */
+    int64_t sent_wall_ns;    /* wall time then, from the CLOCK before it; 0 unknown */
+    int64_t price, qty;      /* as the venue has it, or as sent while nothing was heard */
+    int64_t reference_price; /* of the decision, as sent */
     int64_t filled;
     int64_t told; /* -1 never told */
     uint16_t instrument, account, instance;
@@ -122,13 +123,14 @@ typedef void (*reduce_emit)(void *context, const struct slot *record);
 /* reduce_head emits RECORD_BEGIN (as the run began, with this segment number), the texts and the tables. */
 void reduce_head(const struct reduce *reduce, uint32_t segment, reduce_emit emit, void *context);
 
-/* reduce_restore emits RESTORE_POSITION, _ORDER (live, sent, unknown and owed: all but the live ones with
- * status ORDER_STATUS_NONE, which says "query it"), _EXEC, _COUNTER and _CASH; not RESTORE_DONE.
+/* reduce_restore emits RESTORE_LEDGER (ledger_restore), RESTORE_POSITION, _ORDER (live, sent, unknown and
+ * owed: all but the live ones with status ORDER_STATUS_NONE, which says "query it"), _EXEC, _COUNTER and
+ * _CASH; not RESTORE_DONE.
  *
  * RESTORE_ORDER: order, order_qty, order_price and price, side, cum_qty (filled) with REPORT_HAS_CUM,
- * realised_e8 the quantity last told (-1 never), request the kind in doubt, venue_order_id when known;
- * spare32 = level | leg << 8 | role << 16 | tif << 24 and spare64 = ORDER_FLAG_* | instance << 8.
- * RESTORE_EXEC: spare32 is 1 when its fee was never told. */
+ * realised_e8 the quantity last told (-1 never), fee_e8 the decision's price, request the kind in doubt,
+ * venue_order_id when known; spare32 = level | leg << 8 | role << 16 | tif << 24 and spare64 = ORDER_FLAG_* |
+ * instance << 8. RESTORE_EXEC: spare32 is 1 when its fee was never told. */
 void reduce_restore(const struct reduce *reduce, reduce_emit emit, void *context);
 
 /* reduce_opinion emits the venue's newest positions and balances and the newest CLOCK. */
@@ -139,6 +141,10 @@ void reduce_opinion(const struct reduce *reduce, reduce_emit emit, void *context
 const struct instrument_table *reduce_instruments(const struct reduce *reduce);
 const struct account_table *reduce_accounts(const struct reduce *reduce);
 const struct record_begin_run *reduce_begin(const struct reduce *reduce); /* NULL: no run seen */
+
+/* reduce_ledger is the ledger that reads along: its books are of the last record consumed. */
+struct ledger;
+struct ledger *reduce_ledger(const struct reduce *reduce);
 
 /* reduce_restored: the run got as far as RESTORE_DONE.  What is held before that is half a state: the run
  * before it is the one to believe. */

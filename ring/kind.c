@@ -226,6 +226,34 @@ void kind_fill(const struct instrument *instrument, struct position *position, e
     }
 }
 
+void kind_reprice(const struct instrument *instrument, struct position *position, enum side side, int64_t qty,
+                  int64_t from_price, int64_t to_price, struct fill_effect *effect)
+{
+    POISE_ASSERT(qty > 0 && from_price > 0 && to_price > 0);
+    const struct kind_row *row = row_of(instrument);
+    int64_t sign = side_sign(side);
+    int128 more_e12 = (ratio_round(row->worth(instrument, qty, to_price), 12, ROUND_HALF_EVEN) -
+                       ratio_round(row->worth(instrument, qty, from_price), 12, ROUND_HALF_EVEN)) *
+                      sign;
+    *effect = (struct fill_effect){ .base_currency = CURRENCY_NONE,
+                                    .quote_currency = CURRENCY_NONE,
+                                    .settle_currency = CURRENCY_NONE };
+    bool opened = position->qty != 0 && (position->qty > 0) == (sign > 0);
+    if (opened) {
+        position->notional_e12 += more_e12;
+    }
+    if (row->cash != KIND_CASH_SETTLES) {
+        /* the difference of the two payments, each rounded as it was or would have been */
+        effect->quote_currency = row->cash == KIND_CASH_EXCHANGES ? instrument->quote : instrument->settle;
+        effect->quote_e8 = fits(ratio_round(row->worth(instrument, -sign * qty, to_price), 8, ROUND_DOWN) -
+                                ratio_round(row->worth(instrument, -sign * qty, from_price), 8, ROUND_DOWN));
+    } else if (!opened) {
+        effect->settle_currency = instrument->settle;
+        effect->realised_e8 =
+            decimal_divide(row->settles_in_coin ? more_e12 : -more_e12, 10000, ROUND_HALF_EVEN);
+    }
+}
+
 int128 kind_exposure_e12(const struct instrument *instrument, enum side side, int64_t qty, int64_t price)
 {
     POISE_ASSERT(qty > 0 && price > 0);

@@ -87,6 +87,13 @@ bool kind_delta_is_own(uint8_t kind);
 void kind_fill(const struct instrument *instrument, struct position *position, enum side side, int64_t qty,
                int64_t price, struct fill_effect *effect);
 
+/* kind_reprice corrects the price of a fill that was counted at another one; quantities do not move.  Where
+ * the position is on the fill's side the fill opened it, and its notional is corrected, as the venue's
+ * average is; else it closed, and what was realised was another (effect->realised_e8 in settle_currency).
+ * What was paid or got in full is corrected in effect->quote_e8. */
+void kind_reprice(const struct instrument *instrument, struct position *position, enum side side, int64_t qty,
+                  int64_t from_price, int64_t to_price, struct fill_effect *effect);
+
 /* kind_exposure_e12 (kinds whose delta is their own) is the signed change of delta, in 1e-12 base coin, that
  * this fill makes by itself and for ever: qty x contract for linear and spot, contracts x contract / price
  * for inverse (architecture 4: with the coin's own cash flows added it does not move with the mark). */

@@ -27,6 +27,7 @@ const char *record_type_name(uint8_t type)
     case RECORD_POSITION:         return "position";
     case RECORD_GATEWAY_STATE:    return "gateway_state";
     case RECORD_CANCEL_ACK:       return "cancel_ack";
+    case RECORD_DELIVERY:         return "delivery";
     case RECORD_COMMAND:          return "command";
     case RECORD_CELL:             return "cell";
     case RECORD_BEGIN:            return "begin";
@@ -43,6 +44,8 @@ const char *record_type_name(uint8_t type)
     case RECORD_RESTORE_DONE:     return "restore_done";
     case RECORD_RISK:             return "risk";
     case RECORD_RESTORE_CASH:     return "restore_cash";
+    case RECORD_RESTORE_LEDGER:   return "restore_ledger";
+    case RECORD_CURRENCY:         return "currency";
     case RECORD_ORDER_NEW:        return "order_new";
     case RECORD_ORDER_AMEND:      return "order_amend";
     case RECORD_ORDER_CANCEL:     return "order_cancel";
@@ -106,6 +109,10 @@ static const uint32_t layout[] = {
     PLACE(record_restore_position, notional_low),
     PLACE(record_restore_cash, instance), PLACE(record_restore_cash, currency),
     PLACE(record_restore_cash, part), PLACE(record_restore_cash, amount_e8),
+    PLACE(record_delivery, price_e8), PLACE(record_delivery, venue_time_ns),
+    WHOLE(restore_ledger), PLACE(restore_ledger, what), PLACE(restore_ledger, side),
+    PLACE(restore_ledger, instance), PLACE(restore_ledger, currency), PLACE(restore_ledger, value),
+    PLACE(record_currency, code), PLACE(record_currency, currency), PLACE(record_currency, decimals),
     PLACE(record_counter_block, next), PLACE(record_counter_block, end),
     WHOLE(record_order), PLACE(record_order, order), PLACE(record_order, tie), PLACE(record_order, price),
     PLACE(record_order, qty), PLACE(record_order, side), PLACE(record_order, tif),
@@ -140,7 +147,7 @@ static const uint32_t layout[] = {
 
     /* what the numbers in those fields mean: the length of each list */
     REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, OPTION_PUT, GATEWAY_DEGRADED, FEED_STALE,
-    ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_ADJUSTMENT, COMMAND_SHIFT_FAIR, CELL_LIMIT,
+    ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_DIVIDEND, RESTORE_LEDGER_PRICE, COMMAND_SHIFT_FAIR, CELL_LIMIT,
     ORDER_ROLE_EXIT, TIF_FOK, EVENT_FEE_SURPRISE,
 
     1, /* raised when a meaning changes and no place does */

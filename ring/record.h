@@ -55,6 +55,7 @@ enum record_type {
     RECORD_POSITION = 25,    /* struct record_position: the venue's own opinion */
     RECORD_GATEWAY_STATE = 26, /* struct record_state, account set, value is enum gateway_state */
     RECORD_CANCEL_ACK = 27,    /* the venue took the cancel; proves nothing about the final quantity */
+    RECORD_DELIVERY = 28,      /* struct record_delivery: a dated contract ended, positions became cash */
 
     /* ---- from cold ---- */
     RECORD_COMMAND = 32, /* struct record_command */
@@ -75,6 +76,9 @@ enum record_type {
     RECORD_RESTORE_DONE = 59,     /* only after this may the strategy decide */
     RECORD_RISK = 60,             /* blob: struct risk_params: limits of the whole engine */
     RECORD_RESTORE_CASH = 61,     /* struct record_restore_cash */
+    RECORD_RESTORE_LEDGER = 62, /* blob: struct restore_ledger: the cold ledger's own books; the strategy has
+                                   no use for it */
+    RECORD_CURRENCY = 63,       /* struct record_currency: the code of a currency's index */
 
     /* ---- what the strategy says ---- */
     RECORD_ORDER_NEW = 80,    /* struct record_order */
@@ -294,7 +298,16 @@ enum cash_reason {
     CASH_SETTLEMENT,
     CASH_INTEREST,
     CASH_SNAPSHOT,
-    CASH_ADJUSTMENT
+    CASH_ADJUSTMENT,
+    CASH_DIVIDEND
+};
+
+/* Everything held of (account, instrument) ends at this price. */
+struct record_delivery {
+    struct record_head head;
+    int64_t price_e8; /* an average of the index: finer than a tick */
+    int64_t venue_time_ns;
+    uint64_t spare[3];
 };
 
 struct record_position {
@@ -393,6 +406,38 @@ struct record_restore_cash {
     uint32_t part; /* enum pnl_part of ring/kind.h */
     int64_t amount_e8;
     uint64_t spare[3];
+};
+
+/* What a row of RESTORE_LEDGER says; the order of its numbers is cold/ledger.c's own. */
+enum restore_ledger_what {
+    RESTORE_LEDGER_BOOK = 1, /* of an instance: its coin's price when it was valued last */
+    RESTORE_LEDGER_LEG,     /* of an (instance, account, instrument): equity and parts since the first fill */
+    RESTORE_LEDGER_CASH,    /* of a leg's currency: what was booked against what */
+    RESTORE_LEDGER_BALANCE, /* the venue told this account's currency before: its next word is no opening */
+    RESTORE_LEDGER_PAYMENT, /* a payment that was booked, so that its row counts once */
+    RESTORE_LEDGER_EXEC,    /* an execution of which fee, price or realised profit was not told yet */
+    RESTORE_LEDGER_PRICE    /* of an instrument, as it stood: within a run only, never of a run before */
+};
+
+#define RESTORE_LEDGER_VALUES     32
+#define RESTORE_LEDGER_LEG_QTY    22 /* of a LEG, in the instrument's quantity units */
+#define RESTORE_LEDGER_EXEC_PRICE 3  /* of an EXEC, in its price units */
+
+struct restore_ledger {
+    uint8_t what; /* enum restore_ledger_what */
+    uint8_t side;
+    uint16_t instance; /* NO_INSTANCE: the unassigned row */
+    uint16_t currency;
+    uint16_t spare16;
+    int64_t value[RESTORE_LEDGER_VALUES];
+};
+
+struct record_currency {
+    struct record_head head;
+    char code[12];
+    uint16_t currency;
+    uint8_t decimals;
+    uint8_t spare8[25];
 };
 
 struct record_counter_block {
@@ -518,6 +563,9 @@ _Static_assert(sizeof(struct record_fee) == SLOT_PAYLOAD_BYTES, "one slot");
 _Static_assert(sizeof(struct record_convert) == SLOT_PAYLOAD_BYTES, "one slot");
 _Static_assert(sizeof(struct record_restore_position) == SLOT_PAYLOAD_BYTES, "one slot");
 _Static_assert(sizeof(struct record_restore_cash) == SLOT_PAYLOAD_BYTES, "one slot");
+_Static_assert(sizeof(struct record_delivery) == SLOT_PAYLOAD_BYTES, "one slot");
+_Static_assert(sizeof(struct record_currency) == SLOT_PAYLOAD_BYTES, "one slot");
+_Static_assert(sizeof(struct restore_ledger) <= 40 + (RECORD_SLOTS_MAX - 1) * SLOT_PAYLOAD_BYTES, "a blob");
 _Static_assert(sizeof(struct record_counter_block) == SLOT_PAYLOAD_BYTES, "one slot");
 _Static_assert(sizeof(struct record_event) == SLOT_PAYLOAD_BYTES, "one slot");
 _Static_assert(sizeof(struct record_lost) == SLOT_PAYLOAD_BYTES, "one slot");

@@ -234,27 +234,13 @@ void exposure_reprice(struct exposure *exposure, uint32_t slot, enum leg leg, ui
     }
     struct position *position = position_of(exposure, &slot, leg, account, instrument, holding);
 
-    /* What the quantity's notional would have been, and what it was. */
-    struct position was = { 0 };
-    struct position is = { 0 };
     struct fill_effect effect;
-    kind_fill(row, &was, side, qty, from_price, &effect);
-    kind_fill(row, &is, side, qty, to_price, &effect);
-    int128 more_e12 = is.notional_e12 - was.notional_e12;
-
-    if (position->qty != 0 && (position->qty > 0) == (side == SIDE_BUY)) {
-        position->notional_e12 += more_e12; /* it opened: the entry was another */
-        if (row->kind == KIND_SPOT) {
-            exposure_cash(exposure, slot, account, row->quote, PNL_TRADING,
-                          decimal_divide(-more_e12, 10000, ROUND_HALF_EVEN));
-        }
-    } else {
-        /* It closed: what was realised was another.  In coin a sale's notional counts against the profit
-         * with its own sign, in quote currency with the other. */
-        int128 gain_e12 = exposure_settles_in_coin(row) ? more_e12 : -more_e12;
-        uint16_t currency = row->kind == KIND_SPOT ? row->quote : row->settle;
-        exposure_cash(exposure, slot, account, currency, PNL_TRADING,
-                      decimal_divide(gain_e12, 10000, ROUND_HALF_EVEN));
+    kind_reprice(row, position, side, qty, from_price, to_price, &effect);
+    if (effect.settle_currency != CURRENCY_NONE) {
+        exposure_cash(exposure, slot, account, effect.settle_currency, PNL_TRADING, effect.realised_e8);
+    }
+    if (effect.quote_currency != CURRENCY_NONE) {
+        exposure_cash(exposure, slot, account, effect.quote_currency, PNL_TRADING, effect.quote_e8);
     }
     if (slot != EXPOSURE_UNASSIGNED) {
         exposure->instance[slot].leg[leg].coin_e12 = exposure_coin_e12(row, position);

@@ -183,7 +183,7 @@ bool books_whole(const struct books *books)
 {
     struct ledger_counts counts;
     ledger_counts(books->ledger, &counts);
-    return counts.without_fee == 0 && counts.without_price == 0;
+    return counts.without_fee == 0 && counts.without_price == 0 && counts.open_price == 0;
 }
 
 /* ------------------------------------------------------------------ what it ended with */

@@ -117,7 +117,7 @@ static const char *const cash_names[] = {
     [CASH_UNKNOWN] = "unknown",       [CASH_ORDER] = "order",       [CASH_FUNDING] = "funding",
     [CASH_TRANSFER] = "transfer",     [CASH_FEE] = "fee",           [CASH_LIQUIDATION] = "liquidation",
     [CASH_SETTLEMENT] = "settlement", [CASH_INTEREST] = "interest", [CASH_SNAPSHOT] = "snapshot",
-    [CASH_ADJUSTMENT] = "adjustment",
+    [CASH_ADJUSTMENT] = "adjustment", [CASH_DIVIDEND] = "dividend",
 };
 
 /* What --reply-to or a URL says that a bare result answers. */

@@ -311,6 +311,26 @@ static void print_restore(struct print *print, const struct record_head *head)
         money(print, "amount", restore->amount_e8);
         break;
     }
+    case RECORD_RESTORE_LEDGER: {
+        static const char *const whats[] = { "?",       "book",    "leg",       "cash",
+                                             "balance", "payment", "execution", "price" };
+        struct restore_ledger restore;
+        if (head->slot_count < record_slots_for_blob(sizeof restore)) {
+            break;
+        }
+        record_blob_read((const struct slot *)(const void *)head, &restore, sizeof restore);
+        words(print, "what", NAME_OF(whats, restore.what));
+        natural(print, "instance", restore.instance);
+        natural(print, "currency", restore.currency);
+        for (int i = 0; i < RESTORE_LEDGER_VALUES; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "value_%d", i);
+            if (restore.value[i] != 0) {
+                integer(print, name, restore.value[i]);
+            }
+        }
+        break;
+    }
     case RECORD_RESTORE_COUNTER: {
         const struct record_counter_block *restore = (const struct record_counter_block *)head;
         natural(print, "next", restore->next);
@@ -440,6 +460,16 @@ static void print_body(struct print *print, const struct slot *record)
         money(print, "fixed", convert->fixed_e8);
         break;
     }
+    case RECORD_CURRENCY: {
+        const struct record_currency *currency = (const struct record_currency *)head;
+        natural(print, "currency", currency->currency);
+        word(print, "code", currency->code, strnlen(currency->code, sizeof currency->code));
+        natural(print, "decimals", currency->decimals);
+        break;
+    }
+    case RECORD_DELIVERY:
+        money(print, "price", ((const struct record_delivery *)head)->price_e8);
+        break;
     case RECORD_TEXT:
     case RECORD_INSTRUMENT:
     case RECORD_ACCOUNT:
@@ -448,6 +478,7 @@ static void print_body(struct print *print, const struct slot *record)
         break;
     case RECORD_RESTORE_POSITION:
     case RECORD_RESTORE_CASH:
+    case RECORD_RESTORE_LEDGER:
     case RECORD_RESTORE_COUNTER:
         print_restore(print, head);
         break;

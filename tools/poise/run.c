@@ -121,6 +121,15 @@ static void send_tables(struct run *run)
     const struct config *config = &engine->config;
     send_begin(run);
     send_text(run);
+    for (uint32_t i = 0; i < engine->instruments.currency_count; i++) {
+        struct slot record;
+        struct record_currency *currency =
+            (struct record_currency *)record_begin(&record, RECORD_CURRENCY, 1, clock_now_ns());
+        memcpy(currency->code, engine->instruments.currency[i].code, CURRENCY_BYTES);
+        currency->currency = (uint16_t)i;
+        currency->decimals = engine->instruments.currency[i].decimals;
+        run_send(run, &record);
+    }
     for (uint32_t i = 0; i < engine->instruments.count; i++) {
         const struct instrument *row = &engine->instruments.row[i];
         send_blob(run, RECORD_INSTRUMENT, row->index, NO_ACCOUNT, row, sizeof *row);

@@ -311,8 +311,14 @@ Test(ledger, one_execution_counts_once_however_often_it_is_told)
 
     /* The same number on another instrument is another execution. */
     report->head.instrument = LINEAR;
+    report->head.account = USDM;
     ledger_record(ledger, record);
-    cr_expect_eq(ledger_position(ledger, 0, COINM, LINEAR).qty, 5);
+    cr_expect_eq(ledger_position(ledger, 0, USDM, LINEAR).qty, 5);
+
+    /* And where the instance has no leg, it is nobody's. */
+    report->head.account = WALLET;
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_position(ledger, NO_INSTANCE, WALLET, LINEAR).qty, 5);
 
     /* Executions counted before the restart are known by their RESTORE records. */
     report = a_fill(0, INVERSE, SIDE_BUY, 5, 600000, 100, 0);
@@ -503,6 +509,95 @@ Test(ledger, a_restart_goes_on_from_what_is_restored)
     cr_expect_eq(value.delta_e8, 0);
 }
 
+static void take_plain(enum record_type type)
+{
+    record_begin(record, type, 1, ++stamp_ns);
+    ledger_record(ledger, record);
+}
+
+static struct slot said[512 * 5];
+static uint32_t said_count;
+
+static void keep(void *context, const struct slot *restore)
+{
+    (void)context;
+    cr_assert_lt(said_count, 512u);
+    memset(&said[said_count * 5], 0, 5 * sizeof said[0]);
+    record_copy(&said[said_count++ * 5], restore);
+}
+
+/* A new ledger with other parameters, and what the last one said. */
+static void restart(int64_t allocation_e8)
+{
+    struct ledger *old = ledger;
+    said_count = 0;
+    begin();
+    ledger_reset(ledger); /* with other parameters than those of begin */
+    struct risk_params risk = { .report_currency = USD };
+    take_blob(RECORD_RISK, &risk, sizeof risk);
+    take_instrument(INVERSE, PRODUCT_INVERSE, KIND_INVERSE_PERPETUAL, 1, 0, 100 * DECIMAL_E8, BTC, USD, BTC);
+    take_instrument(LINEAR, PRODUCT_LINEAR, KIND_LINEAR_PERPETUAL, 1, 3, DECIMAL_E8, BTC, USDT, USDT);
+    take_instrument(STABLE, PRODUCT_SPOT, KIND_SPOT, 4, 2, DECIMAL_E8, USDT, USD, USD);
+    take_instrument(SPOT, PRODUCT_SPOT, KIND_SPOT, 2, 5, DECIMAL_E8, BTC, USDT, USDT);
+    struct record_convert *convert = (void *)record;
+    record_begin(record, RECORD_CONVERT, 1, stamp_ns)->instrument = STABLE;
+    convert->from = USDT;
+    convert->to = USD;
+    ledger_record(ledger, record);
+    take_instance(0, INVERSE, COINM, allocation_e8);
+    ledger_restore(old, keep, NULL);
+    for (uint32_t i = 0; i < said_count; i++) {
+        ledger_record(ledger, &said[i * 5]);
+    }
+    ledger_free(old);
+    take_plain(RECORD_RESTORE_DONE);
+}
+
+Test(ledger, what_an_instance_owns_comes_out_of_what_the_account_has)
+{
+    struct ledger_difference difference[4];
+    struct ledger_value value;
+
+    /* Recovery tells balances before RESTORE_DONE: the first word is less what the instance owns, once. */
+    a_balance(COINM, BTC, 20 * DECIMAL_E8);
+    ledger_record(ledger, record);
+    take_plain(RECORD_RESTORE_DONE);
+    all_tops(600000);
+    cr_expect_eq(ledger_cash_e8(ledger, NO_INSTANCE, COINM, BTC), 1950000000);
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 0);
+    take_fill(0, LINEAR, SIDE_SELL, 500, 600000, 100, 600000);
+
+    restart(DECIMAL_E8 / 2);
+    a_balance(COINM, BTC, 20 * DECIMAL_E8);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_cash_e8(ledger, NO_INSTANCE, COINM, BTC), 1950000000, "as before");
+    cr_expect_eq(ledger_cash_e8(ledger, 0, COINM, BTC), DECIMAL_E8 / 2);
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 0);
+
+    restart(2 * DECIMAL_E8); /* the owner gives it more */
+    cr_expect_eq(ledger_cash_e8(ledger, NO_INSTANCE, COINM, BTC), 1800000000);
+    cr_expect_eq(ledger_cash_e8(ledger, 0, COINM, BTC), 2 * DECIMAL_E8);
+    all_tops(600000);
+    ledger_value(ledger, 0, &value);
+    cr_expect(value.known);
+    cr_expect_eq(value.start_e8, 120000 * DECIMAL_E8, "it was there all the time");
+    cr_expect_eq(value.part_e8[PNL_FEE], -100);
+    expect_identity(&value);
+    ledger_value(ledger, NO_INSTANCE, &value);
+    expect_identity(&value);
+    cr_expect_eq(value.start_e8, 1200000 * DECIMAL_E8);
+    cr_expect_null(ledger_fault(ledger), "%s", ledger_fault(ledger));
+
+    /* What moved while nobody looked is no opening: it differs until a row of the venue's explains it. */
+    restart(2 * DECIMAL_E8);
+    a_balance(COINM, BTC, 20 * DECIMAL_E8 + 7);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 1);
+    cr_expect_eq(difference[0].why, LEDGER_UNEXPLAINED);
+    take_payment(COINM, BTC, CASH_TRANSFER, 7);
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 0);
+}
+
 Test(ledger, a_fee_that_was_not_told_is_counted_with_the_rate_we_know)
 {
     all_tops(600000);
@@ -603,7 +698,8 @@ Test(ledger, nonsense_is_survived)
     a_balance(ACCOUNT_MAX, 999, 1);
     ledger_record(ledger, record);
     ledger_counts(ledger, &counts);
-    cr_expect_eq(counts.fills, 0);
-    cr_expect_eq(counts.without_price, 5);
+    cr_expect_eq(counts.fills, 1, "an execution without a price moves the position all the same");
+    cr_expect_eq(counts.open_price, 1);
+    cr_expect_eq(counts.without_price, 4);
     cr_expect(ledger_check(ledger));
 }
