@@ -37,6 +37,36 @@ static size_t say_side(char *to, size_t room, const struct level *side)
     return at;
 }
 
+/* ["new",58700.5,120.0],["delete",58701.0,0.0]: on a tick of a half, amounts in tens. */
+static size_t say_bare(char *to, size_t room, struct level *side, uint64_t *random, int count)
+{
+    size_t at = 0;
+    for (int i = 0; i < count; i++) {
+        const char *action = side[i].qty == 0 ? "delete" : bench_random(random) & 1 ? "new" : "change";
+        side[i].price = side[i].price / 50 * 50;
+        side[i].qty *= 10;
+        at += (size_t)snprintf(to + at, room - at, "%s[\"%s\",%lld.%lld,%lld.0]", i == 0 ? "" : ",", action,
+                               (long long)(side[i].price / 100), (long long)(side[i].price % 100 / 10),
+                               (long long)side[i].qty);
+    }
+    return at;
+}
+
+static size_t say_book(struct message *m, uint64_t *random, int bids, int asks, int64_t time_ms)
+{
+    size_t at =
+        (size_t)snprintf(m->text, MESSAGE_BYTES,
+                         "{\"jsonrpc\":\"2.0\",\"method\":\"subscription\",\"params\":{\"channel\":"
+                         "\"book.BTC-PERPETUAL.raw\",\"data\":{\"type\":\"change\",\"timestamp\":%lld,"
+                         "\"prev_change_id\":%llu,\"instrument_name\":\"BTC-PERPETUAL\",\"change_id\":%llu,"
+                         "\"bids\":[",
+                         (long long)time_ms, (unsigned long long)m->last - 117, (unsigned long long)m->last);
+    at += say_bare(m->text + at, MESSAGE_BYTES - at, m->bid, random, bids);
+    at += (size_t)snprintf(m->text + at, MESSAGE_BYTES - at, "],\"asks\":[");
+    at += say_bare(m->text + at, MESSAGE_BYTES - at, m->ask, random, asks);
+    return at + (size_t)snprintf(m->text + at, MESSAGE_BYTES - at, "]}}}");
+}
+
 void messages_make(struct message *out, enum message_kind kind)
 {
     uint64_t random = 0x2545f4914f6cdd1dULL;
@@ -68,6 +98,12 @@ void messages_make(struct message *out, enum message_kind kind)
                 (long long)(m->bid[0].qty % 1000), (long long)(m->ask[0].price / 100),
                 (long long)(m->ask[0].price % 100), (long long)(m->ask[0].qty / 1000),
                 (long long)(m->ask[0].qty % 1000), (long long)time_ms, (long long)time_ms);
+        } else if (kind == MESSAGE_BOOK || kind == MESSAGE_BOOK_FEW) {
+            draw(&random, m->bid, MESSAGE_LEVELS, middle, -1);
+            draw(&random, m->ask, MESSAGE_LEVELS, middle, 1);
+            int bids = kind == MESSAGE_BOOK ? MESSAGE_LEVELS : (int)(bench_random(&random) % 3);
+            int asks = kind == MESSAGE_BOOK ? MESSAGE_LEVELS : (int)(bench_random(&random) % 3);
+            at = say_book(m, &random, bids == 0 && asks == 0 ? 1 : bids, asks, time_ms);
         } else {
             draw(&random, m->bid, MESSAGE_LEVELS, middle, -1);
             draw(&random, m->ask, MESSAGE_LEVELS, middle, 1);
@@ -108,5 +144,29 @@ void messages_instrument(struct instrument_table *table)
                               .contract_e8 = 100000000 };
     currency_find(table, "BTC", 3, true);
     currency_find(table, "USDT", 4, true);
+    POISE_ASSERT(instrument_add(table, &row) == 0);
+}
+
+void messages_instrument_book(struct instrument_table *table)
+{
+    instrument_table_reset(table);
+    struct instrument row = { .name = "deribit.inverse.BTC-PERPETUAL",
+                              .symbol = "BTC-PERPETUAL",
+                              .venue = VENUE_DERIBIT,
+                              .product = PRODUCT_INVERSE,
+                              .kind = KIND_INVERSE_PERPETUAL,
+                              .status = INSTRUMENT_TRADING,
+                              .price_decimals = 2,
+                              .qty_decimals = 0,
+                              .base = 0,
+                              .quote = 1,
+                              .settle = 0,
+                              .tick = 50,
+                              .lot = 10,
+                              .min_qty = 10,
+                              .max_qty = 10000000,
+                              .contract_e8 = 100000000 };
+    currency_find(table, "BTC", 3, true);
+    currency_find(table, "USD", 3, true);
     POISE_ASSERT(instrument_add(table, &row) == 0);
 }

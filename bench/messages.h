@@ -13,7 +13,13 @@
 #define MESSAGE_COUNT  256
 #define MESSAGE_LEVELS 17 /* a side */
 
-enum message_kind { MESSAGE_DEPTH, MESSAGE_TICKER, MESSAGE_KIND_COUNT };
+enum message_kind {
+    MESSAGE_DEPTH,
+    MESSAGE_TICKER,
+    MESSAGE_BOOK, /* a change of Deribit's: bare numbers, each as short as it gets, MESSAGE_LEVELS a side */
+    MESSAGE_BOOK_FEW, /* the same with one to four levels, as most raw changes have */
+    MESSAGE_KIND_COUNT
+};
 
 struct message {
     char text[MESSAGE_BYTES + MESSAGE_PAD];
@@ -29,5 +35,8 @@ void messages_make(struct message *out, enum message_kind kind);
 
 /* messages_instrument is the row they are about, at index 0 of an emptied table. */
 void messages_instrument(struct instrument_table *table);
+
+/* messages_instrument_book is the row that MESSAGE_BOOK is about, likewise. */
+void messages_instrument_book(struct instrument_table *table);
 
 #endif

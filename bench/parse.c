@@ -3,6 +3,7 @@
 #include "bench/messages.h"
 #include "bench/parse_peer.h"
 #include "venues/binance/feed.h"
+#include "venues/deribit/feed.h"
 
 #include <stdlib.h>
 
@@ -10,7 +11,9 @@
 
 static struct message *messages[MESSAGE_KIND_COUNT];
 static struct instrument_table *table;
+static struct instrument_table *book_table;
 static struct feed_parser parser;
+static struct feed_parser book_parser;
 static int users;
 
 /* What a parser said of one message, in the peers' words too. */
@@ -62,6 +65,16 @@ static bool parse_tolerant(const struct message *m)
     return binance_feed_parse_tolerant(&parser, m->text, m->bytes, hear, NULL) > 0;
 }
 
+static bool parse_book(const struct message *m)
+{
+    return venue_deribit.feed->parse(&book_parser, m->text, m->bytes, hear, NULL) > 0;
+}
+
+static bool parse_book_tolerant(const struct message *m)
+{
+    return deribit_feed_parse_tolerant(&book_parser, m->text, m->bytes, hear, NULL) > 0;
+}
+
 #if POISE_HAVE_SIMDJSON
 static bool parse_peer(const struct message *m,
                        int (*parse)(const char *, size_t, struct parse_peer_answer *))
@@ -80,6 +93,11 @@ static bool parse_peer(const struct message *m,
 static bool parse_depth_peer(const struct message *m)
 {
     return parse_peer(m, parse_peer_depth);
+}
+
+static bool parse_book_peer(const struct message *m)
+{
+    return parse_peer(m, parse_peer_book);
 }
 
 static bool parse_ticker_peer(const struct message *m)
@@ -103,6 +121,13 @@ static bool setup(struct bench *bench)
                                    .reply_instrument = NO_INSTRUMENT };
     POISE_ASSERT(table != NULL && parser.levels != NULL);
     messages_instrument(table);
+    book_table = calloc(1, sizeof *book_table);
+    POISE_ASSERT(book_table != NULL);
+    messages_instrument_book(book_table);
+    book_parser = parser;
+    book_parser.instruments = book_table;
+    book_parser.venue = VENUE_DERIBIT;
+    book_parser.product = PRODUCT_INVERSE;
     for (int kind = 0; kind < MESSAGE_KIND_COUNT; kind++) {
         messages[kind] = calloc(MESSAGE_COUNT, sizeof **messages);
         POISE_ASSERT(messages[kind] != NULL);
@@ -127,6 +152,7 @@ static void teardown(void)
     }
     free(parser.levels);
     free(table);
+    free(book_table);
 }
 
 /* Back to back, and what was understood of the last of each EACH goes into the check. */
@@ -153,12 +179,20 @@ BURST(depth_ours, MESSAGE_DEPTH, parse_ours)
 BURST(depth_tolerant, MESSAGE_DEPTH, parse_tolerant)
 BURST(ticker_ours, MESSAGE_TICKER, parse_ours)
 BURST(ticker_tolerant, MESSAGE_TICKER, parse_tolerant)
+BURST(book_ours, MESSAGE_BOOK, parse_book)
+BURST(book_tolerant, MESSAGE_BOOK, parse_book_tolerant)
+BURST(few_ours, MESSAGE_BOOK_FEW, parse_book)
+BURST(few_tolerant, MESSAGE_BOOK_FEW, parse_book_tolerant)
 #if POISE_HAVE_SIMDJSON
+BURST(book_peer, MESSAGE_BOOK, parse_book_peer)
+BURST(few_peer, MESSAGE_BOOK_FEW, parse_book_peer)
 BURST(depth_peer, MESSAGE_DEPTH, parse_depth_peer)
 BURST(ticker_peer, MESSAGE_TICKER, parse_ticker_peer)
 #else
 #define depth_peer  NULL
 #define ticker_peer NULL
+#define book_peer   NULL
+#define few_peer    NULL
 #endif
 
 /* clang-format off */
@@ -174,6 +208,14 @@ static const struct bench_case rows[] = {
       .against = { "parse.ticker_simdjson", "parse.ticker_tolerant" } },
     { PARSE("parse.ticker_tolerant", ticker_tolerant), .setup = setup },
     { PARSE("parse.ticker_simdjson", ticker_peer), .setup = setup_peer },
+    { PARSE("parse.book", book_ours), .setup = setup,
+      .against = { "parse.book_simdjson", "parse.book_tolerant" } },
+    { PARSE("parse.book_tolerant", book_tolerant), .setup = setup },
+    { PARSE("parse.book_simdjson", book_peer), .setup = setup_peer },
+    { PARSE("parse.book_few", few_ours), .setup = setup,
+      .against = { "parse.book_few_simdjson", "parse.book_few_tolerant" } },
+    { PARSE("parse.book_few_tolerant", few_tolerant), .setup = setup },
+    { PARSE("parse.book_few_simdjson", few_peer), .setup = setup_peer },
 };
 /* clang-format on */
 

@@ -16,10 +16,11 @@ struct parse_peer_answer {
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* parse_peer_depth and parse_peer_ticker read one message; text is followed by 128 readable bytes.  0 when it
- * is not what they expect. */
+/* parse_peer_depth, parse_peer_ticker and parse_peer_book read one message; text is followed by 128 readable
+ * bytes.  0 when it is not what they expect. */
 int parse_peer_depth(const char *text, size_t bytes, struct parse_peer_answer *answer);
 int parse_peer_ticker(const char *text, size_t bytes, struct parse_peer_answer *answer);
+int parse_peer_book(const char *text, size_t bytes, struct parse_peer_answer *answer);
 /* parse_peer_name is the library's version and the instructions it chose here. */
 const char *parse_peer_name(void);
 #ifdef __cplusplus

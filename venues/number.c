@@ -1,6 +1,8 @@
 #include "venues/number.h"
 #include "venues/scan.h"
 
+#include <string.h>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -19,6 +21,72 @@ bool number_pairs_scalar(const struct number_task *task, int64_t *out)
         }
     }
     return true;
+}
+
+/* ------------------------------------------------------------------ bare numbers */
+
+const uint8_t number_last[32] = { 0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,
+                                  0,    0,    0,    0,    0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+/* Where a number's digits stand without its point, if all it prints lies in the unit: what lies behind the
+ * point is one further. */
+/* clang-format off */
+#define PLACE(d, i) (i) + ((i) > 15 - (d))
+#define PLACES(d) { PLACE(d, 0), PLACE(d, 1), PLACE(d, 2), PLACE(d, 3), PLACE(d, 4), PLACE(d, 5), PLACE(d, 6), \
+                    PLACE(d, 7), PLACE(d, 8), PLACE(d, 9), PLACE(d, 10), PLACE(d, 11), PLACE(d, 12), \
+                    PLACE(d, 13), PLACE(d, 14), PLACE(d, 15) }
+static const uint8_t places[NUMBER_DECIMALS_MAX + 1][16] = {
+    PLACES(0), PLACES(1), PLACES(2), PLACES(3), PLACES(4), PLACES(5), PLACES(6), PLACES(7), PLACES(8),
+    PLACES(9), PLACES(10), PLACES(11), PLACES(12),
+};
+/* clang-format on */
+
+void number_bare_set(struct number_bare *bare, uint32_t first_decimals, uint32_t second_decimals)
+{
+    bare->decimals[0] = first_decimals;
+    bare->decimals[1] = second_decimals;
+    memcpy(bare->places[0], places[first_decimals], 16);
+    memcpy(bare->places[1], places[second_decimals], 16);
+}
+
+static uint32_t bare_one(const char *at, char stop, uint32_t decimals, int64_t *out)
+{
+    uint32_t n = 0, behind = 0;
+    bool point = false;
+    uint64_t value = 0;
+    for (; n <= 16; n++) {
+        uint32_t digit = (uint32_t)(unsigned char)at[n] - '0';
+        if (digit <= 9) {
+            value = value * 10 + digit;
+            behind += point;
+        } else if (at[n] == '.' && !point && n > 0) {
+            point = true;
+        } else {
+            break;
+        }
+    }
+    uint32_t whole = n - behind - point;
+    if (n == 0 || n > 16 || at[n] != stop || (point && behind == 0) || (at[0] == '0' && whole != 1) ||
+        whole + decimals > 16) {
+        return 0;
+    }
+    if (behind <= decimals) {
+        *out = (int64_t)value * decimal_power[decimals - behind];
+        return n;
+    }
+    *out = (int64_t)value / decimal_power[behind - decimals];
+    return (int64_t)value % decimal_power[behind - decimals] == 0 ? n : 0;
+}
+
+uint32_t number_bare_scalar(const struct number_bare *bare, const char *at, int64_t out[2])
+{
+    uint32_t first = bare_one(at, ',', bare->decimals[0], &out[0]);
+    if (first == 0) {
+        return 0;
+    }
+    uint32_t second = bare_one(at + first + 1, ']', bare->decimals[1], &out[1]);
+    return second == 0 || first + 1 + second > 31 ? 0 : first + 1 + second;
 }
 
 struct number_means number_at(enum index_level level)

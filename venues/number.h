@@ -13,7 +13,7 @@
 #include "venues/index.h"
 
 #if defined(__x86_64__)
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #define NUMBER_BEHIND_MAX   14 /* digits behind the point */
@@ -69,6 +69,89 @@ bool number_few_avx2(const char *bytes, uint64_t p, uint64_t q, uint64_t r, uint
                      int64_t out[2 * NUMBER_FEW]);
 bool number_few_avx512(const char *bytes, uint64_t p, uint64_t q, uint64_t r, uint64_t s, number_forms forms,
                        int64_t out[2 * NUMBER_FEW]);
+#endif
+
+/* ---- bare numbers: two side by side and a bracket behind, "58700.5,120.0]" ----
+ *
+ * A venue that prints doubles prints each number as short as it gets: no form is common to all.  So every
+ * number finds its own point.  Answers where the bracket is, and fills out[2]; or 0: a number that is none,
+ * is not as JSON writes it, has a digit that the unit cannot hold, an exponent or a sign, more than 16
+ * characters, or more than 16 digits in the unit; or both together have more than 30.  Reads 16 bytes before
+ * `at` and 32 from it, so they must be there. */
+#define NUMBER_BARE_ROOM 32
+
+struct number_bare {
+    uint32_t decimals[2];  /* of the units, at most NUMBER_DECIMALS_MAX */
+    uint8_t places[2][16]; /* number_bare_set's own */
+};
+void number_bare_set(struct number_bare *bare, uint32_t first_decimals, uint32_t second_decimals);
+
+typedef uint32_t (*number_bare_read)(const struct number_bare *bare, const char *at, int64_t out[2]);
+uint32_t number_bare_scalar(const struct number_bare *bare, const char *at, int64_t out[2]);
+
+#if defined(__x86_64__)
+extern const uint8_t number_last[32]; /* loaded from the n-th byte: a mask of the last n */
+
+#define NUMBER_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt")))
+
+/* Inline, for callers that read many: the registers stay what they are. */
+static inline NUMBER_AVX2 uint32_t number_bare_avx2(const struct number_bare *bare, const char *at,
+                                                    int64_t out[2])
+{
+    __m256i text = _mm256_loadu_si256((const __m256i_u *)at);
+    uint32_t comma = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(text, _mm256_set1_epi8(',')));
+    uint32_t bracket = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(text, _mm256_set1_epi8(']')));
+    uint32_t first = _tzcnt_u32(comma), end = _tzcnt_u32(bracket); /* 32: none */
+    uint32_t second = end - first - 1;
+    if (first - 1 > 15 || second - 1 > 15 || end > 31) {
+        return 0;
+    }
+
+    /* right aligned, the first number in the low half */
+    __m256i v =
+        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i_u *)(at + first - 16))),
+                                _mm_loadu_si128((const __m128i_u *)(at + end - 16)), 1);
+    uint32_t points = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('.')));
+    uint32_t behind[2] = { (uint32_t)__builtin_clz(points << 16 | 1),
+                           (uint32_t)__builtin_clz((points & 0xffff0000) | 1) };
+    uint32_t length[2] = { first, second }, shift[2], drop[2], wrong = 0;
+    const char *start[2] = { at, at + first + 1 };
+    for (int i = 0; i < 2; i++) {
+        uint32_t decimals = bare->decimals[i];
+        uint32_t pointed = behind[i] + 1 < length[i]; /* a point further away is another number's */
+        uint32_t digits = pointed ? behind[i] : 0, whole = length[i] - digits - pointed;
+        wrong |= pointed & (digits == 0);
+        wrong |= (start[i][0] == '0') & (whole != 1);
+        wrong |= whole + decimals > 16;
+        shift[i] = decimals - digits - pointed;
+        drop[i] = digits > decimals ? digits - decimals : 0;
+    }
+
+    __m256i mask = _mm256_inserti128_si256(
+        _mm256_castsi128_si256(_mm_loadu_si128((const __m128i_u *)(number_last + length[0]))),
+        _mm_loadu_si128((const __m128i_u *)(number_last + length[1])), 1);
+    v = _mm256_and_si256(_mm256_sub_epi8(v, _mm256_set1_epi8('0')), mask);
+    uint32_t noughts = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_setzero_si256()));
+    uint64_t below = ~noughts;
+    wrong |=
+        (uint32_t)((below & 0xffff) >> (16 - drop[0])) | (uint32_t)(below >> 16 & 0xffff) >> (16 - drop[1]);
+
+    /* every digit to its place: above 15 and below 0 there is none */
+    __m256i from =
+        _mm256_add_epi8(_mm256_loadu_si256((const __m256i_u *)bare->places),
+                        _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_set1_epi8((char)shift[0])),
+                                                _mm_set1_epi8((char)shift[1]), 1));
+    from = _mm256_or_si256(_mm256_add_epi8(from, _mm256_set1_epi8(0x70)),
+                           _mm256_cmpgt_epi8(_mm256_setzero_si256(), from));
+    v = _mm256_shuffle_epi8(v, from);
+    __m256i odd = _mm256_subs_epu8(v, _mm256_set1_epi8(9));
+    v = _mm256_madd_epi16(_mm256_maddubs_epi16(v, _mm256_set1_epi16(0x010a)), _mm256_set1_epi32(0x00010064));
+    v = _mm256_madd_epi16(_mm256_packus_epi32(v, v), _mm256_set1_epi32(0x00012710));
+    v = _mm256_add_epi64(_mm256_mul_epu32(v, _mm256_set1_epi64x(100000000)), _mm256_srli_epi64(v, 32));
+    v = _mm256_permute4x64_epi64(v, 0x08);
+    _mm_storeu_si128((__m128i_u *)out, _mm256_castsi256_si128(v));
+    return wrong == 0 && _mm256_testz_si256(odd, odd) ? end : 0;
+}
 #endif
 
 /* number_at answers the functions of a level, NULL where this processor lacks it. */

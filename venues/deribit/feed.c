@@ -1,4 +1,5 @@
 #include "venues/deribit/feed.h"
+#include "venues/deribit/fast.h"
 #include "venues/deribit/product.h"
 #include "venues/deribit/request.h"
 
@@ -1188,7 +1189,10 @@ int64_t deribit_feed_parse_tolerant(struct feed_parser *parser, const char *byte
 static int64_t parse(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
                      void *context)
 {
-    return deribit_feed_parse_tolerant(parser, bytes, count, sink, context);
+    int64_t consumed = deribit_fast_parse(parser, bytes, count, sink, context);
+    return consumed != DERIBIT_FAST_NOT_MINE
+               ? consumed
+               : deribit_feed_parse_tolerant(parser, bytes, count, sink, context);
 }
 
 /* ------------------------------------------------------------------ what to subscribe to */
