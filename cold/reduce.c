@@ -882,7 +882,19 @@ static bool report_ends(const struct record_report *report)
            report->head.type == RECORD_EXPIRED || status_is_final(report->status);
 }
 
-/* An order of ours that the journal does not know: its tail was lost, or REST found it. */
+/* What was already counted of an order that this segment's head no longer has: its last news (an ack that its
+ * execution overtook) came after it had ended, and after the segment began. */
+static int64_t executed_of(const struct reduce *reduce, uint64_t order)
+{
+    int64_t qty = 0;
+    uint64_t held = reduce->exec_count < REDUCE_EXECS_MAX ? reduce->exec_count : REDUCE_EXECS_MAX;
+    for (uint64_t i = 0; i < held; i++) {
+        qty += reduce->execs[i].order == order ? reduce->execs[i].qty : 0;
+    }
+    return qty;
+}
+
+/* An order of ours that the journal does not know: its tail was lost, REST found it, or it ended long ago. */
 static struct reduce_order *order_adopt(struct reduce *reduce, const struct record_report *report)
 {
     if (report->order == 0 || (report->flags & REPORT_FOREIGN) != 0 ||
@@ -903,6 +915,7 @@ static struct reduce_order *order_adopt(struct reduce *reduce, const struct reco
     order->side = report->side;
     order->price = report->order_price;
     order->qty = report->order_qty;
+    order->filled = executed_of(reduce, report->order);
     uint64_t counter = order_id_counter(report->order) + 1;
     reduce->counter_next = counter > reduce->counter_next ? counter : reduce->counter_next;
     return order;

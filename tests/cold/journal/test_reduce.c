@@ -190,6 +190,27 @@ Test(reduce, a_failed_query_resolves_nothing_and_breaks_nothing)
     cr_assert_eq(state_of(order), REDUCE_UNKNOWN);
 }
 
+/* A private stream overtakes the answer to the request: fill, then the segment's end, then the ack. */
+Test(reduce, late_news_of_an_ended_order_in_the_next_segment_owes_nothing)
+{
+    uint64_t order = test_order_id(1);
+    struct slot record[3];
+    struct record_report *report = test_report(record, RECORD_RESTORE_EXEC, order, 0, 50);
+    report->exec_id = 7;
+    report->side = SIDE_SELL;
+    report->last_qty = 41;
+    report->price = 600000;
+    reduce_record(reduce, record);
+    say(RECORD_ACK, order, REQUEST_NEW);
+    cr_assert_eq(state_of(order), REDUCE_LIVE);
+    ended(RECORD_EXPIRED, order, 41);
+    fill(order, 7, SIDE_SELL, 41, 600000, -1, false);
+    cr_assert_eq(state_of(order), REDUCE_DONE);
+    struct reduce_counts counts;
+    reduce_counts(reduce, &counts);
+    cr_assert_eq(counts.owed, 0);
+}
+
 Test(reduce, an_old_answer_about_a_finished_order_owes_nothing)
 {
     struct slot record[3];
