@@ -63,7 +63,9 @@ static bool conserved(const struct instance *instance, int128 then_e12, int sign
 {
     const struct hedge_state *hedge = &instance->hedge;
     int128 over = sign > 0 ? then_e12 : -then_e12;
-    return over <= hedge->smallest_e12 + hedge->explained_e12[sign > 0];
+    /* Before there is a price nobody knows how much one order is: what recovery found out about hedges of the
+     * last run is no breach, and what is over is hedged back as soon as there is one. */
+    return hedge->smallest_e12 == 0 || over <= hedge->smallest_e12 + hedge->explained_e12[sign > 0];
 }
 
 static void breach(struct strategy *s, struct instance *instance, int128 delta_e12, int128 at_work_e12)

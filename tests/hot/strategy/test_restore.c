@@ -435,3 +435,38 @@ Test(restore, every_byte_said_is_defined)
     desk_free(a);
     desk_free(b);
 }
+
+/* Two hedges against each other were out when it died; what became of them is told one by one. */
+Test(restore, hedges_of_the_last_run_are_no_breach_before_there_is_a_price)
+{
+    for (int turn = 0; turn < 2; turn++) {
+        struct quote_params params = desk_params();
+        params.max_naked_e8 = 5 * COIN;
+        struct desk *first = desk_ready(&params, NULL);
+        desk_answer(first, true);
+        struct order *bid = desk_quote(first, SIDE_BUY, 0), *ask = desk_quote(first, SIDE_SELL, 0);
+        desk_forget(first);
+        desk_fill(first, bid->id, 10, bid->price);
+        desk_fill(first, ask->id, 10, ask->price);
+        cr_assert_eq(desk_count_role(first, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE), 2);
+        uint64_t hedge[2];
+        for (uint32_t i = 0; i < 2; i++) {
+            hedge[i] = desk_order_role(first, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE, i)->order;
+        }
+        struct desk *second = rebuilt(first);
+        for (uint32_t i = 0; i < 2; i++) {
+            uint64_t id = hedge[turn == 0 ? i : 1 - i];
+            struct slot slot[3];
+            struct record_report *report = desk_report_for(second, slot, RECORD_ORDER_STATE, id);
+            report->status = ORDER_STATUS_FILLED;
+            report->cum_qty = desk_row(second, id)->qty;
+            report->flags = REPORT_HAS_CUM | REPORT_TERMINAL;
+            report->head.flags = RECORD_FLAG_REST;
+            desk_feed(second, slot);
+        }
+        cr_assert_eq(desk_count_event(second, EVENT_CONSERVATION), 0);
+        cr_assert_not(second->s->halted);
+        desk_free(first);
+        desk_free(second);
+    }
+}
