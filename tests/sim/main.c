@@ -23,15 +23,49 @@ struct row {
 static struct row rows[ROWS_MAX];
 static uint32_t row_count;
 
+static bool is_cell(const struct row *row)
+{
+    return strncmp(row->name, "cell.", 5) == 0;
+}
+
+/* One line a table, and with `all` each cell nobody reached. */
+static void print_cells(bool all)
+{
+    for (uint32_t i = 0; i < row_count; i++) {
+        const char *table = rows[i].name + 5, *end = is_cell(&rows[i]) ? strchr(table, '.') : NULL;
+        size_t bytes = end != NULL ? (size_t)(end - table) + 1 : 0;
+        if (end == NULL ||
+            (i > 0 && is_cell(&rows[i - 1]) && strncmp(rows[i - 1].name + 5, table, bytes) == 0)) {
+            continue;
+        }
+        uint32_t cells = 0, reached = 0;
+        for (uint32_t k = i; k < row_count; k++) {
+            if (is_cell(&rows[k]) && strncmp(rows[k].name + 5, table, bytes) == 0) {
+                cells++;
+                reached += rows[k].value != 0;
+            }
+        }
+        printf("cells of %.*s reached %*u of %u\n", (int)bytes - 1, table, (int)(38 - bytes), reached, cells);
+    }
+    for (uint32_t i = 0; i < row_count && all; i++) {
+        if (is_cell(&rows[i]) && rows[i].value == 0) {
+            printf("  not reached: %s\n", rows[i].name + 5);
+        }
+    }
+}
+
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: poise-sim-dst run [--seeds A..B] [--seconds N] [--twice] [--quiet]\n"
-                 "       poise-sim-dst replay SEED\n"
-                 "  --seeds A..B  these episodes (default 1..20)\n"
-                 "  --seconds N   end after so many seconds, whatever is left (default: none)\n"
-                 "  --twice       play each episode twice; different records are a violation\n"
-                 "  --quiet       no counts\n"
-                 "replay prints the event log of an episode, dense, one line a thing\n");
+    fprintf(out,
+            "usage: poise-sim-dst run [--seeds A..B] [--seconds N] [--twice] [--quiet] [--cells] [--first]\n"
+            "       poise-sim-dst replay SEED\n"
+            "  --seeds A..B  these episodes (default 1..20)\n"
+            "  --seconds N   end after so many seconds, whatever is left (default: none)\n"
+            "  --twice       play each episode twice; different records are a violation\n"
+            "  --quiet       no counts\n"
+            "  --cells       name the cells of state tables that were not reached\n"
+            "  --first       end at the first violation\n"
+            "replay prints the event log of an episode, dense, one line a thing\n");
 }
 
 static double seconds_now(void)
@@ -124,7 +158,11 @@ static bool play(uint64_t seed, bool log, bool counted, uint64_t *hash)
         folder_of(folder, sizeof folder, pid);
         char command[128];
         snprintf(command, sizeof command, "rm -rf %s", folder);
-        (void)!system(command);
+        if (getenv("POISE_SIM_KEEP") != NULL) {
+            printf("kept: %s\n", folder);
+        } else {
+            (void)!system(command);
+        }
         if (WIFSIGNALED(status)) {
             printf("VIOLATION seed %" PRIu64 ": the episode ended by signal %d (%s)\n", seed,
                    WTERMSIG(status),
@@ -146,9 +184,9 @@ static bool seeds_of(const char *text, uint64_t *first, uint64_t *last)
 
 static int run(int argc, char **argv)
 {
-    uint64_t first = 1, last = 20, played = 0, failed = 0, bad[FAILED_MAX], hash, again, all = 0;
+    uint64_t first = 1, last = 20, played = 0, failed = 0, bad[FAILED_MAX], hash = 0, again = 0, all = 0;
     double limit = 0, began = seconds_now();
-    bool twice = false, quiet = false;
+    bool twice = false, quiet = false, cells = false, until_first = false;
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc && seeds_of(argv[i + 1], &first, &last)) {
             i++;
@@ -158,6 +196,10 @@ static int run(int argc, char **argv)
             twice = true;
         } else if (strcmp(argv[i], "--quiet") == 0) {
             quiet = true;
+        } else if (strcmp(argv[i], "--cells") == 0) {
+            cells = true;
+        } else if (strcmp(argv[i], "--first") == 0) {
+            until_first = true;
         } else {
             usage(stderr);
             return 2;
@@ -177,12 +219,19 @@ static int run(int argc, char **argv)
         failed += !good;
         all = (all ^ hash) * 1099511628211ULL;
         played++;
+        if (failed != 0 && until_first) {
+            break;
+        }
     }
     double took = seconds_now() - began;
     for (uint32_t i = 0; i < row_count && !quiet; i++) {
+        if (is_cell(&rows[i])) {
+            continue;
+        }
         printf("%-40s %14" PRIu64 "\n", rows[i].name, rows[i].value);
     }
     if (!quiet && row_count > 0) {
+        print_cells(cells);
         printf("%-40s %14.2f\n", "simulated_days", (double)rows[0].value / 86400);
         printf("%-40s %14.0f\n", "times_faster_than_life", (double)rows[0].value / took);
     }

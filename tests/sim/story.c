@@ -1,6 +1,7 @@
 #include "tests/sim/story.h"
 
 #include "tests/sim/ask.h"
+#include "tests/sim/cover.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/life.h"
 #include "tests/sim/watch.h"
@@ -363,7 +364,7 @@ static void one_event(struct run *run)
         lies_event();
         break;
     case FAMILY_PERSON:
-        if (run != NULL && run->reconcile != NULL) {
+        if (run != NULL && run->reconcile != NULL && run->host.asked(run->host.context) == 0) {
             person_event(run);
         }
         break;
@@ -377,7 +378,8 @@ static void one_event(struct run *run)
 /* A person looks at the engine now and then, and resumes what halted. */
 static void look_after(struct run *run)
 {
-    if (run == NULL || run->reconcile == NULL || time_now.now_ns < story.resume_ns) {
+    if (run == NULL || run->reconcile == NULL || time_now.now_ns < story.resume_ns ||
+        run->host.asked(run->host.context) != 0) { /* an engine that is leaving takes no such command */
         return;
     }
     story.resume_ns = time_now.now_ns + (uint64_t)draw(10, 60) * NS_PER_S;
@@ -593,6 +595,7 @@ void story_tell(FILE *out)
         { "records_replayed", w->replayed },
         { "looks_at_everything", w->checks },
         { "looks_at_the_ledger", w->books_checks },
+        { "ends_with_money_untold", w->untold },
         { "links", n->links },
         { "link.pieces_split", n->splits },
         { "link.cut", n->cuts },
@@ -622,5 +625,6 @@ void story_tell(FILE *out)
     for (int i = 0; i < FAMILY_COUNT; i++) {
         fprintf(out, "events.%s %llu\n", family_names[i], (unsigned long long)story.events[i]);
     }
+    cover_tell(out);
     fprintf(out, "hash %llu\n", (unsigned long long)watch_hash());
 }

@@ -13,6 +13,7 @@ struct watch_counts {
     uint64_t rungs[8], halts, events, lost;
     uint64_t checks, books_checks, journals, replayed;
     uint64_t max_naked_ns;
+    uint64_t untold; /* ends at which funding or a deposit had not been told */
 };
 
 void watch_start(uint64_t seed);
