@@ -36,13 +36,14 @@ static inline void text_put_char(struct text *text, char c)
 
 static inline void text_put_unsigned(struct text *text, uint64_t number)
 {
-    char digits[20];
-    size_t count = 0;
-    do {
-        digits[sizeof digits - ++count] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    text_put_bytes(text, digits + sizeof digits - count, count);
+    char digits[DECIMAL_TEXT_BYTES];
+    if (POISE_LIKELY(number <= INT64_MAX)) {
+        text_put_bytes(text, digits, decimal_print(digits, (int64_t)number, 0));
+        return;
+    }
+    size_t bytes = decimal_print(digits, (int64_t)(number / 10), 0);
+    digits[bytes] = (char)('0' + number % 10);
+    text_put_bytes(text, digits, bytes + 1);
 }
 
 static inline void text_put_decimal(struct text *text, int64_t value, int decimals)

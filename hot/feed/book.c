@@ -19,6 +19,7 @@ void book_clear(struct book *book)
     for (int s = 0; s < 2; s++) {
         book->side[s].count = 0;
         book->side[s].bounded = false;
+        book->side[s].changed = true;
     }
 }
 
@@ -73,6 +74,7 @@ void book_set(struct book *book, enum side side, int64_t price, int64_t qty)
     uint32_t at = place_of(of, side, key);
     bool there = at < of->count && of->level[at].price == price;
 
+    of->changed = true;
     if (qty == 0) {
         if (POISE_UNLIKELY(!there)) {
             book->unknown_deletes++;
@@ -159,17 +161,21 @@ bool book_knows(const struct book *book, uint32_t n)
     return true;
 }
 
+void book_top_side(const struct book *book, uint32_t n, enum side side, struct book_view *view)
+{
+    const struct book_side *of = &book->side[side];
+    uint32_t count = of->count < n ? of->count : n;
+    const struct level *from = of->level + of->count;
+    for (struct level *to = view->level[side], *end = to + count; to < end; to++) {
+        *to = *--from;
+    }
+    view->count[side] = count;
+}
+
 void book_top(const struct book *book, uint32_t n, struct book_view *view)
 {
-    for (int s = 0; s < 2; s++) {
-        const struct book_side *of = &book->side[s];
-        uint32_t count = of->count < n ? of->count : n;
-        const struct level *from = of->level + of->count;
-        for (struct level *to = view->level[s], *end = to + count; to < end; to++) {
-            *to = *--from;
-        }
-        view->count[s] = count;
-    }
+    book_top_side(book, n, SIDE_BUY, view);
+    book_top_side(book, n, SIDE_SELL, view);
 }
 
 /* What is the same on both sides is passed by: nearly all of them, nearly always. */
@@ -208,6 +214,16 @@ static inline __attribute__((always_inline)) void diff_side(const struct book_vi
     }
     change->count[side] = deleted + set_count;
     change->total += deleted + set_count;
+}
+
+void book_diff_side(const struct book_view *old, const struct book_view *new, enum side side,
+                    struct book_change *change)
+{
+    if (side == SIDE_BUY) {
+        diff_side(old, new, SIDE_BUY, change);
+    } else {
+        diff_side(old, new, SIDE_SELL, change);
+    }
 }
 
 void book_diff(const struct book_view *old, const struct book_view *new, struct book_change *change)

@@ -22,6 +22,7 @@ struct book_side {
     struct level *level; /* [0, count): worst first, best last; quantities above 0 */
     uint32_t count;
     bool bounded;    /* there is a horizon */
+    bool changed;    /* a level was, since the owner last took this back: false only if nothing was */
     int64_t horizon; /* price; with bounded */
 };
 
@@ -77,7 +78,8 @@ struct book_view {
     struct level level[2][BOOK_DEPTH_MAX]; /* best first */
 };
 
-/* book_top copies the best n levels a side (n at most BOOK_DEPTH_MAX). */
+/* book_top copies the best n levels of both sides (n at most BOOK_DEPTH_MAX), book_top_side those of one. */
+void book_top_side(const struct book *book, uint32_t n, enum side side, struct book_view *view);
 void book_top(const struct book *book, uint32_t n, struct book_view *view);
 
 /* Changes from one view to the next: for each side deletions first, so that a receiver who keeps only so
@@ -88,7 +90,10 @@ struct book_change {
     struct level level[4 * BOOK_DEPTH_MAX]; /* bids, then asks */
 };
 
-/* book_diff fills `change` with what turns `old` into `new`. */
+/* book_diff fills `change` with what turns `old` into `new`; book_diff_side appends one side, bids before
+ * asks, to a change that begins with everything 0. */
+void book_diff_side(const struct book_view *old, const struct book_view *new, enum side side,
+                    struct book_change *change);
 void book_diff(const struct book_view *old, const struct book_view *new, struct book_change *change);
 
 #endif

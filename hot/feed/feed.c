@@ -185,19 +185,29 @@ static void publish_book(struct feed *feed, struct feed_instrument *in)
     if (!sync_proved(&in->sync)) {
         return;
     }
+    struct book *full = &in->sync.book;
     struct book_view next;
     struct book_change *change = &feed->change;
-    book_top(&in->sync.book, feed->depth, &next);
     bool snap = in->snap_owed;
+    bool moved[2] = { true, true };
     if (!snap) {
-        book_diff(&in->view, &next, change);
+        change->total = change->count[SIDE_BUY] = change->count[SIDE_SELL] = 0;
+        for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+            moved[side] = full->side[side].changed;
+            if (moved[side]) {
+                book_top_side(full, feed->depth, side, &next);
+                book_diff_side(&in->view, &next, side, change);
+            }
+        }
         snap = change->total > BOOK_LEVELS_MAX;
         if (change->total == 0 && feed->now_ns - in->beat_ns < BEAT_NS) {
+            full->side[SIDE_BUY].changed = full->side[SIDE_SELL].changed = false;
             return;
         }
     }
     if (snap) {
         static const struct book_view nothing;
+        book_top(full, feed->depth, &next);
         book_diff(&nothing, &next, change);
     }
 
@@ -217,7 +227,13 @@ static void publish_book(struct feed *feed, struct feed_instrument *in)
     }
     channel_commit(feed->out);
     paid(feed, &in->snap_owed, in);
-    in->view = next;
+    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+        if (moved[side]) {
+            in->view.count[side] = next.count[side];
+            memcpy(in->view.level[side], next.level[side], next.count[side] * sizeof(struct level));
+        }
+        full->side[side].changed = false;
+    }
     in->beat_ns = feed->now_ns;
     counter_add(feed->count.books, 1);
     counter_add(feed->count.levels, change->total);

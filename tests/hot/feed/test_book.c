@@ -146,6 +146,29 @@ Test(book, a_reader_of_the_diffs_always_sees_the_top)
     }
 }
 
+/* Whoever publishes passes by a side that says that nothing changed. */
+Test(book, a_side_says_that_it_changed_until_that_is_taken_back)
+{
+    static struct level memory[2 * BOOK_LEVELS_MIN];
+    const struct level bid = { 100, 5 }, ask = { 101, 5 };
+    struct book book;
+    book_init(&book, memory, BOOK_LEVELS_MIN);
+    book_load(&book, &bid, 1, &ask, 1);
+    cr_assert(book.side[SIDE_BUY].changed && book.side[SIDE_SELL].changed);
+    for (int how = 0; how < 5; how++) {
+        book.side[SIDE_BUY].changed = book.side[SIDE_SELL].changed = false;
+        if (how == 4) {
+            book_load(&book, NULL, 0, NULL, 0); /* both sides lose what they had, and nothing is set */
+            cr_assert(book.side[SIDE_BUY].changed && book.side[SIDE_SELL].changed);
+            break;
+        }
+        /* a new level, another quantity, a level further down, a deletion */
+        static const struct level change[] = { { 99, 1 }, { 99, 2 }, { 90, 7 }, { 99, 0 } };
+        book_set(&book, SIDE_BUY, change[how].price, change[how].qty);
+        cr_assert(book.side[SIDE_BUY].changed && !book.side[SIDE_SELL].changed);
+    }
+}
+
 Test(book, a_diff_names_only_what_changed_and_deletions_first)
 {
     struct book_view old = { .count = { 2, 1 }, .level = { { { 100, 5 }, { 99, 5 } }, { { 101, 5 } } } };
