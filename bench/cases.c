@@ -5,8 +5,9 @@
 
 /* In the order of the page: from the smallest to the whole journey. */
 static const struct bench_table *const tables[] = {
-    &bench_ring,  &bench_decimal, &bench_ground,   &bench_sign,  &bench_parse, &bench_book,
-    &bench_frame, &bench_tls,     &bench_strategy, &bench_fused, &bench_echo,  &bench_trip,
+    &bench_ring, &bench_decimal, &bench_ground,        &bench_sign,     &bench_parse,
+    &bench_book, &bench_frame,   &bench_tls,           &bench_strategy, &bench_fused,
+    &bench_echo, &bench_trip,    &bench_peer_ordinary,
 };
 
 const struct bench_table *bench_table_at(size_t i)
