@@ -422,6 +422,47 @@ Test(deribit_feed, a_reply_with_a_book_is_the_best_levels_and_a_ticker)
     cr_assert_eq(listener->events[3].kind, FEED_EVENT_MARK);
 }
 
+/* The documentation prints the data alone. */
+Test(deribit_feed, data_without_a_channel_is_known_by_its_shape)
+{
+    static const struct {
+        const char *data;
+        uint32_t count;
+        uint8_t kind, last_kind;
+    } list[] = {
+        { "{\"type\":\"change\",\"timestamp\":1554373911330,\"prev_change_id\":1,\"instrument_name\":\"BTC-"
+          "PERPETUAL\","
+          "\"change_id\":2,\"bids\":[],\"asks\":[]}",
+          1, FEED_EVENT_DEPTH, FEED_EVENT_DEPTH },
+        { "{\"timestamp\":1,\"price\":1,\"index_name\":\"btc_usd\"}", 1, FEED_EVENT_INDEX, FEED_EVENT_INDEX },
+        { "{\"timestamp\":1,\"volatility\":1,\"index_name\":\"btc_usd\"}", 1, FEED_EVENT_INDEX,
+          FEED_EVENT_INDEX },
+        { "{\"seconds\":1,\"price\":1,\"is_estimated\":true}", 1, FEED_EVENT_INDEX, FEED_EVENT_INDEX },
+        { "{\"type\":\"change\",\"mark_price\":5,\"instrument_name\":\"BTC-PERPETUAL\"}", 1, FEED_EVENT_MARK,
+          FEED_EVENT_MARK },
+        { "{\"timestamp\":1,\"state\":\"open\",\"instrument_name\":\"BTC-PERPETUAL\"}", 1, FEED_EVENT_STATE,
+          FEED_EVENT_STATE },
+        { "{\"locked\":false}", 1 + POISE_COUNT_OF(rows), FEED_EVENT_STATE, FEED_EVENT_STATE },
+        { "[{\"instrument_name\":\"BTC-30SEP22-60000-C\",\"iv\":0.9,\"mark_price\":0.1,\"timestamp\":1}]", 2,
+          FEED_EVENT_MARK, FEED_EVENT_OPTION },
+        { "[{\"instrument_name\":\"BTC-PERPETUAL\",\"trade_id\":\"1\",\"price\":1,\"amount\":1,\"direction\":"
+          "\"buy\"}]",
+          1, FEED_EVENT_TRADE, FEED_EVENT_TRADE },
+        { "{\"locked\":true,\"currency\":\"ALL\"}", 1, FEED_EVENT_IGNORED, FEED_EVENT_IGNORED },
+        { "{\"instrument_name\":\"BTC-PERPETUAL\",\"order_id\":\"1\",\"state\":\"open\",\"timestamp\":1}", 1,
+          FEED_EVENT_IGNORED, FEED_EVENT_IGNORED },
+    };
+    struct listener *listener = listener_make();
+    for (size_t i = 0; i < POISE_COUNT_OF(list); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "{\"data\":%s}", list[i].data);
+        const struct feed_event *event = hear(listener, text);
+        cr_assert_eq(listener->count, list[i].count, "%s: %u", list[i].data, listener->count);
+        cr_assert_eq(event->kind, list[i].kind, "%s", list[i].data);
+        cr_assert_eq(listener->events[listener->count - 1].kind, list[i].last_kind, "%s", list[i].data);
+    }
+}
+
 Test(deribit_feed, trades_of_an_account_are_not_the_feeds)
 {
     struct listener *listener = listener_make();

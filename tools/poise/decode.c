@@ -1102,6 +1102,25 @@ static bool is_private_channel(const struct scan_value *params)
            channel[0].type == SCAN_STRING && channel[0].bytes > 5 && memcmp(channel[0].at, "user.", 5) == 0;
 }
 
+/* Metadata: one reply holds instruments of every product. */
+static void try_metadata(struct decode *decode, struct trial *trial)
+{
+    enum rest_result result = REST_OK;
+    decode->hooks.broken = NULL;
+    trial_begin(decode, trial);
+    for (uint8_t product = PRODUCT_SPOT; product < PRODUCT_COUNT && result == REST_OK; product++) {
+        struct rest_query query = { .what = REST_INSTRUMENTS, .product = product };
+        struct rest_answer answer = { .instruments = &decode->table,
+                                      .sink = { on_record, decode },
+                                      .instrument = on_instrument,
+                                      .instrument_context = decode,
+                                      .hooks = &decode->hooks };
+        result =
+            decode->options.venue->rest->parse(&query, 200, decode->message, decode->message_bytes, &answer);
+    }
+    trial_end(decode, trial, result == REST_OK ? (int64_t)decode->message_bytes : PARSE_BROKEN);
+}
+
 static void decode_rpc(struct decode *decode, struct trial *trial)
 {
     enum { RPC_METHOD, RPC_PARAMS, RPC_ERROR, RPC_COUNT };
@@ -1123,7 +1142,8 @@ static void decode_rpc(struct decode *decode, struct trial *trial)
         }
         free(trial->text);
     }
-    if (has_session) {
+    bool metadata = memmem(decode->message, decode->message_bytes, "\"tick_size\"", 11) != NULL;
+    if (has_session && !metadata) {
         try_private(decode, trial);
         if (trial->consumed < 0 || trial->printed > 0) {
             return;
@@ -1132,6 +1152,10 @@ static void decode_rpc(struct decode *decode, struct trial *trial)
     }
     if (refused || decode->options.venue->rest == NULL) {
         try_feed(decode, trial);
+        return;
+    }
+    if (metadata) {
+        try_metadata(decode, trial);
         return;
     }
     try_rest(decode, trial, decode->message, decode->message_bytes);

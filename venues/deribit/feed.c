@@ -956,6 +956,18 @@ enum {
     LOOK_ORDER,
     LOOK_TRADE,
     LOOK_ESTIMATED,
+    LOOK_INDEX_NAME,
+    LOOK_VOLATILITY,
+    LOOK_SECONDS,
+    LOOK_PRICE,
+    LOOK_TYPE,
+    LOOK_STATE,
+    LOOK_TICK,
+    LOOK_INTEREST,
+    LOOK_ALLOW,
+    LOOK_CURRENCY,
+    LOOK_IV,
+    LOOK_TIME,
     LOOK_COUNT
 };
 static const struct scan_name look_names[LOOK_COUNT] = {
@@ -975,6 +987,18 @@ static const struct scan_name look_names[LOOK_COUNT] = {
     [LOOK_ORDER] = SCAN_NAME("order_id"),
     [LOOK_TRADE] = SCAN_NAME("trade_id"),
     [LOOK_ESTIMATED] = SCAN_NAME("estimated_delivery_price"),
+    [LOOK_INDEX_NAME] = SCAN_NAME("index_name"),
+    [LOOK_VOLATILITY] = SCAN_NAME("volatility"),
+    [LOOK_SECONDS] = SCAN_NAME("seconds"),
+    [LOOK_PRICE] = SCAN_NAME("price"),
+    [LOOK_TYPE] = SCAN_NAME("type"),
+    [LOOK_STATE] = SCAN_NAME("state"),
+    [LOOK_TICK] = SCAN_NAME("tick_size"),
+    [LOOK_INTEREST] = SCAN_NAME("interest"),
+    [LOOK_ALLOW] = SCAN_NAME("allow_unauthenticated_public_requests"),
+    [LOOK_CURRENCY] = SCAN_NAME("currency"),
+    [LOOK_IV] = SCAN_NAME("iv"),
+    [LOOK_TIME] = SCAN_NAME("timestamp"),
 };
 
 static bool book_and_ticker(struct walk *walk, const struct scan_value *data)
@@ -1011,6 +1035,31 @@ static bool trades_reply(struct walk *walk, const struct scan_value *trades)
     return each(walk, trades, trade);
 }
 
+/* The data of a notification without its channel, as the documentation prints them. */
+static bool data_alone(struct walk *walk, const struct scan_value *data, const struct scan_value *key)
+{
+    static const struct scan_value volatility = { "deribit_volatility_index", 24, SCAN_STRING, 0 };
+    static const struct scan_value delivery = { "estimated_expiration_price", 26, SCAN_STRING, 0 };
+    bool has_instrument = told(&key[LOOK_INSTRUMENT]);
+    if (told(&key[LOOK_INDEX_NAME]) && told(&key[LOOK_VOLATILITY])) {
+        return index_event(walk, &volatility, &key[LOOK_VOLATILITY], &key[LOOK_TIME]);
+    }
+    if (told(&key[LOOK_SECONDS]) && told(&key[LOOK_PRICE]) && !has_instrument) {
+        return index_event(walk, &delivery, &key[LOOK_PRICE], &key[LOOK_TIME]);
+    }
+    if (told(&key[LOOK_INDEX_NAME]) && told(&key[LOOK_PRICE]) && !has_instrument) {
+        return price_index(walk, data);
+    }
+    if ((told(&key[LOOK_INTEREST]) && told(&key[LOOK_INDEX])) ||
+        (has_instrument && (scan_is(&key[LOOK_TYPE], "snapshot") || scan_is(&key[LOOK_TYPE], "change")))) {
+        return twice(walk, data, ticker);
+    }
+    if (has_instrument && told(&key[LOOK_STATE]) && told(&key[LOOK_TIME]) && !told(&key[LOOK_TICK])) {
+        return state(walk, data);
+    }
+    return emit_ignored(walk);
+}
+
 static bool object_reply(struct walk *walk, const struct scan_value *result, const struct scan_value *id)
 {
     struct scan scan;
@@ -1030,7 +1079,7 @@ static bool object_reply(struct walk *walk, const struct scan_value *result, con
     if (key[LOOK_BEST_BID].type != SCAN_NONE) {
         return twice(walk, result, ticker);
     }
-    if (told(&key[LOOK_LOCKED])) {
+    if ((told(&key[LOOK_LOCKED]) && !told(&key[LOOK_CURRENCY])) || told(&key[LOOK_ALLOW])) {
         return locks(walk, result);
     }
     if (told(&key[LOOK_INDEX]) && told(&key[LOOK_ESTIMATED]) && !told(&key[LOOK_INSTRUMENT])) {
@@ -1040,7 +1089,7 @@ static bool object_reply(struct walk *walk, const struct scan_value *result, con
     if (told(&key[LOOK_VERSION])) {
         return control(walk, CONTROL_OK, id, &nothing, &key[LOOK_VERSION]);
     }
-    return emit_ignored(walk);
+    return told(&key[LOOK_ORDER]) ? emit_ignored(walk) : data_alone(walk, result, key);
 }
 
 static bool array_reply(struct walk *walk, const struct scan_value *result, const struct scan_value *id)
@@ -1056,6 +1105,9 @@ static bool array_reply(struct walk *walk, const struct scan_value *result, cons
     if (key[LOOK_MID].type != SCAN_NONE || key[LOOK_BID].type != SCAN_NONE ||
         (told(&key[LOOK_INTEREST_8H]) && !told(&key[LOOK_INSTRUMENT]))) {
         return each(walk, result, ticker); /* summaries; a history of funding */
+    }
+    if (told(&key[LOOK_IV]) && told(&key[LOOK_INSTRUMENT]) && !told(&key[LOOK_TRADE])) {
+        return each(walk, result, ticker); /* mark prices without their channel */
     }
     if (told(&key[LOOK_TRADE]) && !told(&key[LOOK_ORDER])) {
         return each(walk, result, trade);
@@ -1151,6 +1203,9 @@ static bool object(struct walk *walk, const struct scan_value *whole)
     }
     if (field[FIELD_CHANNEL].type == SCAN_STRING && field[FIELD_DATA].type != SCAN_NONE) {
         return notification(walk, &field[FIELD_CHANNEL], &field[FIELD_DATA]);
+    }
+    if (field[FIELD_DATA].type == SCAN_OBJECT || field[FIELD_DATA].type == SCAN_ARRAY) {
+        return reply_of(walk, &field[FIELD_DATA], &nothing);
     }
     return reply_of(walk, whole, &nothing); /* a result without its envelope */
 }
