@@ -556,6 +556,30 @@ Test(deribit, changes_link_to_the_snapshot_and_to_each_other_at_every_pace)
     }
 }
 
+Test(deribit, an_asked_book_is_the_streams_at_its_change_id)
+{
+    const struct sim_level touch[] = { { 600000, 4000 }, { 600010, 700 } };
+    struct sim_tape_event top = {
+        .kind = SIM_TAPE_TOP, .instrument = DB_BTC_PERP, .bid_count = 1, .ask_count = 1, .levels = touch
+    };
+
+    log_in(1);
+    call(1, "public/subscribe", "\"channels\":[\"book.BTC-PERPETUAL.raw\"]");
+    top.u = sim_venue_market(venue, DB_BTC_PERP)->last_u + 5;
+    sim_venue_tape(venue, &top, false, now_ns);
+    run(50);
+    const json_t *change = data_of(1, "book.BTC-PERPETUAL.raw", 1);
+    cr_assert_not_null(change, "a touch that moves is a change of the book");
+    const json_t *asked = at_path(
+        call(1, "public/get_order_book", "\"instrument_name\":\"BTC-PERPETUAL\",\"depth\":5"), "result");
+    cr_assert_str_eq(text_of(asked, "change_id"), text_of(change, "change_id"));
+    cr_assert_str_eq(text_of(asked, "bids.0.1"), "4000");
+    cr_assert_str_eq(text_of(asked, "asks.0.0"), "60001");
+    cr_assert_str_eq(text_of(asked, "asks.0.1"), "700");
+    cr_assert_str_eq(text_of(asked, "best_ask_price"), "60001");
+    cr_assert_str_eq(text_of(asked, "best_bid_amount"), "4000");
+}
+
 Test(deribit, a_lost_change_leaves_a_gap_that_a_new_subscription_heals)
 {
     log_in(1);

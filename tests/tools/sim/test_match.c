@@ -361,6 +361,27 @@ Test(rule2, a_market_order_expires_what_the_book_cannot_fill)
     cr_assert_eq(mine->expiry, SIM_EXPIRY_MARKET);
 }
 
+Test(rule2, where_a_venue_has_one_feed_the_touch_is_told_in_depth)
+{
+    const struct sim_rules one_feed = { .touch_in_depth = true };
+    size_t before = bench->count;
+
+    touch(PX(60000), 5000, PX(60000) + 20, 1500);
+    for (size_t i = before; i < bench->count; i++) {
+        cr_assert_neq(bench->seen[i].event.kind, SIM_EVENT_DEPTH, "two feeds: the touch runs ahead");
+    }
+    sim_venue_rules(bench->venue, &one_feed);
+    int64_t pu = sim_venue_market(bench->venue, 0)->last_u;
+    touch(PX(60000), 5000, PX(60000) + 30, 700);
+    const struct seen *frame = last(SIM_EVENT_DEPTH);
+    cr_assert_not_null(frame);
+    cr_assert_eq(frame->event.pu, pu);
+    cr_assert_eq(frame->event.u, pu + 1);
+    cr_assert_eq(frame->level[frame->event.bid_count + frame->event.ask_count - 1].price, PX(60000) + 30);
+    cr_assert_eq(frame->level[frame->event.bid_count + frame->event.ask_count - 1].qty, 700);
+    cr_assert_eq(frame->level[frame->event.bid_count].qty, 0, "what the touch has passed is gone");
+}
+
 /* --- rule 3 ------------------------------------------------------------------------------------------- */
 
 Test(rule3, our_orders_are_in_the_published_book)

@@ -386,10 +386,10 @@ static int run_ticker(struct db_shell *shell, struct db_call *call, struct sim_t
     return code;
 }
 
+/* The book is answered as subscribers have it, so that a change id names one book in every answer. */
 static int run_order_book(struct db_shell *shell, struct db_call *call, struct sim_text *out)
 {
-    static struct sim_level levels[DEPTH_MAX];
-    struct sim_level top[2];
+    struct sim_level top[2] = { { 0, 0 }, { 0, 0 } };
     int64_t depth;
     int at, code = db_call_instrument(shell, call, &at);
 
@@ -399,21 +399,29 @@ static int run_order_book(struct db_shell *shell, struct db_call *call, struct s
     if (code != 0) {
         return code;
     }
-    const struct sim_market *market = sim_venue_market(shell->venue, at);
+    const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
+    const struct db_book *book = &shell->book[at];
+
     depth = depth < 1 ? 1 : depth > DEPTH_MAX ? DEPTH_MAX : depth;
-    touch_of(shell, at, top);
+    for (int side = 0; side < 2; side++) {
+        if (book->count[side] > 0) {
+            top[side] = book->level[side][side == SIM_BUY ? book->count[side] - 1 : 0];
+        }
+    }
     sim_text_str(out, "{");
     db_text_ticker(out, shell, at, top, shell->now_ns);
-    sim_text_add(out, ",\"change_id\":%lld", (long long)market->last_u);
+    sim_text_add(out, ",\"change_id\":%lld", (long long)book->change_id);
     for (int side = 0; side < 2; side++) {
-        size_t count = sim_venue_depth(shell->venue, at, side, levels, (size_t)depth);
+        size_t count = book->count[side] < (size_t)depth ? book->count[side] : (size_t)depth;
 
         sim_text_str(out, side == SIM_BUY ? ",\"bids\":[" : "],\"asks\":[");
-        for (size_t i = 0; i < count; i++) {
-            sim_text_str(out, i > 0 ? ",[" : "[");
-            db_text_price(out, &market->instrument, levels[i].price);
+        for (size_t k = 0; k < count; k++) {
+            const struct sim_level *level =
+                &book->level[side][side == SIM_BUY ? book->count[side] - 1 - k : k];
+            sim_text_str(out, k > 0 ? ",[" : "[");
+            db_text_price(out, i, level->price);
             sim_text_str(out, ",");
-            db_text_number(out, levels[i].qty, market->instrument.qty_decimals);
+            db_text_number(out, level->qty, i->qty_decimals);
             sim_text_str(out, "]");
         }
     }

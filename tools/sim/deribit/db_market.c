@@ -164,8 +164,9 @@ int db_market_place(const char *name, size_t length)
 
 struct sim_rules db_market_rules(void)
 {
-    return (
-        struct sim_rules){ .one_wallet = true, .names_repeat = true, .fok_expires = true, .accrues = true };
+    return (struct sim_rules){
+        .one_wallet = true, .names_repeat = true, .fok_expires = true, .touch_in_depth = true, .accrues = true
+    };
 }
 
 /* --- prices of what is made ---------------------------------------------------------------------------- */

@@ -316,7 +316,7 @@ void sim_match_top(struct sim_venue *venue, const struct sim_tape_event *event, 
     sim_publish_gap(floor);
     sim_match_crossed(venue, event->instrument, now_ns);
     sim_state_settle_reduce_only(venue, event->instrument, now_ns);
-    if (venue->fill_count != fills) {
+    if (venue->fill_count != fills || venue->rules.touch_in_depth) {
         sim_publish_depth(venue, event->instrument, NULL, now_ns);
     }
     sim_publish_top(venue, event->instrument, event->u, now_ns);

@@ -261,10 +261,11 @@ struct sim_market { /* what is published of an instrument beside its book */
 
 /* What one venue does and another does not; all false is Binance. */
 struct sim_rules {
-    bool one_wallet;   /* a currency is one balance, whatever is traded against it */
-    bool names_repeat; /* a client id may name several live orders */
-    bool fok_expires;  /* a contract's fill-or-kill that cannot fill is accepted, then expires */
-    bool accrues;      /* funding accrues with time by the premium; profit turns into cash at 08:00 UTC */
+    bool one_wallet;     /* a currency is one balance, whatever is traded against it */
+    bool names_repeat;   /* a client id may name several live orders */
+    bool fok_expires;    /* a contract's fill-or-kill that cannot fill is accepted, then expires */
+    bool touch_in_depth; /* a touch that runs ahead of the recorded depth is told in depth at once */
+    bool accrues;        /* funding accrues with time by the premium; profit turns into cash at 08:00 UTC */
 };
 
 struct sim_place {
