@@ -5,7 +5,7 @@
 // stay what the library asked for, so one simulator can tell the hosts apart and verification stays on.
 //
 //   POISE_SIM_PORT   where poise-sim listens
-//   POISE_VENUES     domains that count as venues, by commas (default binance.com,binance.vision)
+//   POISE_VENUES     domains that count as venues, by commas (default binance.com,binance.vision,deribit.com)
 //
 // Whatever is neither a venue nor loopback is refused: other hosts, addresses, datagrams, name lookups.  A test that
 // reached the real venue would prove nothing and could trade.
@@ -14,7 +14,7 @@ import dns from 'node:dns'
 import net from 'node:net'
 
 const port = Number(process.env.POISE_SIM_PORT)
-const venues = (process.env.POISE_VENUES || 'binance.com,binance.vision').split(',').filter(Boolean)
+const venues = (process.env.POISE_VENUES || 'binance.com,binance.vision,deribit.com').split(',').filter(Boolean)
 
 if (!(port > 0 && port < 65536)) {
   throw new Error('POISE_SIM_PORT does not say where the simulator listens')

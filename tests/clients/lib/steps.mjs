@@ -170,16 +170,18 @@ function control (method, where, body) {
 export const strangerTrades = (kind, price, qty, side) =>
   control('POST', '/set', `kind=${kind}&trade=${price}&qty=${qty}&side=${side}`)
 
-/* What the simulator itself believes of this account in one product. */
-export async function simulatorBooks (kind) {
+/* What the simulator itself believes of this account in one product, or in one of Deribit's instruments. */
+export async function simulatorBooks (kind, symbol) {
   const report = await control('GET', '/report')
-  const account = report.accounts.find(each => each.name === env.POISE_ACCOUNT)
+  const part = symbol ? report.deribit : report
+  const account = part.accounts.find(each => each.name === env.POISE_ACCOUNT)
   assert(account, `the simulator knows no account ${env.POISE_ACCOUNT}`)
-  const holding = account.holdings.find(each => each.kind === kind)
+  const ours = each => each.kind === kind && (symbol === undefined || each.symbol === symbol)
   return {
-    holding,
-    fills: account.fills.filter(each => each.kind === kind),
-    cash: account.balances.filter(each => each.wallet === kind)
+    holding: account.holdings.find(ours),
+    fills: account.fills.filter(ours),
+    cash: account.balances.filter(each => each.wallet === kind),
+    money: symbol && part.venue.money.find(each => each.name === env.POISE_ACCOUNT).currencies
   }
 }
 
