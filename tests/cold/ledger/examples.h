@@ -1,0 +1,22 @@
+/* Made by examples.py: do not edit.  Money in 1e-8. */
+/* clang-format off */
+static const struct example examples[] = {
+    { "an inverse short with the coin as collateral is flat in dollars", 100000000, 1, { { EX_FILL, EX_INVERSE, { 1, 600, 600000, 0, BTC } } }, { 0, 100000000, 0, 0 }, { 6000000000000, 6000000000000, 6000000000000 } },
+    { "the naive contract delta would have sold the coin twice", 100000000, 2, { { EX_FILL, EX_INVERSE, { 1, 600, 600000, 0, BTC } }, { EX_FILL, EX_LINEAR, { 1, 1000, 600000, 0, USDT } } }, { 0, 100000000, 0, 0 }, { 6000000000000, 5400000000000, 6600000000000 } },
+    { "a fee in coin takes the hedge's coin away", 100000000, 1, { { EX_FILL, EX_INVERSE, { 1, 600, 600000, 50000, BTC } } }, { 0, 99950000, 0, 0 }, { 5997000000000, 5996700000000, 5997300000000 } },
+    { "funding in coin does the same", 100000000, 2, { { EX_FILL, EX_INVERSE, { 1, 600, 600000, 0, BTC } }, { EX_CASH, EX_INVERSE, { CASH_FUNDING, -30000, 0, 0, BTC } } }, { 0, 99970000, 0, 0 }, { 5998200000000, 5998020000000, 5998380000000 } },
+    { "funding in a stable coin moves no coin", 0, 2, { { EX_FILL, EX_LINEAR, { 1, 250, 600100, 1500000, USDT } }, { EX_CASH, EX_LINEAR, { CASH_FUNDING, 612345678, 0, 0, USDT } } }, { 0, 0, 610845678, 0 }, { 860845678, -149139154322, 150860845678 } },
+    { "a position goes through zero", 0, 3, { { EX_FILL, EX_INVERSE, { 0, 10, 590000, 17, BTC } }, { EX_FILL, EX_INVERSE, { 1, 25, 610000, 41, BTC } }, { EX_FILL, EX_INVERSE, { 0, 7, 605000, -3, BTC } } }, { 0, 65000, 0, 0 }, { 5211463513, -2267390136, 12690317161 } },
+    { "one leg expires and the other stays", 0, 3, { { EX_FILL, EX_DATED, { 1, 1000, 604800, 20000, BTC } }, { EX_FILL, EX_INVERSE, { 0, 100, 600200, 10000, BTC } }, { EX_DELIVER, EX_DATED, { 6012345000000, 0, 0, 0, 0 } } }, { 0, 68054, 0, 0 }, { 3750010291, 104125011320, -96624990738 } },
+    { "a market buy sized in quote currency gives what it bought", 0, 2, { { EX_FILL, EX_SPOT, { 0, 16663, 6001234, 1666, BTC } }, { EX_FILL, EX_SPOT, { 0, 3, 6001300, 1, BTC } } }, { 0, 16664333, -1000165660420, 0 }, { -305680420, 99680317580, -100291678420 } },
+    { "a position from before stands with nobody", 0, 2, { { EX_HELD, EX_LINEAR, { -500, -305000000, 0, 0, 0 } }, { EX_FILL, EX_LINEAR, { 0, 500, 601000, 1502500000, USDT } } }, { 0, 0, -1502500000, 0 }, { -6502500000, 293497500000, -306502500000 } },
+    { "a coin option is paid for in coin and pays in coin", 0, 2, { { EX_FILL, EX_CALL, { 0, 20, 420, 60000, BTC } }, { EX_DELIVER, EX_CALL, { 6500000000000, 0, 0, 0, 0 } } }, { 0, 6924615, 0, 0 }, { 415476923076, 457024615384, 373929230769 } },
+    { "a written call costs its writer", 0, 2, { { EX_FILL, EX_CALL, { 1, 15, 420, 45000, BTC } }, { EX_DELIVER, EX_CALL, { 6712345000000, 0, 0, 0, 0 } } }, { 0, -9663692, 0, 0 }, { -579821496288, -637803645917, -521839346660 } },
+    { "a put that ends worthless has cost its premium", 0, 2, { { EX_FILL, EX_PUT, { 0, 40, 21005, 1000000, USDT } }, { EX_DELIVER, EX_PUT, { 6300000000000, 0, 0, 0, 0 } } }, { 0, 0, -84021000000, 0 }, { -84021000000, -84021000000, -84021000000 } },
+    { "an open option is worth its price", 0, 2, { { EX_FILL, EX_PUT, { 0, 40, 21005, 1000000, USDT } }, { EX_FILL, EX_PUT, { 1, 15, 26000, 0, USDT } } }, { 0, 0, -45021000000, 0 }, { 17479000000, 17479000000, 17479000000 } },
+    { "a quanto is paid in another coin", 0, 2, { { EX_FILL, EX_QUANTO, { 0, 5000, 298050, 7450, BTC } }, { EX_FILL, EX_QUANTO, { 1, 2000, 305000, 0, BTC } } }, { 0, 13892550, 0, 0 }, { 1184553000000, 7243008300000, -3793902300000 } },
+    { "a share pays a dividend and costs a commission", 0, 3, { { EX_FILL, EX_SHARE, { 0, 300, 3390, 35000000, USD } }, { EX_CASH, EX_SHARE, { CASH_DIVIDEND, 4500000000, 0, 0, USD } }, { EX_FILL, EX_SHARE, { 1, 100, 3450, 35000000, USD } } }, { -667570000000, 0, 0, 0 }, { 12430000000, 80430000000, -55570000000 } },
+    { "a swap at a pool is an exchange", 0, 2, { { EX_FILL, EX_POOL, { 0, 10000, 6012345, 0, USDT } }, { EX_FILL, EX_LINEAR, { 1, 100, 600000, 0, USDT } } }, { 0, 10000000, -601234500000, 0 }, { -1234500000, -1234500000, -1234500000 } },
+    { "a stand-in price is corrected", 0, 4, { { EX_FILL, EX_LINEAR, { 0, 100, 600000, 0, USDT } }, { EX_REPRICE, EX_LINEAR, { 0, 100, 605000, 0, 0 } }, { EX_FILL, EX_LINEAR, { 1, 100, 602000, 0, USDT } }, { EX_REPRICE, EX_LINEAR, { 1, 100, 600100, 0, 0 } } }, { 0, 0, -4900000000, 0 }, { -4900000000, -4900000000, -4900000000 } },
+};
+/* clang-format on */
