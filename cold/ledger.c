@@ -354,6 +354,7 @@ static void emit(struct ledger *ledger, const struct cash *row, enum ledger_book
         .book = (uint8_t)book,
         .part = (uint8_t)part,
         .amount_e8 = amount_e8,
+        .stamp_ns = ledger->stamp_ns,
     };
     ledger->sink(ledger->sink_context, &entry);
 }
@@ -2312,8 +2313,18 @@ int64_t ledger_part_e8(const struct ledger *ledger, uint16_t instance, uint16_t 
 void ledger_owed(struct ledger *ledger, uint16_t account, uint16_t instrument, int64_t qty)
 {
     if (account < ACCOUNT_MAX && instrument < INSTRUMENT_MAX) {
-        ledger->owed[account][instrument] = qty;
+        ledger->owed[account][instrument] += qty;
     }
+}
+
+void ledger_owed_none(struct ledger *ledger)
+{
+    memset(ledger->owed, 0, sizeof ledger->owed);
+}
+
+uint16_t ledger_report_currency(const struct ledger *ledger)
+{
+    return ledger->report_currency;
 }
 
 void ledger_names(struct ledger *ledger, uint16_t currency, uint16_t instrument)

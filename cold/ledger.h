@@ -60,6 +60,7 @@ struct ledger_entry {
     uint8_t book; /* enum ledger_book */
     uint8_t part; /* enum pnl_part, with LEDGER_PART */
     int64_t amount_e8;
+    uint64_t stamp_ns; /* of the newest record */
 };
 
 struct ledger_value {
@@ -168,13 +169,17 @@ struct position ledger_position(const struct ledger *ledger, uint16_t instance, 
 int64_t ledger_part_e8(const struct ledger *ledger, uint16_t instance, uint16_t account, uint16_t currency,
                        enum pnl_part part);
 
+/* ledger_report_currency is what everything is valued in; CURRENCY_NONE before it is told. */
+uint16_t ledger_report_currency(const struct ledger *ledger);
+
 /* ledger_names makes an instrument's price the rate of its base coin.  By default it is the first inverse
  * leg that an instance names, else the first hedge leg. */
 void ledger_names(struct ledger *ledger, uint16_t currency, uint16_t instrument);
 
-/* ledger_owed says how much the venue told executed of our orders beyond the executions seen (cold/reduce:
- * OWED), which may explain a difference of positions. */
+/* ledger_owed adds how much the venue told executed of our orders beyond the executions seen (cold/reduce:
+ * OWED), which may explain a difference of positions; ledger_owed_none forgets all of it. */
 void ledger_owed(struct ledger *ledger, uint16_t account, uint16_t instrument, int64_t qty);
+void ledger_owed_none(struct ledger *ledger);
 
 /* ledger_differences fills out and answers how many there are (at most max are written). */
 uint32_t ledger_differences(const struct ledger *ledger, struct ledger_difference *out, uint32_t max);

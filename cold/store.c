@@ -33,7 +33,7 @@ const char *const store_columns[STORE_TABLE_COUNT] = {
     [STORE_PNL]       = "instance,state,quote_qty,hedge_qty,delta_e8,fills,hedges,naked_ns,max_naked_ns,trading_e8,"
                         "basis_e8,funding_e8,fee_e8,slippage_e8,residual_e8,rounding_e8",
     [STORE_EVENTS]    = "code,name,instance,severity,account,instrument,value_0,value_1,value_2,value_3",
-    [STORE_LEDGER]    = "instance,account,currency,book,part_name,amount_e8",
+    [STORE_LEDGER]    = "instance,account,currency,book,part_name,amount_e8,instrument",
 };
 
 static const char *const mode_names[] = { "?", "sim", "paper", "live", "backtest" };
@@ -426,6 +426,14 @@ static void run_row(struct store_row *row, const struct record_begin_run *begin)
     put_number(row, (int64_t)begin->layout_hash);
 }
 
+static void learn_currency(struct store *store, const struct record_currency *currency)
+{
+    if (currency->currency < CURRENCY_MAX) {
+        memcpy(store->currency[currency->currency].code, currency->code, CURRENCY_BYTES);
+        store->currency_count = (uint32_t)base_max(store->currency_count, currency->currency + 1);
+    }
+}
+
 /* Names that rows carry, learned from the head of a run. */
 static void learn(struct store *store, const struct slot *record)
 {
@@ -446,6 +454,9 @@ static void learn(struct store *store, const struct slot *record)
         }
         break;
     }
+    case RECORD_CURRENCY:
+        learn_currency(store, (const struct record_currency *)(const void *)record);
+        break;
     case RECORD_PARAMS: {
         struct quote_params params;
         record_blob_read(record, &params, sizeof params);
@@ -577,6 +588,7 @@ void store_booking(struct store *store, uint64_t run, uint64_t number, uint16_t 
         return;
     }
     row->part = part;
+    row->wall_ns = store->wall_known ? (int64_t)entry->stamp_ns + store->wall_minus_stamp_ns : 0;
     put_instance(store, row, entry->instance);
     put_account(store, row, entry->account);
     put_currency(store, row, true, entry->currency);
@@ -587,6 +599,7 @@ void store_booking(struct store *store, uint64_t run, uint64_t number, uint16_t 
         put_null(row);
     }
     put_number(row, entry->amount_e8);
+    put_instrument(store, row, entry->instrument);
 }
 
 /* ------------------------------------------------------------------ writing */

@@ -119,6 +119,21 @@ bool store_sqlite(struct store_backend *backend, const char *path);
 
 /* The schema this build writes; a file of a newer one is refused, an older one is brought up, keeping rows.
  */
-#define STORE_SQLITE_SCHEMA 2
+#define STORE_SQLITE_SCHEMA 3
+
+/* One entry of the double-entry books, as the store keeps it.  Names that are not there are empty. */
+struct store_posting {
+    uint64_t run, number;
+    uint32_t part;
+    int64_t wall_ns; /* 0 unknown */
+    char instance[STORE_TEXT_BYTES], account[STORE_TEXT_BYTES], instrument[STORE_TEXT_BYTES];
+    char currency[STORE_TEXT_BYTES], book[STORE_TEXT_BYTES], part_name[STORE_TEXT_BYTES];
+    int64_t amount_e8;
+};
+
+/* store_sqlite_postings reads every entry of a SQLite store in the order they were made, without writing to
+ * it, with the engine running or not; false with a sentence in error. */
+bool store_sqlite_postings(const char *path, void (*row)(void *context, const struct store_posting *posting),
+                           void *context, char error[STORE_ERROR_BYTES]);
 
 #endif

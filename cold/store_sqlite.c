@@ -41,6 +41,8 @@ static const char *const migrations[STORE_SQLITE_SCHEMA] = {
     " AND (f.run, f.number) < (fills.run, fills.number));"
     "CREATE UNIQUE INDEX fills_by_execution ON fills (account, instrument, order_id, exec_id) WHERE exec_id "
     "<> 0;",
+    /* 3: entries say which leg they are of */
+    "ALTER TABLE ledger ADD COLUMN instrument TEXT;",
 };
 
 struct sqlite_store {
@@ -200,6 +202,54 @@ static void free_store(void *context)
     close_database(sqlite);
     free(sqlite->path);
     free(sqlite);
+}
+
+/* ------------------------------------------------------------------ reading the books */
+
+static void text_of(sqlite3_stmt *statement, int column, char out[STORE_TEXT_BYTES])
+{
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    snprintf(out, STORE_TEXT_BYTES, "%s", text != NULL ? (const char *)text : "");
+}
+
+bool store_sqlite_postings(const char *path, void (*row)(void *context, const struct store_posting *posting),
+                           void *context, char error[STORE_ERROR_BYTES])
+{
+    struct sqlite_store sqlite = { 0 };
+    sqlite3_stmt *statement = NULL;
+    int version = 0;
+    bool good = sqlite3_open_v2(path, &sqlite.database, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK ||
+                refuse(&sqlite, path, error);
+    good = good && read_version(&sqlite, &version, error);
+    if (good && version != STORE_SQLITE_SCHEMA) {
+        snprintf(error, STORE_ERROR_BYTES, "sqlite: %s has schema %d, this build reads %d", path, version,
+                 STORE_SQLITE_SCHEMA);
+        good = false;
+    }
+    good = good && (sqlite3_prepare_v2(sqlite.database,
+                                       "SELECT run,number,part,wall_ns,instance,account,instrument,currency,"
+                                       "book,part_name,amount_e8 FROM ledger ORDER BY run,number,part",
+                                       -1, &statement, NULL) == SQLITE_OK ||
+                    refuse(&sqlite, "ledger", error));
+    int step = SQLITE_DONE;
+    while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct store_posting posting = { .run = (uint64_t)sqlite3_column_int64(statement, 0),
+                                         .number = (uint64_t)sqlite3_column_int64(statement, 1),
+                                         .part = (uint32_t)sqlite3_column_int64(statement, 2),
+                                         .wall_ns = sqlite3_column_int64(statement, 3),
+                                         .amount_e8 = sqlite3_column_int64(statement, 10) };
+        text_of(statement, 4, posting.instance);
+        text_of(statement, 5, posting.account);
+        text_of(statement, 6, posting.instrument);
+        text_of(statement, 7, posting.currency);
+        text_of(statement, 8, posting.book);
+        text_of(statement, 9, posting.part_name);
+        row(context, &posting);
+    }
+    good = good && (step == SQLITE_DONE || refuse(&sqlite, "ledger", error));
+    sqlite3_finalize(statement);
+    sqlite3_close(sqlite.database);
+    return good;
 }
 
 bool store_sqlite(struct store_backend *backend, const char *path)

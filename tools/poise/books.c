@@ -60,6 +60,7 @@ bool books_open(struct books *books, char *error, size_t error_bytes)
     books->journal_bytes = counters_add(books->counters, 0, "cold.journal_bytes", COUNTER_SUM);
     books->ledger_differences = counters_add(books->counters, 0, "cold.ledger_differences", COUNTER_GAUGE);
     books->ledger_balanced = counters_add(books->counters, 0, "cold.ledger_balanced", COUNTER_GAUGE);
+    books->ledger_unexplained = counters_add(books->counters, 0, "cold.ledger_unexplained", COUNTER_GAUGE);
     open_metrics(books);
     return true;
 }
@@ -148,11 +149,77 @@ void books_record(struct books *books, const struct slot *record, uint64_t numbe
     log_record(books, record);
 }
 
-static void check_once_a_second(struct books *books, const struct journal *journal)
+#define EXPLAINED_NS (300 * NS_PER_S) /* what explains a difference has this long to come */
+#define STREAMS_NS   (2 * NS_PER_S)   /* a fill and the balance it moved travel different streams */
+
+/* A difference that stands is told once, as what explains it or as an alarm. */
+static uint32_t tell_differences(struct books *books, uint64_t now_ns)
+{
+    struct ledger_difference difference[BOOKS_DIFFERENCES];
+    uint64_t since_ns[BOOKS_DIFFERENCES];
+    uint32_t count = ledger_differences(books->ledger, difference, BOOKS_DIFFERENCES);
+    uint32_t rows = count < BOOKS_DIFFERENCES ? count : BOOKS_DIFFERENCES;
+    uint32_t told = 0;
+    int64_t unexplained = 0;
+
+    for (uint32_t i = 0; i < rows; i++) {
+        const struct ledger_difference *row = &difference[i];
+        uint64_t age_ns = now_ns > row->since_ns ? now_ns - row->since_ns : 0;
+        if (age_ns < STREAMS_NS) {
+            continue;
+        }
+        bool alarm = row->why == LEDGER_UNEXPLAINED || age_ns > EXPLAINED_NS;
+        unexplained += alarm;
+        since_ns[told++] = row->since_ns;
+        bool known = false;
+        for (uint32_t k = 0; k < books->told_count; k++) {
+            known |= books->told_since_ns[k] == row->since_ns;
+        }
+        if (!known) {
+            LOG(&books->log, clock_wall_ns(), alarm ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, "ledger.differs",
+                LOG_TEXT("what", ledger_what_names[row->what]), LOG_TEXT("why", ledger_why_names[row->why]),
+                LOG_TEXT("instance", instance_name(books, row->instance)),
+                LOG_TEXT("account", row->account < books->accounts->count
+                                        ? books->accounts->row[row->account].name
+                                        : ""),
+                LOG_TEXT("of", row->currency != CURRENCY_NONE
+                                   ? currency_code(books->instruments, row->currency)
+                               : row->instrument < books->instruments->count
+                                   ? books->instruments->row[row->instrument].name
+                                   : ""),
+                LOG_NUMBER("ours", row->ours), LOG_NUMBER("told", row->venue));
+        }
+    }
+    memcpy(books->told_since_ns, since_ns, told * sizeof since_ns[0]);
+    books->told_count = told;
+    counter_set(books->ledger_unexplained, unexplained + (count - rows));
+    return count;
+}
+
+/* What the reducer knows to be missing explains a position that differs. */
+static void count_owed(void *context, const struct reduce_order *order)
+{
+    struct books *books = context;
+    if (order->state == REDUCE_OWED) {
+        ledger_owed(books->ledger, order->account, order->instrument, order->told - order->filled);
+    }
+}
+
+static void tell_fault(struct books *books)
+{
+    const char *fault = ledger_fault(books->ledger);
+    if (fault != NULL && !books->fault_told) {
+        LOG(&books->log, clock_wall_ns(), LOG_LEVEL_ERROR, "ledger.fault", LOG_TEXT("why", fault));
+        fprintf(stderr, "poise: alarm: the ledger's books: %s\n", fault);
+    }
+    books->fault_told = fault != NULL;
+    counter_set(books->ledger_balanced, fault == NULL);
+}
+
+static void check_once_a_second(struct books *books, const struct journal *journal, uint64_t now_ns)
 {
     struct store_counts store;
     struct journal_counts counts;
-    struct ledger_difference difference[16];
     store_counts(books->store, &store);
     journal_counts(journal, &counts);
     counter_set(books->store_rows, (int64_t)store.rows);
@@ -162,9 +229,10 @@ static void check_once_a_second(struct books *books, const struct journal *journ
     counter_set(books->store_degraded, store.degraded);
     counter_set(books->journal_lag, (int64_t)counts.ring_used);
     counter_set(books->journal_bytes, (int64_t)counts.bytes);
-    counter_set(books->ledger_differences,
-                ledger_differences(books->ledger, difference, POISE_COUNT_OF(difference)));
-    counter_set(books->ledger_balanced, ledger_check(books->ledger));
+    ledger_owed_none(books->ledger);
+    reduce_orders(journal_reduce(journal), count_owed, books);
+    counter_set(books->ledger_differences, tell_differences(books, now_ns));
+    tell_fault(books);
 }
 
 void books_step(struct books *books, const struct journal *journal, uint64_t now_ns)
@@ -175,7 +243,7 @@ void books_step(struct books *books, const struct journal *journal, uint64_t now
     }
     if (now_ns - books->checked_ns >= NS_PER_S) {
         books->checked_ns = now_ns;
-        check_once_a_second(books, journal);
+        check_once_a_second(books, journal, now_ns);
     }
 }
 

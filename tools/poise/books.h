@@ -13,6 +13,8 @@
 #include "cold/store.h"
 #include "tools/poise/figures.h"
 
+#define BOOKS_DIFFERENCES 64 /* followed one by one; of more, the count is told */
+
 struct books {
     const struct config *config;
     const struct instrument_table *instruments;
@@ -28,7 +30,11 @@ struct books {
     uint64_t booking_number; /* of the record whose bookings are being handed over */
     uint16_t booking_part;
     uint64_t checked_ns;
-    counter *store_rows, *store_degraded, *journal_lag, *journal_bytes, *ledger_differences, *ledger_balanced;
+    uint64_t told_since_ns[BOOKS_DIFFERENCES]; /* differences that were told: when each began */
+    uint32_t told_count;
+    bool fault_told;
+    counter *store_rows, *store_degraded, *journal_lag, *journal_bytes, *ledger_differences, *ledger_balanced,
+        *ledger_unexplained;
 };
 
 /* books_open makes all of it; false with a sentence in error when memory is short. */

@@ -18,6 +18,7 @@ int host_main(int argc, char **argv);
 int monitor_main(int argc, char **argv);
 int journal_main(int argc, char **argv);
 int replay_main(int argc, char **argv);
+int report_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int encode_main(int argc, char **argv);
 int sign_main(int argc, char **argv);

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     { "flatten", flatten_main, "cancel all and unwind, engine alive or dead",             "poise flatten config/poise.toml" },
     { "journal", journal_main, "print the records of a journal",                         "poise journal state/journal --type fill" },
     { "replay",  replay_main,  "run a journal again and compare every byte",             "poise replay state/journal" },
+    { "report",  report_main,  "statement of account: cash, positions, profit and its parts", "poise report state --ledger" },
     { "decode",  decode_main,  "venue messages to normalised records",                   "poise decode binance --kind linear < frames" },
     { "encode",  encode_main,  "intents to the bytes the engine would send",             "poise encode binance --time 1 --key k.toml < intents" },
     { "sign",    sign_main,    "sign a request made elsewhere",                          "poise sign binance --key k.toml --time 1 < requests" },

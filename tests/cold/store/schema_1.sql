@@ -9,4 +9,5 @@ CREATE TABLE ledger (run INTEGER NOT NULL, number INTEGER NOT NULL, part INTEGER
 CREATE INDEX orders_by_id ON orders (order_id);
 INSERT INTO runs VALUES (1, 0, 0, 5, 1, 'sim', 'old', 7);
 INSERT INTO fills (run, number, part, wall_ns, order_id, exec_id, account, instrument, qty) VALUES (1, 10, 0, 6, 'p1', 99, 'a', 'i', '1'), (1, 11, 0, 6, 'p1', 99, 'a', 'i', '1'), (1, 12, 0, 6, 'p2', 100, 'a', 'i', '2');
+INSERT INTO ledger VALUES (1, 10, 0, 6, 'btc', 'usdm', 'USDT', 'part', 'fee', -7);
 PRAGMA user_version = 1;

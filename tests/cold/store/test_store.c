@@ -172,7 +172,9 @@ static void feed_all(struct store *store, uint64_t run)
     store_record(store, run, 17, record);
     struct ledger_entry entry = { .instance = 2,
                                   .account = 1,
+                                  .instrument = NO_INSTRUMENT,
                                   .currency = 0,
+                                  .stamp_ns = 7000000000,
                                   .book = LEDGER_PART,
                                   .part = PNL_FEE,
                                   .amount_e8 = 24720000 };
@@ -304,10 +306,59 @@ Test(store, an_older_file_is_brought_up_with_its_rows)
     feed_head(store, 2);
     store_record(store, 2, 20, a_fill(900));
     store_free(store);
-    cr_expect_str_eq(query("PRAGMA user_version"), "2");
+    cr_expect_str_eq(query("PRAGMA user_version"), "3");
     cr_expect_str_eq(query("SELECT group_concat(build_id) FROM runs"), "old,build");
     cr_expect_str_eq(query("SELECT group_concat(run||':'||number) FROM fills"), "1:10,1:12,2:20");
     cr_expect_str_eq(query("SELECT count(*) FROM balances"), "0");
+    cr_expect_str_eq(query("SELECT amount_e8||','||coalesce(instrument,'none') FROM ledger"), "-7,none");
+}
+
+static struct store_posting read_back[8];
+static uint32_t read_count;
+
+static void read_posting(void *context, const struct store_posting *posting)
+{
+    (void)context;
+    if (read_count < POISE_COUNT_OF(read_back)) {
+        read_back[read_count] = *posting;
+    }
+    read_count++;
+}
+
+Test(store, the_books_entries_are_read_back_in_their_order_while_the_store_is_open)
+{
+    char error[STORE_ERROR_BYTES];
+    struct store *store = make();
+    feed_head(store, 4);
+    struct ledger_entry entry = { .instance = 2,
+                                  .account = 1,
+                                  .instrument = 3,
+                                  .currency = 0,
+                                  .book = LEDGER_CASH,
+                                  .amount_e8 = -5,
+                                  .stamp_ns = 7000000000 };
+    store_booking(store, 4, 12, 0, &entry);
+    entry.book = LEDGER_PART;
+    entry.part = PNL_FUNDING;
+    entry.amount_e8 = 5;
+    entry.instance = NO_INSTANCE;
+    entry.instrument = NO_INSTRUMENT;
+    store_booking(store, 4, 12, 1, &entry);
+    store_step(store, 1000, true);
+    cr_assert(store_sqlite_postings(path, read_posting, NULL, error), "%s", error);
+    cr_assert_eq(read_count, 2);
+    cr_expect_str_eq(read_back[0].book, "cash");
+    cr_expect_str_eq(read_back[0].instance, "btc");
+    cr_expect_str_eq(read_back[0].account, "usdm");
+    cr_expect_str_eq(read_back[0].instrument, "binance.linear.BTCUSDT");
+    cr_expect_eq(read_back[0].amount_e8, -5);
+    cr_expect_gt(read_back[0].wall_ns, 1700000000000000000);
+    cr_expect_str_eq(read_back[1].part_name, "funding");
+    cr_expect_str_eq(read_back[1].instance, "");
+    cr_expect_str_eq(read_back[1].instrument, "");
+    store_free(store);
+    cr_expect_not(store_sqlite_postings("/nowhere/store.sqlite", read_posting, NULL, error));
+    cr_expect_not_null(strstr(error, "/nowhere/store.sqlite"), "%s", error);
 }
 
 Test(store, a_file_of_a_newer_schema_is_left_alone)
@@ -321,7 +372,7 @@ Test(store, a_file_of_a_newer_schema_is_left_alone)
     store_step(store, 1000, true);
     store_counts(store, &counts);
     cr_expect(counts.degraded);
-    cr_expect_not_null(strstr(counts.error, "schema 9, this build knows 2"), "%s", counts.error);
+    cr_expect_not_null(strstr(counts.error, "schema 9, this build knows 3"), "%s", counts.error);
     store_free(store);
     cr_expect_str_eq(query("SELECT count(*) FROM sqlite_master"), "0");
 }
