@@ -916,24 +916,6 @@ static int128 gain_e12(const struct instrument *instrument, enum side side, int6
     return (kind_settles_in_coin(instrument->kind) ? -gain : gain) * side_sign(side);
 }
 
-/* Whether the products of a fill fit: a venue's slip of the keyboard must not end us. */
-static bool believable(const struct instrument *instrument, int64_t qty, int64_t price)
-{
-    const int128 most = (int128)1 << 60; /* 1e-8 */
-    int64_t contract_e8 = instrument->kind == KIND_ETF_SHARE ? DECIMAL_E8 : instrument->contract_e8;
-    int128 quote;
-    int128 coin;
-    if (price > PRICE_MAX ||
-        __builtin_mul_overflow((int128)qty * price / decimal_power[instrument->price_decimals] /
-                                   decimal_power[instrument->qty_decimals],
-                               (int128)contract_e8, &quote) ||
-        __builtin_mul_overflow((int128)qty * instrument->contract_e8,
-                               (int128)decimal_power[instrument->price_decimals], &coin)) {
-        return false;
-    }
-    return quote < most && coin / price / decimal_power[instrument->qty_decimals] < most;
-}
-
 static void attribute_fill(struct ledger *ledger, struct leg *leg, const struct instrument *instrument,
                            enum side side, int64_t qty, int64_t price, int64_t decision_price, bool seen,
                            int128 change_e20)
@@ -1067,7 +1049,7 @@ static void set_price(struct ledger *ledger, struct leg *leg, const struct instr
 
     execution->price_open = false;
     ledger->counts.open_price--;
-    if (price == execution->price || !believable(instrument, execution->qty, price)) {
+    if (price == execution->price || !kind_fits(instrument, execution->qty, price)) {
         return;
     }
     bool seen = look(ledger, leg->book, &missing);
@@ -1145,7 +1127,7 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
     }
     uint16_t index = book_of_order(ledger, report);
     struct leg *leg = leg_row(ledger, index, head->account, instrument->index);
-    if (price <= 0 || !believable(instrument, report->last_qty, price) || leg == NULL) {
+    if (price <= 0 || !kind_fits(instrument, report->last_qty, price) || leg == NULL) {
         ledger->counts.without_price++;
         return;
     }

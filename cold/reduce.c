@@ -614,28 +614,13 @@ static bool has_formulas(const struct instrument *instrument)
     return kind_cash(instrument->kind) != KIND_CASH_NONE;
 }
 
-/* A value that fits money, in quote currency and in coin: a venue's slip of the keyboard must not end us. */
-static bool believable(const struct instrument *instrument, int64_t qty, int64_t price)
-{
-    const int128 most = (int128)1 << 60; /* 1e-8 */
-    int128 quote, coin;
-    if (__builtin_mul_overflow((int128)qty * price / decimal_power[instrument->price_decimals] /
-                                   decimal_power[instrument->qty_decimals],
-                               (int128)instrument->contract_e8, &quote) ||
-        __builtin_mul_overflow((int128)qty * instrument->contract_e8,
-                               (int128)decimal_power[instrument->price_decimals], &coin)) {
-        return false;
-    }
-    return quote < most && coin / price / decimal_power[instrument->qty_decimals] < most;
-}
-
 static void move(struct reduce *reduce, uint16_t instance, uint8_t leg, uint16_t instrument, uint16_t account,
                  enum side side, int64_t qty, int64_t price)
 {
     struct reduce_position *row = position_of(reduce, instance, leg, instrument, account);
     const struct instrument *of =
         instrument < reduce->instruments.count ? &reduce->instruments.row[instrument] : NULL;
-    if (of == NULL || price <= 0 || !has_formulas(of) || !believable(of, qty, price)) {
+    if (of == NULL || price <= 0 || !has_formulas(of) || !kind_fits(of, qty, price)) {
         row->position.qty += side_sign(side) * qty;
         return;
     }
@@ -793,10 +778,10 @@ static void reprice(struct reduce *reduce, uint16_t instance, uint8_t leg, const
         seen->instrument < reduce->instruments.count ? &reduce->instruments.row[seen->instrument] : NULL;
     struct reduce_position *row = position_of(reduce, instance, leg, seen->instrument, seen->account);
     struct fill_effect effect;
-    if (of == NULL || !has_formulas(of) || !believable(of, seen->qty, price)) {
+    if (of == NULL || !has_formulas(of) || !kind_fits(of, seen->qty, price)) {
         return;
     }
-    if (seen->price <= 0 || !believable(of, seen->qty, seen->price)) {
+    if (seen->price <= 0 || !kind_fits(of, seen->qty, seen->price)) {
         /* no stand-in was known: only the quantity was counted */
         row->position.qty -= side_sign((enum side)seen->side) * seen->qty;
         move(reduce, instance, leg, seen->instrument, seen->account, (enum side)seen->side, seen->qty, price);

@@ -182,6 +182,39 @@ static int128 close_part(const struct kind_row *row, struct position *position, 
     return row->settles_in_coin ? share - left : left - share;
 }
 
+/* a x b x c / 10^down is below what money may be, in 1e-8 when c is. */
+static bool below_money(int64_t a, int64_t b, int64_t c, int down)
+{
+    const int128 most = (int128)1 << 60;
+    int128 product;
+    if (__builtin_mul_overflow((int128)a * b, (int128)c, &product)) {
+        return false;
+    }
+    for (; down > 0; down--) {
+        product /= 10;
+    }
+    return product < most;
+}
+
+bool kind_fits(const struct instrument *instrument, int64_t qty, int64_t price)
+{
+    const int64_t price_most = 1LL << 44;
+    bool inverse = kind_settles_in_coin(instrument->kind);
+    int64_t contract_e8 = instrument->kind == KIND_ETF_SHARE ? DECIMAL_E8 : instrument->contract_e8;
+    int128 coin;
+    if (qty <= 0 || price <= 0 || price > price_most ||
+        !below_money(qty, inverse ? 1 : price, contract_e8,
+                     instrument->qty_decimals + (inverse ? 0 : instrument->price_decimals))) {
+        return false;
+    }
+    if (!inverse) {
+        return below_money(qty, 1, instrument->contract_e8, instrument->qty_decimals);
+    }
+    return !__builtin_mul_overflow((int128)qty * contract_e8, decimal_power[instrument->price_decimals],
+                                   &coin) &&
+           coin / price / decimal_power[instrument->qty_decimals] < (int128)1 << 60;
+}
+
 void kind_fill(const struct instrument *instrument, struct position *position, enum side side, int64_t qty,
                int64_t price, struct fill_effect *effect)
 {

@@ -83,6 +83,10 @@ bool kind_settles_in_coin(uint8_t kind);
  */
 bool kind_delta_is_own(uint8_t kind);
 
+/* kind_fits: a fill's values fit money, in quote currency and in coin.  A venue's slip of the keyboard must
+ * be told from a fill before anything is asked of it: the functions below assert that products fit. */
+bool kind_fits(const struct instrument *instrument, int64_t qty, int64_t price);
+
 /* kind_fill applies one fill to the position: qty > 0 in qty units, price > 0 in price units. */
 void kind_fill(const struct instrument *instrument, struct position *position, enum side side, int64_t qty,
                int64_t price, struct fill_effect *effect);

@@ -21,11 +21,13 @@ CASES = {
     "COIN_PUT": ("OPTION", True, F(1), 4, 1, F(60000), False),
     "USDC_CALL": ("OPTION", False, F(1), 1, 2, F(62000), True),
     "USDC_PUT": ("OPTION", False, F(1), 1, 2, F(62000), False),
+    "MILLI_PUT": ("OPTION", True, F(1, 1000), 4, 4, F(61000), False),  # finer than 1e-8: roundings show
     "SHARE": ("ETF_SHARE", False, F(57, 10**5), 2, 0, None, None),
     "POOL": ("AMM_POOL", False, F(1), 2, 5, None, None),
 }
 TYPICAL = {"SPOT": 6100000, "LINEAR": 6100000, "INVERSE": 610000, "QUANTO": 310000, "LINEAR_DATED": 612000,
            "INVERSE_DATED": 612000, "COIN_CALL": 420, "COIN_PUT": 310, "USDC_CALL": 21000, "USDC_PUT": 18000,
+           "MILLI_PUT": 377,
            "SHARE": 3490, "POOL": 6100000}
 
 

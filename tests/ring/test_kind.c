@@ -612,6 +612,21 @@ Test(kind, an_etf_share_is_worth_its_price_and_moves_with_the_coin_behind_it)
     cr_expect_eq(kind_dividend_e8(&instrument, &position, 33333333), -99999999, "a short one pays it");
 }
 
+Test(kind, a_slip_of_the_keyboard_is_told_from_a_large_fill)
+{
+    struct instrument instrument = inverse();
+    cr_expect(kind_fits(&instrument, 1000000, 600000), "a hundred million dollars");
+    cr_expect_not(kind_fits(&instrument, 1000000, 1LL << 50));
+    cr_expect_not(kind_fits(&instrument, INT64_MAX, 600000));
+    cr_expect_not(kind_fits(&instrument, 1, 0));
+    cr_expect_not(kind_fits(&instrument, 0, 1));
+    instrument = linear();
+    cr_expect(kind_fits(&instrument, 1000000, 6000000));
+    cr_expect_not(kind_fits(&instrument, 1000000000000, 6000000));
+    instrument = by_hand(HAND_SHARE);
+    cr_expect_not(kind_fits(&instrument, 1LL << 40, 1LL << 40));
+}
+
 Test(kind, margin_is_asked_of_what_can_owe)
 {
     uint16_t currency;

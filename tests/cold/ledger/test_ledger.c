@@ -553,6 +553,224 @@ static void restart(int64_t allocation_e8)
     take_plain(RECORD_RESTORE_DONE);
 }
 
+Test(ledger, what_happens_before_the_first_price_is_counted_from_the_first_fill)
+{
+    struct ledger_value value;
+
+    take_fill(0, LINEAR, SIDE_SELL, 100, 601000, 3 * DECIMAL_E8, 601500);
+    take_payment(USDM, USDT, CASH_FUNDING, 2 * DECIMAL_E8);
+    take_payment(USDM, USDT, CASH_TRANSFER, 9 * DECIMAL_E8);
+    ledger_value(ledger, 0, &value);
+    cr_expect_not(value.known);
+    all_tops(600000);
+    ledger_value(ledger, 0, &value);
+    cr_expect(value.known);
+    expect_identity(&value);
+    cr_expect_eq(value.start_e8, 30000 * DECIMAL_E8, "half a coin, before anything happened");
+    cr_expect_eq(value.part_e8[PNL_FEE], -3 * DECIMAL_E8);
+    cr_expect_eq(value.part_e8[PNL_FUNDING], 2 * DECIMAL_E8);
+    cr_expect_eq(value.part_e8[PNL_SLIPPAGE], -5 * DECIMAL_E8, "0.1 sold 50 below the decision");
+    cr_expect_eq(value.part_e8[PNL_TRADING], 15 * DECIMAL_E8, "and the decision 150 above the first price");
+    cr_expect_eq(value.part_e8[PNL_BASIS], 0);
+    ledger_value(ledger, NO_INSTANCE, &value);
+    cr_expect_eq(value.transfer_e8, 9 * DECIMAL_E8);
+}
+
+static void take_mark(uint16_t instrument, int64_t price, int64_t rate_e12, int64_t next_ns)
+{
+    struct record_mark *mark = (void *)record;
+    record_begin(record, RECORD_MARK, 1, stamp_ns)->instrument = instrument;
+    mark->mark = price;
+    mark->funding_rate_e12 = rate_e12;
+    mark->next_funding_ns = next_ns;
+    ledger_record(ledger, record);
+}
+
+static void take_clock(int64_t wall_ns)
+{
+    struct record_clock *clock = (void *)record;
+    record_begin(record, RECORD_CLOCK, 1, stamp_ns);
+    clock->wall_ns = wall_ns;
+    ledger_record(ledger, record);
+}
+
+static struct ledger_leg leg_of(uint16_t instance, uint16_t instrument)
+{
+    struct ledger_leg leg;
+    uint32_t i = 0;
+    while (ledger_leg(ledger, i, &leg) && (leg.instance != instance || leg.instrument != instrument)) {
+        i++;
+    }
+    cr_assert(ledger_leg(ledger, i, &leg), "no such leg");
+    return leg;
+}
+
+#define HOUR_NS 3600000000000LL
+
+/* Binance: position x mark x rate at the moment; until then the elapsed share of the interval. */
+Test(ledger, funding_at_a_moment_runs_up_falls_due_and_is_booked_from_its_row_alone)
+{
+    int64_t next_ns = 800 * HOUR_NS;
+    all_tops(600000);
+    struct instrument row = { .index = LINEAR,
+                              .venue = VENUE_BINANCE,
+                              .product = PRODUCT_LINEAR,
+                              .kind = KIND_LINEAR_PERPETUAL,
+                              .name = "i1",
+                              .symbol = "I1",
+                              .price_decimals = 1,
+                              .qty_decimals = 3,
+                              .base = BTC,
+                              .quote = USDT,
+                              .settle = USDT,
+                              .tick = 1,
+                              .lot = 1,
+                              .max_qty = 1000000,
+                              .funding_interval_s = 8 * 3600,
+                              .contract_e8 = DECIMAL_E8 };
+    take_blob(RECORD_INSTRUMENT, &row, sizeof row);
+    take_fill(0, LINEAR, SIDE_SELL, 500, 600000, 0, 0);
+    cr_expect_not(leg_of(0, LINEAR).accrual_known, "no rate was told: unknown, not zero");
+    take_mark(LINEAR, 600000, 100000000, next_ns); /* 1 bp: 30,000 short is paid 3 USDT */
+    take_clock(next_ns - 2 * HOUR_NS);
+    cr_expect(leg_of(0, LINEAR).accrual_known);
+    cr_expect_eq(leg_of(0, LINEAR).accrued_e8, 225000000, "six of eight hours");
+    cr_expect_eq(leg_of(0, LINEAR).due_ns, 0);
+    take_mark(LINEAR, 610000, 200000000, next_ns + 8 * HOUR_NS);
+    take_clock(next_ns);
+    cr_expect_eq(leg_of(0, LINEAR).due_e8, 3 * DECIMAL_E8, "at the mark and rate that stood then");
+    cr_expect_eq(leg_of(0, LINEAR).due_ns, next_ns);
+    cr_expect_eq(ledger_cash_e8(ledger, 0, USDM, USDT), 0, "and nothing is booked");
+    a_balance(USDM, USDT, 0);
+    ledger_record(ledger, record);
+    a_balance(USDM, USDT, 299000000);
+    ledger_record(ledger, record);
+    struct ledger_difference difference[2];
+    cr_expect_eq(ledger_differences(ledger, difference, 2), 1);
+    cr_expect_eq(difference[0].why, LEDGER_FUNDING_DUE);
+    take_payment(USDM, USDT, CASH_FUNDING, 299000000);
+    cr_expect_eq(ledger_part_e8(ledger, 0, USDM, USDT, PNL_FUNDING), 299000000, "the venue's word");
+    cr_expect_eq(leg_of(0, LINEAR).due_ns, 0);
+    cr_expect_eq(ledger_differences(ledger, difference, 2), 0);
+}
+
+/* Deribit: rate x position x elapsed / 8 h, every moment; a long one pays a positive rate. */
+Test(ledger, continuous_funding_follows_the_rate_that_stood)
+{
+    struct instrument row = { .index = INVERSE,
+                              .venue = VENUE_DERIBIT,
+                              .product = PRODUCT_INVERSE,
+                              .kind = KIND_INVERSE_PERPETUAL,
+                              .name = "i0",
+                              .symbol = "I0",
+                              .price_decimals = 1,
+                              .base = BTC,
+                              .quote = USD,
+                              .settle = BTC,
+                              .tick = 1,
+                              .lot = 1,
+                              .max_qty = 1000000,
+                              .contract_e8 = 10 * DECIMAL_E8 };
+    take_blob(RECORD_INSTRUMENT, &row, sizeof row);
+    all_tops(600000);
+    take_mark(INVERSE, 600000, 800000000, 0);             /* 8 bp for 8 h */
+    take_fill(0, INVERSE, SIDE_BUY, 60000, 600000, 0, 0); /* 600,000 USD: 10 coins */
+    stamp_ns += HOUR_NS;
+    take_mark(INVERSE, 600000, -1600000000, 0);
+    cr_expect_eq(leg_of(0, INVERSE).accrued_e8, -100000, "an hour of 1 bp on 10 coins: %lld",
+                 (long long)leg_of(0, INVERSE).accrued_e8);
+    stamp_ns += HOUR_NS / 2;
+    take_fill(0, INVERSE, SIDE_SELL, 30000, 600000, 0, 0);
+    cr_expect_eq(leg_of(0, INVERSE).accrued_e8, 0, "half an hour of 2 bp the other way");
+    stamp_ns += HOUR_NS;
+    take_clock(5000 * HOUR_NS);
+    cr_expect_eq(leg_of(0, INVERSE).accrued_e8, 100000, "half the position, now");
+    restart(DECIMAL_E8 / 2);
+    take_blob(RECORD_INSTRUMENT, &row, sizeof row);
+    take_payment(COINM, BTC, CASH_FUNDING, 1);
+    cr_expect_eq(ledger_part_e8(ledger, NO_INSTANCE, COINM, BTC, PNL_FUNDING), 1, "no position was restored");
+}
+
+/* Both sides consumed the same records: a status that says otherwise is a difference at once. */
+Test(ledger, the_strategys_figures_are_compared_at_every_status)
+{
+    struct ledger_difference difference[4];
+    struct ledger_counts counts;
+    struct record_status *status = (void *)record;
+    all_tops(600000);
+    take_fill(0, INVERSE, SIDE_BUY, 60, 600000, 0, 0); /* 0.1 coin */
+    take_fill(0, LINEAR, SIDE_SELL, 600, 600000, 0, 0);
+
+    for (int wrong = 0; wrong < 4; wrong++) {
+        record_begin(record, RECORD_STATUS, 3, ++stamp_ns);
+        status->instance = 0;
+        status->quote_qty = 60 + (wrong == 1);
+        status->hedge_qty = -600 - (wrong == 2);
+        status->delta_e8 = wrong == 3 ? 1000000 : 0; /* the naive one forgets half a percent of a coin */
+        ledger_record(ledger, record);
+        cr_expect_eq(ledger_differences(ledger, difference, 4), wrong != 0, "%d", wrong);
+        if (wrong != 0) {
+            cr_expect_eq(difference[0].what,
+                         wrong == 3 ? LEDGER_HOT_DELTA_DIFFERS : LEDGER_HOT_POSITION_DIFFERS);
+            cr_expect_eq(difference[0].instrument, wrong == 1   ? INVERSE
+                                                   : wrong == 2 ? LINEAR
+                                                                : NO_INSTRUMENT);
+            cr_expect_eq(difference[0].instance, 0);
+        }
+    }
+    ledger_counts(ledger, &counts);
+    cr_expect_eq(counts.hot_checks, 4);
+}
+
+/* A trade whose price came later: cash and profit are as if it had been told at once. */
+Test(ledger, a_price_that_was_open_is_corrected_with_its_fee_and_profit)
+{
+    struct ledger_value value;
+    struct ledger_counts counts;
+    all_tops(600000);
+    take_fill(0, INVERSE, SIDE_BUY, 60, 600000, 0, 0);
+    struct record_report *report = a_fill(0, INVERSE, SIDE_SELL, 60, 0, 0, 0);
+    report->flags = REPORT_HAS_LAST | REPORT_PRICE_OPEN;
+    report->order_price = 600000;
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COINM, BTC, PNL_TRADING), 0);
+    ledger_counts(ledger, &counts);
+    cr_expect_eq(counts.open_price, 1);
+    report->flags = REPORT_HAS_LAST | REPORT_HAS_FEE | REPORT_HAS_REALISED;
+    report->price = 625000; /* 6,000 x (1/60,000 - 1/62,500) = 0.004 */
+    report->realised_e8 = 400000;
+    report->fee_e8 = 77;
+    ledger_record(ledger, record);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COINM, BTC, PNL_TRADING), 400000);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COINM, BTC, PNL_FEE), -77);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COINM, BTC, PNL_ROUNDING), 0);
+    ledger_counts(ledger, &counts);
+    cr_expect_eq(counts.open_price, 0);
+    cr_expect_eq(counts.without_fee, 0);
+    cr_expect_eq(counts.realised_differs, 0);
+    ledger_value(ledger, 0, &value);
+    expect_identity(&value);
+    cr_expect_eq(ledger_position(ledger, 0, COINM, INVERSE).qty, 0);
+}
+
+Test(ledger, interest_is_paid_by_who_owes_and_a_delivery_ends_a_future)
+{
+    all_tops(600000);
+    take_fill(1, SPOT, SIDE_SELL, 12345, 6000000, 0, 0); /* borrowed */
+    take_payment(WALLET, BTC, CASH_INTEREST, -55);
+    cr_expect_eq(ledger_part_e8(ledger, 1, WALLET, BTC, PNL_FEE), -55);
+    cr_expect_eq(ledger_cash_e8(ledger, 1, WALLET, BTC), -12345000 - 55);
+
+    struct record_delivery *delivery = (void *)record;
+    take_fill(0, INVERSE, SIDE_BUY, 60, 600000, 0, 0);
+    record_begin(record, RECORD_DELIVERY, 1, ++stamp_ns)->instrument = INVERSE;
+    delivery->head.account = COINM;
+    delivery->price_e8 = 6250000000000;
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_position(ledger, 0, COINM, INVERSE).qty, 60, "a perpetual has no end");
+}
+
 Test(ledger, what_an_instance_owns_comes_out_of_what_the_account_has)
 {
     struct ledger_difference difference[4];
