@@ -31,6 +31,7 @@ static const struct { const char *name; bool moment; } kinds[SIM_FAULT_KIND_COUN
     [SIM_FAULT_MAINTENANCE]       = { "maintenance",       false },
     [SIM_FAULT_FUNDING_RATE]      = { "funding_rate",      true  },
     [SIM_FAULT_SETTLEMENT]        = { "settlement",        true  },
+    [SIM_FAULT_HEARTBEAT_ONLY]    = { "heartbeat_only",    false },
 };
 /* clang-format on */
 
@@ -56,7 +57,9 @@ const char sim_fault_help[] =
     "2000)\n"
     "conditions:\n"
     "  silence              nothing is sent on the streams in scope, sockets stay open\n"
-    "  gap                  a depth frame is lost\n"
+    "  heartbeat_only       Deribit: heartbeats come, replies and channels do not\n"
+    "  gap                  a depth frame is lost (Deribit: a change of a book; scope=deribit-trades a "
+    "trade)\n"
     "  dup_reports          a private event comes twice\n"
     "  reorder_reports      a private event comes after the one that follows it\n"
     "  drop_private         a private event is lost\n"

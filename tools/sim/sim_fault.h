@@ -36,6 +36,7 @@ enum sim_fault_kind {
     SIM_FAULT_MAINTENANCE,       /* the market is halted */
     SIM_FAULT_FUNDING_RATE,      /* moment: the funding rate becomes p */
     SIM_FAULT_SETTLEMENT,        /* moment: accounts are settled, trading pauses for ms */
+    SIM_FAULT_HEARTBEAT_ONLY,    /* nothing but heartbeats is sent */
     SIM_FAULT_KIND_COUNT,
 };
 

@@ -65,6 +65,9 @@ static void holding_text(struct sim_text *out, struct sim_venue *venue, int acco
     decimal(out, "fees", holding->fees_e8, 8);
     decimal(out, "base_fees", holding->base_fees_e8, 8);
     decimal(out, "funding", holding->funding_e8, 8);
+    if (sim_venue_ruled(venue)->accrues) {
+        decimal(out, "accrued_funding", holding->accrued_e16, 16);
+    }
     decimal(out, "tape_jump_pnl", holding->jump_e8, 8);
     decimal(out, "rounding", holding->rounding_e16, 16);
     decimal(out, "bought", holding->bought, i->qty_decimals);
@@ -95,8 +98,8 @@ void sim_report_accounts(struct sim_text *out, struct sim_venue *venue, bool lis
         for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
             for (int k = 0; k < a->wallet[kind].count; k++) {
                 const struct sim_cash *cash = &a->wallet[kind].cash[k];
-                sim_text_add(out, "%s{\"wallet\":\"%s\",\"asset\":\"%s\"", first ? "" : ",", kinds[kind],
-                             cash->asset);
+                sim_text_add(out, "%s{\"wallet\":\"%s\",\"asset\":\"%s\"", first ? "" : ",",
+                             sim_venue_ruled(venue)->one_wallet ? "all" : kinds[kind], cash->asset);
                 first = false;
                 decimal(out, "free", cash->free_e8, 8);
                 decimal(out, "locked", cash->locked_e8, 8);

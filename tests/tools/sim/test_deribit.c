@@ -965,3 +965,401 @@ Test(deribit, maintenance_refuses_orders_and_says_so)
     run(2100);
     cr_assert_eq(error_of(call(1, "private/buy", PASSIVE)), 0);
 }
+
+Test(deribit, a_settlement_is_in_the_log_with_what_it_paid)
+{
+    log_in(1);
+    call(1, "private/buy", "\"instrument_name\":\"BTC-PERPETUAL\",\"amount\":6000,\"type\":\"market\"");
+    fault("funding_rate:p=0.01,scope=deribit");
+    run(60000);
+    fault("settlement:ms=1000,scope=deribit");
+    run(0);
+    json_t *reply =
+        call(1, "private/get_transaction_log",
+             "\"currency\":\"BTC\",\"start_timestamp\":0,\"end_timestamp\":9999999999999,\"count\":1");
+    cr_assert_str_eq(text_of(reply, "result.logs.0.type"), "settlement");
+    cr_assert_str_eq(text_of(reply, "result.logs.0.position"), "6000");
+    /* 0.1 less a bit x 0.01 / 480, paid */
+    cr_assert_str_eq(text_of(reply, "result.logs.0.interest_pl"), "-2.09e-06");
+    cr_assert_str_eq(text_of(reply, "result.logs.0.balance"), text_of(reply, "result.logs.0.equity"));
+    const char *next = text_of(reply, "result.continuation");
+    reply =
+        call(1, "private/get_transaction_log",
+             "\"currency\":\"BTC\",\"start_timestamp\":0,\"end_timestamp\":9999999999999,\"continuation\":%s",
+             next);
+    cr_assert_str_eq(text_of(reply, "result.logs.0.type"), "trade");
+    cr_assert_str_eq(text_of(reply, "result.logs.0.side"), "open buy");
+    cr_assert_eq(json_array_size(at_path(reply, "result.logs")), 2);
+}
+
+/* --- faults ------------------------------------------------------------------------------------------- */
+
+Test(deribit, private_messages_are_lost_doubled_and_swapped_on_request)
+{
+    static const char channel[] = "user.orders.BTC-PERPETUAL.raw";
+
+    log_in(1);
+    follow(1);
+    fault("drop_private:count=1,scope=deribit-private");
+    call(1, "private/buy", PASSIVE ",\"label\":\"lost\"");
+    cr_assert_eq(count_of(1, channel), 0);
+    fault("dup_reports:count=1,scope=deribit-private");
+    call(1, "private/buy", PASSIVE ",\"label\":\"twice\"");
+    cr_assert_eq(count_of(1, channel), 2);
+    fault("reorder_reports:count=1,scope=deribit-private");
+    call(1, "private/buy", PASSIVE ",\"label\":\"first\"");
+    call(1, "private/buy", PASSIVE ",\"label\":\"second\"");
+    cr_assert_str_eq(text_of(data_of(1, channel, 2), "label"), "second");
+    cr_assert_str_eq(text_of(data_of(1, channel, 3), "label"), "first");
+}
+
+Test(deribit, an_unknown_outcome_has_happened)
+{
+    static const struct {
+        const char *fault;
+        int code;
+    } cases[] = { { "unknown_503:count=1,scope=deribit-order", 11094 },
+                  { "timeout_1007:count=1,ms=50,scope=deribit-order", 13028 } };
+
+    log_in(1);
+    for (int i = 0; i < 2; i++) {
+        fault(cases[i].fault);
+        int id = send_call(1, "private/buy", PASSIVE);
+        run(60);
+        cr_expect_eq(error_of(reply_to(1, id)), cases[i].code);
+    }
+    fault("no_reply:count=1,scope=deribit-order");
+    cr_assert_null(call(1, "private/buy", PASSIVE));
+    cr_assert_eq(json_array_size(at_path(call(1, "private/get_open_orders", " "), "result")), 3);
+
+    fault("reject:count=1,code=10047,scope=deribit-order");
+    cr_assert_eq(error_of(call(1, "private/buy", PASSIVE)), 10047);
+    fault("slow_ack:count=1,ms=30,scope=deribit-order");
+    int id = send_call(1, "private/buy", PASSIVE);
+    run(29);
+    cr_assert_null(reply_to(1, id));
+    run(1);
+    cr_assert_not_null(reply_to(1, id));
+    fault("query_2013:ms=500,for=1s,scope=deribit-query");
+    char order[64];
+    snprintf(order, sizeof order, "%s", text_of(call(1, "private/buy", PASSIVE), "result.order.order_id"));
+    cr_assert_eq(error_of(call(1, "private/get_order_state", "\"order_id\":\"%s\"", order)), 10004);
+    run(500);
+    cr_assert_eq(error_of(call(1, "private/get_order_state", "\"order_id\":\"%s\"", order)), 0);
+}
+
+Test(deribit, half_dead_is_heartbeats_and_nothing_else)
+{
+    log_in(1);
+    call(1, "public/set_heartbeat", "\"interval\":10");
+    call(1, "public/subscribe", "\"channels\":[\"ticker.BTC-PERPETUAL.100ms\"]");
+    fault("heartbeat_only:for=30s,scope=deribit");
+    int heard = count_of(1, "ticker.BTC-PERPETUAL.100ms");
+    run(11000);
+    cr_assert_eq(beats_of(1, "heartbeat"), 1);
+    cr_assert_eq(count_of(1, "ticker.BTC-PERPETUAL.100ms"), heard);
+    cr_assert_null(call(1, "public/test", " "));
+}
+
+Test(deribit, a_rate_limit_on_request_closes_and_cancels)
+{
+    log_in(1);
+    call(1, "private/enable_cancel_on_disconnect", " ");
+    call(1, "private/buy", PASSIVE);
+    fault("rate_limit:count=1,scope=deribit-order");
+    cr_assert_eq(error_of(call(1, "private/buy", PASSIVE)), 10028);
+    cr_assert(closed(1));
+    hang_up(1);
+    log_in(2);
+    cr_assert_eq(json_array_size(at_path(call(2, "private/get_open_orders", " "), "result")), 0);
+}
+
+Test(deribit, the_clock_of_the_venue_can_be_off)
+{
+    open_socket(1);
+    fault("clock_skew:ms=120000,scope=deribit");
+    cr_assert_str_eq(text_of(call(1, "public/get_time", " "), "result"), "1786523026000");
+    char covered[64], hex[65];
+    snprintf(covered, sizeof covered, "%lld\n\n", (long long)(now_ns / MS));
+    hmac_hex(covered, hex);
+    cr_assert_eq(error_of(call(1, "public/auth",
+                               "\"grant_type\":\"client_signature\",\"client_id\":\"cid\",\"timestamp\":%lld,"
+                               "\"nonce\":\"\",\"data\":\"\",\"signature\":\"%s\"",
+                               (long long)(now_ns / MS), hex)),
+                 13009);
+}
+
+Test(deribit, reply_and_stream_come_in_either_order)
+{
+    int reply_first = 0, rounds = 40;
+
+    tear_down();
+    options.choices.first = DB_SEEDED;
+    begin();
+    log_in(1);
+    follow(1);
+    for (int i = 0; i < rounds; i++) {
+        int before = net->count;
+        call(1, "private/buy", PASSIVE ",\"label\":\"r-%d\"", i);
+        reply_first += json_object_get(net->sent[before].json, "result") != NULL;
+    }
+    cr_assert(reply_first > 5 && reply_first < rounds - 5, "%d of %d", reply_first, rounds);
+}
+
+/* --- queries ------------------------------------------------------------------------------------------ */
+
+Test(deribit, trades_are_paged_from_an_id_and_say_when_there_are_more)
+{
+    log_in(1);
+    for (int i = 0; i < 5; i++) {
+        call(1, "private/buy", "\"instrument_name\":\"BTC-PERPETUAL\",\"amount\":10,\"type\":\"market\"");
+        run(10);
+    }
+    json_t *reply = call(1, "private/get_user_trades_by_currency",
+                         "\"currency\":\"BTC\",\"count\":2,\"sorting\":\"asc\"");
+    cr_assert_str_eq(text_of(reply, "result.has_more"), "true");
+    char last[32];
+    snprintf(last, sizeof last, "%s", text_of(reply, "result.trades.1.trade_id"));
+    int seen = 2;
+    for (int guard = 0; guard < 10 && strcmp(text_of(reply, "result.has_more"), "true") == 0; guard++) {
+        reply = call(1, "private/get_user_trades_by_currency",
+                     "\"currency\":\"BTC\",\"count\":2,\"sorting\":\"asc\",\"start_id\":\"%lld\"",
+                     atoll(last) + 1);
+        seen += (int)json_array_size(at_path(reply, "result.trades"));
+        snprintf(last, sizeof last, "%s",
+                 text_of(reply, json_array_size(at_path(reply, "result.trades")) == 2
+                                    ? "result.trades.1.trade_id"
+                                    : "result.trades.0.trade_id"));
+    }
+    cr_assert_eq(seen, 5);
+    reply =
+        call(1, "private/get_user_trades_by_instrument", "\"instrument_name\":\"BTC-PERPETUAL\",\"count\":1");
+    cr_assert_str_eq(text_of(reply, "result.trades.0.trade_id"), last,
+                     "the newest first without a beginning");
+    reply = call(1, "private/get_user_trades_by_currency_and_time",
+                 "\"currency\":\"BTC\",\"start_timestamp\":%lld,\"end_timestamp\":%lld",
+                 (long long)(now_ns / MS - 15), (long long)(now_ns / MS));
+    cr_assert_eq(json_array_size(at_path(reply, "result.trades")), 1);
+    cr_assert_eq(
+        error_of(call(1, "private/get_user_trades_by_currency", "\"currency\":\"BTC\",\"count\":1001")),
+        -32602);
+    cr_assert_eq(error_of(call(1, "private/get_user_trades_by_currency", "\"currency\":\"XYZ\"")), -32602);
+}
+
+Test(deribit, a_closed_position_is_zero_and_its_profit_is_the_sessions)
+{
+    log_in(1);
+    call(1, "private/buy", "\"instrument_name\":\"BTC-PERPETUAL\",\"amount\":6000,\"type\":\"market\"");
+    sim_source_touch(&source, DB_BTC_PERP, 600500, 600505, 50000, 50000, now_ns);
+    json_t *reply =
+        call(1, "private/close_position", "\"instrument_name\":\"BTC-PERPETUAL\",\"type\":\"market\"");
+    cr_assert_str_eq(text_of(reply, "result.order.reduce_only"), "true");
+    cr_assert_str_eq(text_of(reply, "result.order.filled_amount"), "6000");
+    /* bought 5000 at 60000.5, 1000 at 60001: 0.09999908...; sold at 60050: 0.09991673 */
+    const char *profit = text_of(reply, "result.trades.0.profit_loss");
+    cr_assert_eq(sim_venue_account(venue, 0)->holding[DB_BTC_PERP].realised_e8, llround(atof(profit) * 1e8));
+    reply = call(1, "private/get_positions", "\"currency\":\"BTC\",\"kind\":\"future\"");
+    cr_assert_str_eq(text_of(reply, "result.0.direction"), "zero");
+    reply = call(1, "private/get_account_summary", "\"currency\":\"BTC\"");
+    cr_assert_str_eq(text_of(reply, "result.session_rpl"), profit);
+    cr_assert_eq(error_of(call(1, "private/close_position",
+                               "\"instrument_name\":\"BTC-PERPETUAL\",\"type\":\"market\"")),
+                 11030);
+}
+
+Test(deribit, our_orders_and_trades_are_in_the_public_book)
+{
+    log_in(1);
+    open_socket(2);
+    call(2, "public/subscribe", "\"channels\":[\"book.BTC-PERPETUAL.100ms\",\"trades.BTC-PERPETUAL.100ms\"]");
+    call(1, "private/buy", PLACE "\"amount\":70,\"price\":59990.0");
+    run(100);
+    const json_t *change = data_of(2, "book.BTC-PERPETUAL.100ms", 1);
+    cr_assert_str_eq(text_of(change, "bids.0.1"), "59990");
+    call(1, "private/buy", "\"instrument_name\":\"BTC-PERPETUAL\",\"amount\":30,\"type\":\"market\"");
+    run(100);
+    cr_assert_str_eq(text_of(data_of(2, "trades.BTC-PERPETUAL.100ms", 0), "0.amount"), "30");
+    cr_assert_str_eq(text_of(data_of(2, "trades.BTC-PERPETUAL.100ms", 0), "0.direction"), "buy");
+}
+
+Test(deribit, a_maker_fill_from_the_market_is_told_once_with_its_state)
+{
+    log_in(1);
+    follow(1);
+    call(1, "private/buy", PLACE "\"amount\":100,\"price\":60000.0,\"label\":\"m\"");
+    run(10);
+    sim_source_trade(&source, DB_BTC_PERP, 599995, 40, true, now_ns);
+    db_shell_settled(shell, now_ns);
+    run(0);
+    const json_t *trade = data_of(1, "user.trades.any.any.raw", 0);
+    cr_assert_str_eq(text_of(trade, "0.state"), "open", "a partial fill is no state");
+    cr_assert_str_eq(text_of(trade, "0.liquidity"), "M");
+    cr_assert_str_eq(text_of(trade, "0.fee"), "0");
+    const json_t *changes = data_of(1, "user.changes.future.btc.raw", 1);
+    cr_assert_str_eq(text_of(changes, "orders.0.filled_amount"), "40");
+    cr_assert_str_eq(text_of(changes, "positions.0.size"), "40");
+    cr_assert_str_eq(text_of(changes, "trades.0.trade_id"), text_of(trade, "0.trade_id"));
+}
+
+Test(deribit, tickers_come_whole_and_then_what_changed)
+{
+    open_socket(1);
+    call(1, "public/subscribe",
+         "\"channels\":[\"incremental_ticker.BTC-PERPETUAL\",\"book.BTC-PERPETUAL.10.10.100ms\"]");
+    const json_t *whole = data_of(1, "incremental_ticker.BTC-PERPETUAL", 0);
+    cr_assert_str_eq(text_of(whole, "type"), "snapshot");
+    cr_assert(json_is_null(at_path(whole, "stats.high")), "nothing was traded");
+    sim_source_touch(&source, DB_BTC_PERP, 600000, 600005, 4990, 5000, now_ns);
+    run(100);
+    const json_t *part = data_of(1, "incremental_ticker.BTC-PERPETUAL", 1);
+    cr_assert_str_eq(text_of(part, "type"), "change");
+    cr_assert_str_eq(text_of(part, "best_bid_amount"), "4990");
+    cr_assert_null(json_object_get(part, "best_ask_price"));
+    const json_t *grouped = data_of(1, "book.BTC-PERPETUAL.10.10.100ms", 1);
+    cr_assert_str_eq(text_of(grouped, "bids.0.0"), "60000");
+    cr_assert_str_eq(text_of(grouped, "asks.0.0"), "60010");
+    /* 60000.5 to 60010.0: twenty levels of 5000 */
+    cr_assert_str_eq(text_of(grouped, "asks.0.1"), "100000");
+}
+
+Test(deribit, options_have_greeks_and_take_no_orders)
+{
+    const char *name = sim_venue_market(venue, DB_CALL)->instrument.symbol;
+
+    log_in(1);
+    json_t *reply = call(1, "public/ticker", "\"instrument_name\":\"%s\"", name);
+    cr_assert_str_eq(text_of(reply, "result.mark_iv"), "60");
+    cr_assert_gt(atof(text_of(reply, "result.greeks.delta")), 0.3);
+    cr_assert_eq(
+        error_of(call(1, "private/buy", "\"instrument_name\":\"%s\",\"amount\":0.1,\"price\":0.05", name)),
+        10034);
+    call(1, "public/subscribe", "\"channels\":[\"markprice.options.btc_usd\"]");
+    cr_assert_str_eq(text_of(data_of(1, "markprice.options.btc_usd", 0), "0.iv"), "0.6", "a fraction here");
+}
+
+Test(deribit, what_clients_load_at_the_start_is_there)
+{
+    static const struct {
+        const char *method, *params;
+        size_t rows;
+    } cases[] = {
+        { "public/get_instruments", "\"currency\":\"any\"", 7 },
+        { "public/get_instruments", " ", 7 },
+        { "public/get_instruments", "\"currency\":\"BTC\",\"kind\":\"option\"", 2 },
+        { "public/get_instruments", "\"currency\":\"USDC\",\"kind\":\"spot\"", 1 },
+        { "public/get_instruments", "\"currency\":\"ETH\",\"kind\":\"future_combo\"", 0 },
+        { "public/get_instruments", "\"currency\":\"EURR\"", 0 },
+        { "public/get_currencies", " ", 4 },
+        { "public/get_book_summary_by_currency", "\"currency\":\"BTC\"", 4 },
+        { "public/get_book_summary_by_instrument", "\"instrument_name\":\"BTC-PERPETUAL\"", 1 },
+        { "public/get_index_price_names", " ", 3 },
+    };
+
+    open_socket(1);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        json_t *reply = call(1, cases[i].method, "%s", cases[i].params);
+        cr_expect_eq(json_array_size(at_path(reply, "result")), cases[i].rows, "%s %s", cases[i].method,
+                     cases[i].params);
+    }
+    json_t *reply = call(1, "public/get_instrument", "\"instrument_name\":\"BTC-PERPETUAL\"");
+    cr_assert_str_eq(text_of(reply, "result.tick_size"), "0.5");
+    cr_assert_str_eq(text_of(reply, "result.contract_size"), "10");
+    cr_assert_str_eq(text_of(reply, "result.instrument_type"), "reversed");
+    cr_assert_str_eq(
+        text_of(call(1, "public/get_order_book", "\"instrument_name\":\"BTC-PERPETUAL\",\"depth\":1"),
+                "result.bids.0.0"),
+        "60000");
+}
+
+Test(deribit, the_33rd_socket_is_one_too_many)
+{
+    struct sim_request request = { .conn = 50,
+                                   .verb = "GET",
+                                   .path = "/ws/api/v2",
+                                   .query = "",
+                                   .host = "www.deribit.com",
+                                   .authorization = "" };
+
+    tear_down();
+    options.limits = true;
+    begin();
+    for (uint64_t conn = 1; conn <= 32; conn++) {
+        open_socket(conn);
+    }
+    cr_assert_null(db_shell_open(shell, &request));
+    cr_assert_eq(net->sent[net->count - 1].status, 429);
+    hang_up(7);
+    net->session[50] = db_shell_open(shell, &request);
+    cr_assert_not_null(net->session[50]);
+    request.host = "test.deribit.com";
+    cr_assert_null(db_shell_open(shell, &request), "the other environment is elsewhere");
+}
+
+/* --- garbage ------------------------------------------------------------------------------------------ */
+
+Test(deribit, no_prefix_and_no_changed_byte_of_a_request_does_harm)
+{
+    static const char whole[] = "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"private/"
+                                "buy\",\"params\":{\"instrument_name\":\"BTC-PERPETUAL\","
+                                "\"amount\":1e1,\"price\":59000.5,\"label\":\"x\",\"valid_until\":"
+                                "1786522999999,\"channels\":[\"a.b\",1]}}";
+    unsigned seed = 1;
+
+    log_in(1);
+    for (size_t n = 0; n < sizeof whole - 1; n++) {
+        db_shell_message(shell, 1, net->session[1], whole, n);
+        run(0);
+        cr_assert_eq(error_of(net->sent[net->count - 1].json), -32700);
+    }
+    for (int i = 0; i < 1500; i++) {
+        char text[sizeof whole];
+        memcpy(text, whole, sizeof whole);
+        for (int k = 0; k < 2; k++) {
+            seed = seed * 1103515245u + 12345u;
+            text[(seed >> 8) % (sizeof whole - 1)] = (char)(seed >> 20);
+        }
+        int before = net->count;
+        db_shell_message(shell, 1, net->session[1], text, sizeof whole - 1);
+        run(0);
+        cr_assert_eq(net->count, before + 1, "every request is answered once");
+    }
+}
+
+Test(deribit, odd_channel_names_are_dropped_and_nothing_else)
+{
+    static const char *const names[] = {
+        "",
+        ".",
+        "book",
+        "book.BTC-PERPETUAL",
+        "book.BTC-PERPETUAL.200ms",
+        "book.BTC-PERPETUAL.none.3.100ms",
+        "book.BTC-PERPETUAL.3.10.100ms",
+        "book.NOTHING.100ms",
+        "ticker.BTC-PERPETUAL",
+        "trades.future.100ms",
+        "trades.any.any.any.any.any.any.any",
+        "user.orders",
+        "user.changes.any.any",
+        "user.portfolio.XYZ",
+        "quote.BTC-PERPETUAL.raw",
+        "perpetual.BTC_USDC.raw",
+        "deribit_price_index.xyz",
+        "a name with blanks",
+        "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012345678"
+        "9",
+    };
+
+    log_in(1);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        json_t *reply = call(1, "private/subscribe", "\"channels\":[\"%s\"]", names[i]);
+        cr_expect_eq(error_of(reply), 0, "%s", names[i]);
+        cr_expect_eq(json_array_size(at_path(reply, "result")), 0, "%s", names[i]);
+    }
+    cr_assert_eq(json_array_size(
+                     at_path(call(1, "private/subscribe",
+                                  "\"channels\":[\"user.orders.ANY.any.agg2\",\"user.portfolio.BTC\","
+                                  "\"user.lock\",\"trades.any.any.raw\",\"chart.trades.BTC-PERPETUAL.1\"]"),
+                             "result")),
+                 5);
+}

@@ -22,8 +22,10 @@ static void send(struct db_shell *shell, struct db_session *session, const struc
                  const char *data, size_t length)
 {
     bool private_ = private_channel(sub->channel);
-    struct sim_fault *silence = sim_fault_open(
-        shell->faults, SIM_FAULT_SILENCE, private_ ? "deribit-private" : "deribit-public", shell->now_ns);
+    const char *scope = private_ ? "deribit-private" : "deribit-public";
+    struct sim_fault *half = sim_fault_open(shell->faults, SIM_FAULT_HEARTBEAT_ONLY, scope, shell->now_ns);
+    struct sim_fault *silence =
+        half != NULL ? half : sim_fault_open(shell->faults, SIM_FAULT_SILENCE, scope, shell->now_ns);
     struct sim_text text = { 0 };
 
     if (silence != NULL) {
@@ -442,6 +444,9 @@ static void deliver_trade(struct db_shell *shell, const struct db_item *item)
     int at = item->event.instrument;
     struct sim_text row = { 0 }, list = { 0 };
 
+    if (sim_fault_hit(shell->faults, SIM_FAULT_GAP, "deribit-trades", shell->now_ns) != NULL) {
+        return; /* trade_seq has a gap */
+    }
     db_text_print(&row, shell, at, &item->print);
     sim_text_add(&list, "[%s]", row.data);
     for (struct db_session *session = shell->sessions; session != NULL; session = session->next) {

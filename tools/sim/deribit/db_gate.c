@@ -375,7 +375,7 @@ static void admit(struct db_shell *shell, struct db_call *call, int code)
         }
     }
     if (code == 0 && (fault = sim_fault_hit(shell->faults, SIM_FAULT_REJECT, scope, shell->now_ns)) != NULL) {
-        code = fault->code > 0 ? (int)fault->code : 10040;
+        code = fault->code != -2019 ? (int)fault->code : 10040; /* -2019 is what the fault has by itself */
     }
     if (code != 0) {
         reply(shell, call, code, &out, 0);

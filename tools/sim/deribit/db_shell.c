@@ -62,8 +62,6 @@ bool db_shell_choose(struct db_choices *choices, const char *text)
             choices->close_code = atoi(value);
         } else if (strcmp(pair, "ioc_reason") == 0) {
             choices->ioc_reason = value[0] == '1';
-        } else if (strcmp(pair, "reject_event") == 0) {
-            choices->reject_event = value[0] == '1';
         } else if (strcmp(pair, "pause_ms") == 0) {
             choices->pause_ms = atoll(value);
         } else {
@@ -396,13 +394,36 @@ static void note_order(struct db_shell *shell, const struct sim_event *event)
     write_log(shell, log);
 }
 
+/* log_settlement writes what a settlement turned into cash: the difference to the one before. */
+static void log_settlement(struct db_shell *shell, int account, int at, int64_t now_ns)
+{
+    const struct sim_holding *holding = &sim_venue_account(shell->venue, account)->holding[at];
+    struct db_settled *last = &shell->settled[account][at];
+    struct db_log log = { .kind = DB_LOG_SETTLEMENT, .account = account, .instrument = at, .now_ns = now_ns };
+
+    log.currency = db_text_currency(shell->listing[at].currency);
+    log.change_e8 = holding->settled_e8 - last->total_e8;
+    log.upl_e8 = holding->settled_unrealised_e8 - last->unrealised_e8;
+    log.rpl_e8 = log.change_e8 - log.upl_e8;
+    log.interest_e8 = shell->interest_e8[account][at];
+    log.position = holding->position.qty;
+    log.price_e8 = sim_venue_market(shell->venue, at)->mark_e8;
+    *last = (struct db_settled){ holding->settled_e8, holding->settled_unrealised_e8 };
+    shell->interest_e8[account][at] = 0;
+    if (log.change_e8 != 0 || log.position != 0) {
+        write_log(shell, log);
+    }
+}
+
 static void note_settlement(struct db_shell *shell, int64_t now_ns)
 {
     for (int at = 0; at < DB_MARKET_COUNT; at++) {
         shell->settle_price_e8[at] = sim_venue_market(shell->venue, at)->mark_e8;
         for (int i = 0; i < sim_venue_account_count(shell->venue); i++) {
-            if (sim_venue_account(shell->venue, i)->holding[at].fills > 0) {
+            if (sim_venue_account(shell->venue, i)->holding[at].fills > 0 &&
+                shell->listing[at].kind == DB_FUTURE) {
                 touch(shell, i, at);
+                log_settlement(shell, i, at, now_ns);
             }
         }
     }
@@ -431,19 +452,9 @@ void db_shell_emit(void *user, const struct sim_event *event)
     case SIM_EVENT_ORDER:
         note_order(shell, event);
         break;
-    case SIM_EVENT_FUNDING: {
-        const struct sim_holding *holding =
-            &sim_venue_account(shell->venue, event->account)->holding[event->instrument];
-        struct db_log log = { .kind = DB_LOG_SETTLEMENT, .account = event->account, .now_ns = event->now_ns };
-        log.instrument = event->instrument;
-        log.currency = db_text_currency(shell->listing[event->instrument].currency);
-        log.interest_e8 = log.change_e8 = event->payment->amount_e8;
-        log.position = holding->position.qty;
-        log.price_e8 = event->payment->mark_e8;
-        write_log(shell, log);
-        touch(shell, event->account, event->instrument);
+    case SIM_EVENT_FUNDING:
+        shell->interest_e8[event->account][event->instrument] = event->payment->amount_e8;
         break;
-    }
     case SIM_EVENT_SETTLEMENT:
         note_settlement(shell, event->now_ns);
         break;
@@ -620,9 +631,10 @@ void db_shell_closed(void *user, uint64_t conn, void *pointer)
         shell->socket_count--;
     }
     db_auth_gone(shell, conn);
-    if (session->armed) {
-        db_trade_disconnect(shell, conn, shell->now_ns);
-        db_shell_settled(shell, shell->now_ns);
+    if (session->armed) { /* in the order of time, like everything that touches the model */
+        struct db_item *item = db_shell_item(DB_ITEM_GONE);
+        item->gone = conn;
+        db_shell_push(shell, item, shell->now_ns);
     }
     db_feed_forget(session);
     free(session);
@@ -771,6 +783,18 @@ static void strike(struct db_shell *shell, struct sim_fault *fault, int64_t now_
     }
 }
 
+/* only_beats is true while a fault lets nothing but heartbeats through: a venue half dead. */
+static bool only_beats(struct db_shell *shell, const struct db_session *session)
+{
+    struct sim_fault *fault =
+        sim_fault_open(shell->faults, SIM_FAULT_HEARTBEAT_ONLY, db_shell_scope(session), shell->now_ns);
+
+    if (fault != NULL) {
+        fault->fired++;
+    }
+    return fault != NULL;
+}
+
 static void happen(struct db_shell *shell, struct db_item *item)
 {
     struct db_session *session = sim_net_session(shell->net, item->conn);
@@ -784,7 +808,7 @@ static void happen(struct db_shell *shell, struct db_item *item)
                       item->text.length);
         break;
     case DB_ITEM_TEXT:
-        if (session == NULL || session->closing) {
+        if (session == NULL || session->closing || only_beats(shell, session)) {
             break;
         }
         sim_net_text(shell->net, item->conn, item->text.data, item->text.length);
@@ -801,6 +825,10 @@ static void happen(struct db_shell *shell, struct db_item *item)
     case DB_ITEM_PRIVATE:
         db_feed_private(shell, item);
         return; /* it owns the item now */
+    case DB_ITEM_GONE:
+        db_trade_disconnect(shell, item->gone, shell->now_ns);
+        db_shell_settled(shell, shell->now_ns);
+        break;
     case DB_ITEM_CLOSE:
         if (session != NULL) {
             db_shell_hang_up(shell, session, 1001, "server shutdown");

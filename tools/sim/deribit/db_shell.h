@@ -25,7 +25,6 @@ struct db_choices {
     int bad_signature;   /* 13009 or 13004 */
     int close_code;      /* of a socket closed for its rate or its silence */
     bool ioc_reason;     /* the dropped rest of an IOC carries a cancel_reason */
-    bool reject_event;   /* a post-only refused with 11054 also appears as a rejected order */
     int64_t pause_ms;    /* how long a settlement pauses trading */
 };
 

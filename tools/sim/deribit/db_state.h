@@ -182,7 +182,15 @@ struct db_merge { /* changes waiting for a slower pace */
     bool any;
 };
 
-enum db_item_kind { DB_ITEM_CALL, DB_ITEM_HTTP, DB_ITEM_TEXT, DB_ITEM_EVENT, DB_ITEM_PRIVATE, DB_ITEM_CLOSE };
+enum db_item_kind {
+    DB_ITEM_CALL,
+    DB_ITEM_HTTP,
+    DB_ITEM_TEXT,
+    DB_ITEM_EVENT,
+    DB_ITEM_PRIVATE,
+    DB_ITEM_GONE,
+    DB_ITEM_CLOSE
+};
 enum db_row_kind { DB_ROW_ORDER, DB_ROW_TRADE, DB_ROW_POSITION, DB_ROW_MONEY };
 
 struct db_row { /* a piece of a private message */
@@ -222,7 +230,8 @@ struct db_item {
     struct sim_event event; /* EVENT, its levels owned by the item */
     struct sim_level *levels;
     struct db_print print;
-    int account; /* PRIVATE */
+    uint64_t gone; /* GONE: the socket that was */
+    int account;   /* PRIVATE */
     struct db_row *row;
     size_t row_count, row_capacity;
 };
@@ -253,6 +262,10 @@ struct db_log { /* a row of the transaction log */
 
 struct db_money { /* one currency of one account, at 10^-8 */
     int64_t equity, balance, upl, rpl, initial, maintenance, orders, available, locked, pl, delta;
+};
+
+struct db_settled { /* what the last settlement had turned into cash */
+    int64_t total_e8, unrealised_e8;
 };
 
 struct db_unknown {
@@ -293,6 +306,8 @@ struct db_shell {
     size_t note_count, note_capacity;
     struct db_note placing; /* becomes the note of the next new order */
     struct db_touched touched[SIM_ACCOUNT_MAX];
+    struct db_settled settled[SIM_ACCOUNT_MAX][DB_MARKET_COUNT];
+    int64_t interest_e8[SIM_ACCOUNT_MAX][DB_MARKET_COUNT]; /* funding paid by the settlement under way */
     struct db_log *log;
     size_t log_count, log_capacity;
     struct db_call *bump[256]; /* orders waiting at the speed bump */
