@@ -70,6 +70,8 @@ static const char usage[] =
     "bad_signature=13009|13004,\n"
     "                       close=CODE (of a socket closed for rate or silence, default 1008), "
     "ioc_reason=0|1,\n"
+    "                       spot=own|routed (to another exchange: accepted, filled later, no public "
+    "trades),\n"
     "                       pause_ms=N (a settlement, default 2000)\n"
     "  --no-limits          do not enforce request weights, order counts and inbound messages\n"
     "  --fault SPEC         repeatable, see below\n"

@@ -1061,6 +1061,65 @@ Test(deribit, half_dead_is_heartbeats_and_nothing_else)
     cr_assert_null(call(1, "public/test", " "));
 }
 
+Test(deribit, routed_spot_is_accepted_first_and_filled_later)
+{
+    static const char channel[] = "user.trades.spot.any.raw";
+
+    tear_down();
+    cr_assert_not(db_shell_choose(&options.choices, "spot=elsewhere"));
+    cr_assert(db_shell_choose(&options.choices, "spot=routed"));
+    begin();
+    log_in(1);
+    call(1, "private/subscribe", "\"channels\":[\"%s\",\"trades.BTC_USDC.raw\"]", channel);
+    json_t *reply =
+        call(1, "private/buy",
+             "\"instrument_name\":\"BTC_USDC\",\"amount\":0.01,\"price\":60001,\"post_only\":false");
+    cr_assert_str_eq(text_of(reply, "result.order.order_state"), "open");
+    cr_assert_str_eq(text_of(reply, "result.order.filled_amount"), "0");
+    cr_assert_eq(json_array_size(at_path(reply, "result.trades")), 0);
+    cr_assert_eq(count_of(1, channel), 0);
+    run(20);
+    cr_assert_str_eq(text_of(data_of(1, channel, 0), "0.state"), "filled");
+    cr_assert_str_eq(text_of(data_of(1, channel, 0), "0.order_id"), text_of(reply, "result.order.order_id"));
+    cr_assert_eq(count_of(1, "trades.BTC_USDC.raw"), 0);
+    cr_assert_eq(
+        error_of(call(1, "private/buy", "\"instrument_name\":\"BTC_USDC\",\"amount\":0.01,\"price\":60001")),
+        11021);
+    cr_assert_str_eq(
+        text_of(call(1, "public/get_instrument", "\"instrument_name\":\"BTC_USDC\""), "result.is_cbe_routed"),
+        "true");
+}
+
+Test(deribit, a_liquidation_says_what_it_is)
+{
+    log_in(1);
+    follow(1);
+    call(1, "private/buy", "\"instrument_name\":\"BTC-PERPETUAL\",\"amount\":1000,\"type\":\"market\"");
+    call(1, "private/buy", PASSIVE);
+    fault("liquidate:account=cid,scope=deribit");
+    run(0);
+    int last = count_of(1, "user.orders.BTC-PERPETUAL.raw") - 1;
+    cr_assert_str_eq(text_of(data_of(1, "user.orders.BTC-PERPETUAL.raw", last - 1), "cancel_reason"),
+                     "autoliquidation");
+    const json_t *order = data_of(1, "user.orders.BTC-PERPETUAL.raw", last);
+    cr_assert_str_eq(text_of(order, "is_liquidation"), "true");
+    cr_assert_str_eq(text_of(order, "order_state"), "filled");
+    cr_assert_str_eq(text_of(order, "price"), "market_price", "a string, not a number");
+    const json_t *trade = data_of(1, "user.trades.any.any.raw", count_of(1, "user.trades.any.any.raw") - 1);
+    cr_assert_str_eq(text_of(trade, "0.liquidation"), "T");
+    cr_assert_eq(sim_venue_account(venue, 0)->holding[DB_BTC_PERP].position.qty, 0);
+}
+
+Test(deribit, a_label_goes_with_every_message)
+{
+    log_in(1);
+    cr_assert_eq(error_of(call(1, "private/subscribe",
+                               "\"channels\":[\"quote.BTC-PERPETUAL\"],\"label\":\"12345678901234567\"")),
+                 -32602);
+    call(1, "private/subscribe", "\"channels\":[\"quote.BTC-PERPETUAL\"],\"label\":\"mine\"");
+    cr_assert_str_eq(text_of(net->sent[net->count - 1].json, "params.label"), "mine");
+}
+
 Test(deribit, a_rate_limit_on_request_closes_and_cancels)
 {
     log_in(1);

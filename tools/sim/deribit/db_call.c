@@ -113,8 +113,14 @@ static int subscribe(struct db_shell *shell, struct db_call *call, bool on, stru
     if (session == NULL) {
         return 10030;
     }
+    const char *label = call->method->open ? NULL : db_gate_text(call, "label");
+
     if (!json_is_array(list)) {
         return db_gate_invalid(call, "channels", "missing required parameter");
+    }
+    label = label == NULL ? "" : label;
+    if (strlen(label) > 16) {
+        return db_gate_invalid(call, "label", "longer than 16 characters");
     }
     json_array_foreach(list, i, name)
     {
@@ -122,7 +128,7 @@ static int subscribe(struct db_shell *shell, struct db_call *call, bool on, stru
         if (text == NULL) {
             return db_gate_invalid(call, "channels", "invalid type");
         }
-        bool done = on ? db_feed_subscribe(shell, session, text, !call->method->open, &code)
+        bool done = on ? db_feed_subscribe(shell, session, text, label, !call->method->open, &code)
                        : db_feed_unsubscribe(session, text);
         if (done && count < DB_SUB_MAX) {
             taken[count++] = text;

@@ -39,6 +39,10 @@ static void send(struct db_shell *shell, struct db_session *session, const struc
     sim_text_quote(&text, sub->name);
     sim_text_str(&text, ",\"data\":");
     sim_text_put(&text, data, length);
+    if (sub->label[0] != '\0') {
+        sim_text_str(&text, ",\"label\":");
+        sim_text_quote(&text, sub->label);
+    }
     sim_text_str(&text, "}}");
     sim_net_text(shell->net, session->conn, text.data, text.length);
     sim_text_free(&text);
@@ -444,6 +448,9 @@ static void deliver_trade(struct db_shell *shell, const struct db_item *item)
     int at = item->event.instrument;
     struct sim_text row = { 0 }, list = { 0 };
 
+    if (db_trade_routed(shell, at)) {
+        return; /* the other exchange's tape is not told here */
+    }
     if (sim_fault_hit(shell->faults, SIM_FAULT_GAP, "deribit-trades", shell->now_ns) != NULL) {
         return; /* trade_seq has a gap */
     }
@@ -1189,7 +1196,7 @@ static bool understand(const struct db_shell *shell, struct db_sub *sub)
 }
 
 bool db_feed_subscribe(struct db_shell *shell, struct db_session *session, const char *name,
-                       bool private_call, int *code)
+                       const char *label, bool private_call, int *code)
 {
     struct db_sub fresh = { 0 };
     size_t length = strlen(name);
@@ -1198,6 +1205,7 @@ bool db_feed_subscribe(struct db_shell *shell, struct db_session *session, const
         return false;
     }
     snprintf(fresh.name, sizeof fresh.name, "%s", name);
+    snprintf(fresh.label, sizeof fresh.label, "%s", label);
     if (!understand(shell, &fresh)) {
         return false;
     }

@@ -41,6 +41,7 @@ const char *db_gate_words(int code)
         { 10047, "matching_engine_queue_full" },
         { 10066, "too_many_concurrent_requests" },
         { 11008, "already_filled" },
+        { 11021, "post_only_price_modification_not_possible" },
         { 11029, "invalid_arguments" },
         { 11030, "other_reject" },
         { 11044, "not_open_order" },

@@ -62,6 +62,9 @@ bool db_shell_choose(struct db_choices *choices, const char *text)
             choices->close_code = atoi(value);
         } else if (strcmp(pair, "ioc_reason") == 0) {
             choices->ioc_reason = value[0] == '1';
+        } else if (strcmp(pair, "spot") == 0) {
+            choices->routed = strcmp(value, "routed") == 0;
+            good = choices->routed || strcmp(value, "own") == 0;
         } else if (strcmp(pair, "pause_ms") == 0) {
             choices->pause_ms = atoll(value);
         } else {
@@ -356,7 +359,10 @@ static void note_order(struct db_shell *shell, const struct sim_event *event)
         &sim_venue_account(shell->venue, event->account)->holding[event->instrument];
     bool filled = event->exec == SIM_EXEC_TRADE || event->exec == SIM_EXEC_CALCULATED, had = false;
 
-    db_trade_note(shell, event->order);
+    struct db_note *note = db_trade_note(shell, event->order);
+    if (event->exec == SIM_EXEC_CANCELED && note->reason == NULL) {
+        note->reason = "autoliquidation"; /* nobody asked: the venue cleared the way */
+    }
     for (size_t i = 0; i < touched->order_count && !had; i++) {
         had = touched->order[i] == event->order->index;
     }

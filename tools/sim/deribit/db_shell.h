@@ -25,6 +25,7 @@ struct db_choices {
     int bad_signature;   /* 13009 or 13004 */
     int close_code;      /* of a socket closed for its rate or its silence */
     bool ioc_reason;     /* the dropped rest of an IOC carries a cancel_reason */
+    bool routed;         /* spot goes to another exchange: accepted first, filled later, no public trades */
     int64_t pause_ms;    /* how long a settlement pauses trading */
 };
 

@@ -84,6 +84,7 @@ struct db_token {
 
 struct db_sub {
     char name[96];
+    char label[17]; /* goes with every message, "": none */
     enum db_channel channel;
     int instrument;   /* -1: any */
     int kind;         /* -1: any */
@@ -391,6 +392,9 @@ void db_trade_end_of_day(struct db_shell *shell, int64_t now_ns);
 struct db_note *db_trade_note(struct db_shell *shell, const struct sim_order *order);
 struct sim_order *db_trade_find(struct db_shell *shell, int account, const char *id);
 
+/* db_trade_routed is true of an instrument whose orders another exchange fills. */
+bool db_trade_routed(const struct db_shell *shell, int at);
+
 /* db_trade_band answers the prices between which orders are taken. */
 void db_trade_band(struct db_shell *shell, int at, int64_t *low, int64_t *high);
 
@@ -423,7 +427,7 @@ struct db_greeks db_text_greeks(const struct db_shell *shell, int at, double *fu
 /* db_feed_subscribe takes one name; false when it is not a channel, or not this one's to see.  *code is set
  * when that is an error of the whole call (13778). */
 bool db_feed_subscribe(struct db_shell *shell, struct db_session *session, const char *name,
-                       bool private_call, int *code);
+                       const char *label, bool private_call, int *code);
 bool db_feed_unsubscribe(struct db_session *session, const char *name);
 void db_feed_forget(struct db_session *session);
 void db_feed_activate(struct db_shell *shell, struct db_session *session, const char *names);

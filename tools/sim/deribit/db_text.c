@@ -101,7 +101,7 @@ const char *db_text_order_state(enum sim_order_state state)
 
 static const char *type_of(const struct db_note *note)
 {
-    return note->liquidation ? "liquidation" : note->type == DB_MARKET ? "market" : "limit";
+    return note->type == DB_MARKET || note->liquidation ? "market" : "limit";
 }
 
 static int64_t contracts_of(const struct db_shell *shell, int at, int64_t qty)
@@ -242,9 +242,9 @@ void db_text_fill(struct sim_text *out, struct db_shell *shell, size_t index, en
     flag(out, "post_only", order->post_only);
     member(out, "contracts", contracts_of(shell, fill->instrument, fill->qty), 3);
     flag(out, "self_trade", false);
-    sim_text_add(out,
-                 ",\"trade_id\":\"%s\",\"order_type\":\"%s\",\"fee_currency\":\"%s\",\"liquidity\":\"%s\"",
-                 trade, type_of(note), fill->fee_asset, fill->maker ? "M" : "T");
+    sim_text_add(
+        out, ",\"trade_id\":\"%s\",\"order_type\":\"%s\",\"fee_currency\":\"%s\",\"liquidity\":\"%s\"", trade,
+        note->liquidation ? "liquidation" : type_of(note), fill->fee_asset, fill->maker ? "M" : "T");
     if (note->liquidation) {
         sim_text_str(out, ",\"liquidation\":\"T\"");
     }
@@ -432,6 +432,9 @@ void db_text_instrument(struct sim_text *out, struct db_shell *shell, int at)
     member(out, "contract_size", listing->contract, i->qty_decimals);
     sim_text_add(out, ",\"instrument_id\":%d", listing->instrument_id);
     member(out, "min_trade_amount", i->min_qty, i->qty_decimals);
+    if (db_trade_routed(shell, at)) {
+        sim_text_str(out, ",\"is_cbe_routed\":true,\"is_csr\":true");
+    }
     if (listing->period[0] != '\0') {
         sim_text_add(out, ",\"settlement_period\":\"%s\",\"settlement_currency\":\"%s\"", listing->period,
                      i->settle);

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OPEN_MAX     2048
-#define LABEL_MAX    64
-#define BUMP_LOW_NS  INT64_C(1000000)
-#define BUMP_HIGH_NS INT64_C(10000000)
+#define OPEN_MAX      2048
+#define LABEL_MAX     64
+#define BUMP_LOW_NS   INT64_C(1000000)
+#define BUMP_HIGH_NS  INT64_C(10000000)
+#define ROUTE_LOW_NS  INT64_C(2000000)
+#define ROUTE_HIGH_NS INT64_C(20000000)
 
 struct db_note *db_trade_note(struct db_shell *shell, const struct sim_order *order)
 {
@@ -45,6 +47,11 @@ struct sim_order *db_trade_find(struct db_shell *shell, int account, const char 
         }
     }
     return NULL;
+}
+
+bool db_trade_routed(const struct db_shell *shell, int at)
+{
+    return shell->options.choices.routed && shell->listing[at].kind == DB_SPOT;
 }
 
 void db_trade_band(struct db_shell *shell, int at, int64_t *low, int64_t *high)
@@ -269,10 +276,14 @@ static int cross_check(struct db_shell *shell, struct db_call *call, int account
         if (wish->reject_post_only) {
             return 11054;
         }
+        if (db_trade_routed(shell, wish->at)) {
+            return 11021; /* never re-priced there */
+        }
         wish->price = wish->side == SIM_BUY ? best.price - i->tick : best.price + i->tick;
         takes = false;
     }
-    if (takes && !shell->listing[wish->at].exempt && !call->bumped && shell->bump_count < 256) {
+    if (takes && !shell->listing[wish->at].exempt && !db_trade_routed(shell, wish->at) && !call->bumped &&
+        shell->bump_count < 256) {
         call->wait_ns = sim_random_range(&shell->random, BUMP_LOW_NS, BUMP_HIGH_NS);
         return DB_LATER;
     }
@@ -303,6 +314,20 @@ static void answer_order(struct db_shell *shell, const struct sim_order *order, 
         }
     }
     sim_text_str(out, "]}");
+}
+
+/* answer_accepted answers a routed order before anything is known of it; what became of it is told later. */
+static void answer_accepted(struct db_shell *shell, const struct sim_order *order, struct sim_text *out)
+{
+    struct sim_order early = *order;
+    int64_t route_ns = sim_random_range(&shell->random, ROUTE_LOW_NS, ROUTE_HIGH_NS);
+    int64_t *last_ns = &shell->private_last_ns[order->account];
+
+    early.state = SIM_ORDER_NEW;
+    early.filled = 0;
+    early.filled_sum = (struct sim_position){ 0 };
+    answer_order(shell, &early, sim_venue_fill_count(shell->venue), out);
+    *last_ns = (*last_ns > shell->now_ns ? *last_ns : shell->now_ns) + route_ns;
 }
 
 static int place(struct db_shell *shell, struct db_call *call, struct wish *wish, struct sim_text *out)
@@ -340,7 +365,11 @@ static int place(struct db_shell *shell, struct db_call *call, struct wish *wish
     if (session != NULL) {
         session->trades = true;
     }
-    answer_order(shell, placed, first, out);
+    if (db_trade_routed(shell, wish->at)) {
+        answer_accepted(shell, placed, out);
+    } else {
+        answer_order(shell, placed, first, out);
+    }
     return 0;
 }
 
