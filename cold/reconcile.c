@@ -216,15 +216,14 @@ static struct rest_question question_of(const struct reconcile *reconcile, uint1
                                         enum rest_what what, uint16_t instrument)
 {
     const struct account *row = &reconcile->options.accounts->row[account];
-    return (struct rest_question){
-        .venue = reconcile->options.venue(row->venue),
-        .key = &reconcile->options.key[account],
-        .account = account,
-        .query = { .what = (uint8_t)what,
-                   .product = row->product,
-                   .instrument =
-                       instrument == NO_INSTRUMENT ? NULL : &reconcile->options.instruments->row[instrument] }
-    };
+    const struct instrument *of =
+        instrument == NO_INSTRUMENT ? NULL : &reconcile->options.instruments->row[instrument];
+    return (struct rest_question){ .venue = reconcile->options.venue(row->venue),
+                                   .key = &reconcile->options.key[account],
+                                   .account = account,
+                                   .query = { .what = (uint8_t)what,
+                                              .product = of != NULL ? of->product : row->product,
+                                              .instrument = of } };
 }
 
 static const char *const step_names[STEP_COUNT] = { "open orders", "executions", "order", "positions",

@@ -126,12 +126,13 @@ static struct rest_question question_of(const struct recover *recover, uint16_t 
                                         const struct instrument *instrument)
 {
     const struct account *row = &recover->options.accounts->row[account];
-    return (struct rest_question){
-        .venue = recover->options.venue(row->venue),
-        .key = &recover->options.key[account],
-        .account = account,
-        .query = { .what = (uint8_t)what, .product = row->product, .instrument = instrument }
-    };
+    return (
+        struct rest_question){ .venue = recover->options.venue(row->venue),
+                               .key = &recover->options.key[account],
+                               .account = account,
+                               .query = { .what = (uint8_t)what,
+                                          .product = instrument != NULL ? instrument->product : row->product,
+                                          .instrument = instrument } };
 }
 
 /* Asks until there is an answer or patience ends; NULL after a refusal was written. */
@@ -194,7 +195,7 @@ static bool same_account_kind(const struct recover *recover, const struct pair *
 {
     const struct account *account = &recover->options.accounts->row[pair->account];
     const struct instrument *instrument = instrument_at(recover, pair->instrument);
-    return account->venue == instrument->venue && account->product == instrument->product;
+    return account_trades(account, instrument->venue, instrument->product);
 }
 
 /* ------------------------------------------------------------------ LOCK */

@@ -35,7 +35,7 @@ static bool take_instrument(struct config *config, const char *name, int line, c
             made.venue = id;
         }
     }
-    for (uint8_t id = PRODUCT_NONE + 1; id < PRODUCT_COUNT; id++) {
+    for (uint8_t id = PRODUCT_NONE + 1; id < PRODUCT_ALL; id++) {
         if (strcmp(product_names[id], product) == 0) {
             made.product = id;
         }
@@ -108,7 +108,7 @@ static void check_leg(struct config *config, uint32_t i, const char *leg_key, co
         return;
     }
     if (known && row->row.venue != VENUE_NONE && row->row.product != PRODUCT_NONE &&
-        (row->row.venue != instrument.venue || row->row.product != instrument.product)) {
+        !account_trades(&row->row, instrument.venue, instrument.product)) {
         config_tell(config, line, "%s = \"%s\": that is an account of %s.%s, and %s is traded on another",
                     path, account, venue_names[row->row.venue], product_names[row->row.product], leg);
     }
@@ -271,10 +271,64 @@ static int64_t quotes_on(const struct config *config, const char *account)
     return count;
 }
 
+/* One login for all products, or one for each: a fact of the venue. */
+static void check_product(struct config *config, uint32_t i)
+{
+    const struct account *row = &config->account[i].row;
+    char path[KEY_PATH_BYTES];
+
+    if (!config_sound(config, "account", "venue", i) || !config_sound(config, "account", "product", i) ||
+        account_venues[row->venue].one_login == (row->product == PRODUCT_ALL)) {
+        return;
+    }
+    int line = config_line_of(config, "account", "product", i);
+    config_key_path(config, "account", i, "product", path);
+    if (row->product == PRODUCT_ALL) {
+        config_tell(config, line, "%s = \"all\": %s has a login for each product: name one of them", path,
+                    venue_names[row->venue]);
+    } else {
+        config_tell(config, line,
+                    "%s = \"%s\": must be \"all\": %s has one login, one budget and one cancel on disconnect "
+                    "for all products",
+                    path, product_names[row->product], venue_names[row->venue]);
+    }
+}
+
+/* A bucket that is not configured is the least the venue gives; where it counts in windows only there is
+ * none. */
+static void check_credit(struct config *config, uint32_t i, enum credit credit, const char *burst_key,
+                         const char *rate_key)
+{
+    struct account *row = &config->account[i].row;
+    struct credit_limit *limit = &row->credit[credit];
+    char path[KEY_PATH_BYTES];
+
+    if (!config_sound(config, "account", burst_key, i) || !config_sound(config, "account", rate_key, i) ||
+        !config_sound(config, "account", "venue", i)) {
+        return;
+    }
+    int line = config_line_of(config, "account", burst_key, i);
+    config_key_path(config, "account", i, burst_key, path);
+    if ((limit->burst != 0) != (limit->rate_e3 != 0)) {
+        config_tell(config, line, "%s: %s and %s go together", path, burst_key, rate_key);
+    } else if (limit->burst != 0 && account_venues[row->venue].credit[credit].burst == 0) {
+        config_tell(config, line,
+                    "%s = %d: %s counts no such credits (it counts order_rate_10s and its like)", path,
+                    limit->burst, venue_names[row->venue]);
+    } else if (limit->burst == 0) {
+        *limit = account_venues[row->venue].credit[credit];
+    }
+}
+
 static void check_account(struct config *config, uint32_t i)
 {
-    const struct config_account *account = &config->account[i];
+    struct config_account *account = &config->account[i];
     char path[KEY_PATH_BYTES];
+
+    check_product(config, i);
+    check_credit(config, i, CREDIT_TRADE, "trade_burst", "trade_rate_s");
+    check_credit(config, i, CREDIT_QUERY, "query_burst", "query_rate_s");
+    account->row.credit[CREDIT_SUBSCRIBE] = account_venues[account->row.venue].credit[CREDIT_SUBSCRIBE];
 
     for (uint32_t k = 0; k < i && config_sound(config, "account", "name", i); k++) {
         if (strcmp(config->account[k].row.name, account->row.name) == 0) {

@@ -5,7 +5,8 @@
 #ifndef POISE_RING_ACCOUNT_H
 #define POISE_RING_ACCOUNT_H
 
-#include "ring/base.h"
+#include "ring/credit.h"
+#include "ring/instrument.h"
 
 #define ACCOUNT_MAX        32
 #define ACCOUNT_NAME_BYTES 32
@@ -14,19 +15,33 @@ struct account {
     char name[ACCOUNT_NAME_BYTES]; /* as configured */
     uint16_t index;
     uint8_t venue;          /* enum venue_id */
-    uint8_t product;        /* enum product: whose wallet and hosts */
+    uint8_t product;        /* enum product: whose wallet and hosts; PRODUCT_ALL where one login has all */
     uint32_t key_hash;      /* of the API key: a changed key is a changed account */
     int32_t order_rate_10s; /* orders per 10 s we allow ourselves; venue's limit or less */
     int32_t order_rate_60s;
-    int32_t reserve_percent; /* of each budget kept for cancels and hedges, 0..90 */
-    int32_t weight_rate_60s; /* request weight a minute */
-    int64_t dead_man_ms;     /* venue's countdown; 0 off or not offered */
+    int32_t reserve_percent;                  /* of each budget kept for cancels and hedges, 0..90 */
+    int32_t weight_rate_60s;                  /* request weight a minute */
+    int64_t dead_man_ms;                      /* venue's countdown; 0 off or not offered */
+    struct credit_limit credit[CREDIT_COUNT]; /* by enum credit, where the venue counts so */
 };
+
+/* What is so of every account of a venue. */
+struct account_venue {
+    bool one_login; /* an account trades every product: its product is PRODUCT_ALL */
+    struct credit_limit credit[CREDIT_COUNT]; /* what the least of its accounts may ask */
+};
+extern const struct account_venue account_venues[VENUE_COUNT];
 
 struct account_table {
     uint32_t count;
     struct account row[ACCOUNT_MAX];
 };
+
+/* account_trades: instruments of this venue and product are traded on the account. */
+static inline bool account_trades(const struct account *account, uint8_t venue, uint8_t product)
+{
+    return account->venue == venue && (account->product == product || account->product == PRODUCT_ALL);
+}
 
 /* account_by_name answers the row, or NULL. */
 static inline const struct account *account_by_name(const struct account_table *table, const char *name)

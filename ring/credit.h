@@ -25,19 +25,23 @@ struct credit_limit {
     int32_t rate_e3; /* requests that come back in 1000 seconds */
 };
 
-/* A bucket as it stands.  One owner; time is an argument and never goes back. */
+/* A bucket as it stands.  One owner; time is an argument. */
 struct credit_bucket {
-    struct credit_limit limit;
-    int64_t level_e9; /* requests left, 1e-9; below 0 when something had to go out all the same */
-    uint64_t at_ns;
+    struct credit_limit limit; /* what we allow ourselves */
+    int64_t level_e9;          /* requests left, 1e-9; below 0 when something had to go out all the same */
+    uint64_t at_ns;            /* 0: not looked at yet */
 };
 
-/* credit_begin starts empty: whoever asked before us may have emptied it a moment ago. */
-static inline void credit_begin(struct credit_bucket *bucket, struct credit_limit limit, uint64_t now_ns)
+/* credit_begin makes a bucket that is empty when it is first looked at: whoever asked before us may have
+ * emptied it a moment ago.  What one second brings back stays unused: requests that are held up on the way
+ * come closer together than they left. */
+static inline void credit_begin(struct credit_bucket *bucket, struct credit_limit limit)
 {
+    int32_t kept = limit.burst - (limit.rate_e3 + 999) / 1000;
     bucket->limit = limit;
+    bucket->limit.burst = kept > limit.burst / 2 ? kept : (limit.burst + 1) / 2;
     bucket->level_e9 = 0;
-    bucket->at_ns = now_ns;
+    bucket->at_ns = 0;
 }
 
 static inline bool credit_counts(const struct credit_bucket *bucket)
@@ -49,13 +53,13 @@ static inline bool credit_counts(const struct credit_bucket *bucket)
 static inline void credit_fill(struct credit_bucket *bucket, uint64_t now_ns)
 {
     const int64_t full_e9 = bucket->limit.burst * 1000000000LL;
+    if (bucket->at_ns == 0) {
+        bucket->at_ns = now_ns;
+    }
     if (now_ns <= bucket->at_ns) {
         return;
     }
-    uint64_t elapsed_ns = now_ns - bucket->at_ns;
-    /* so long that any bucket is full again, and short enough that nothing overflows */
-    const uint64_t long_ns = 1000000000000000ULL;
-    int128 back = (int128)(elapsed_ns < long_ns ? elapsed_ns : long_ns) * bucket->limit.rate_e3 / 1000;
+    int128 back = (int128)(now_ns - bucket->at_ns) * bucket->limit.rate_e3 / 1000;
     int128 level_e9 = bucket->level_e9 + back;
     bucket->level_e9 = level_e9 < full_e9 ? (int64_t)level_e9 : full_e9;
     bucket->at_ns = now_ns;

@@ -24,6 +24,7 @@ const char *const product_names[PRODUCT_COUNT] = {
     [PRODUCT_LINEAR]  = "linear",
     [PRODUCT_INVERSE] = "inverse",
     [PRODUCT_OPTION]  = "option",
+    [PRODUCT_ALL]     = "all",
 };
 
 const char *const kind_names[KIND_COUNT] = {
@@ -159,7 +160,7 @@ const char *instrument_check(const struct instrument *row)
     if (row->venue == VENUE_NONE || row->venue >= VENUE_COUNT) {
         return "venue is not known";
     }
-    if (row->product == PRODUCT_NONE || row->product >= PRODUCT_COUNT) {
+    if (row->product == PRODUCT_NONE || row->product >= PRODUCT_ALL) {
         return "product is not known";
     }
     if (row->symbol[0] == '\0' || memchr(row->symbol, '\0', sizeof row->symbol) == NULL ||

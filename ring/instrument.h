@@ -35,6 +35,7 @@ enum product {
     PRODUCT_LINEAR,
     PRODUCT_INVERSE,
     PRODUCT_OPTION,
+    PRODUCT_ALL, /* of an account only: one login trades every product of the venue */
     PRODUCT_COUNT
 };
 
@@ -141,7 +142,7 @@ const char *currency_code(const struct instrument_table *table, uint16_t currenc
 const char *instrument_check(const struct instrument *row);
 
 extern const char *const venue_names[VENUE_COUNT];     /* "binance" */
-extern const char *const product_names[PRODUCT_COUNT]; /* "spot", "linear", "inverse", "option" */
+extern const char *const product_names[PRODUCT_COUNT]; /* "spot", "linear", "inverse", "option", "all" */
 extern const char *const kind_names[KIND_COUNT];       /* "spot", "linear_perpetual", ... */
 
 #endif

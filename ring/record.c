@@ -143,12 +143,12 @@ static const uint32_t layout[] = {
     WHOLE(account), PLACE(account, name), PLACE(account, index), PLACE(account, venue),
     PLACE(account, product), PLACE(account, key_hash), PLACE(account, order_rate_10s),
     PLACE(account, order_rate_60s), PLACE(account, reserve_percent), PLACE(account, weight_rate_60s),
-    PLACE(account, dead_man_ms),
+    PLACE(account, dead_man_ms), PLACE(account, credit),
 
     /* what the numbers in those fields mean: the length of each list */
     REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, OPTION_PUT, GATEWAY_DEGRADED, FEED_STALE,
     ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_DIVIDEND, RESTORE_LEDGER_PRICE, COMMAND_SHIFT_FAIR, CELL_LIMIT,
-    ORDER_ROLE_EXIT, TIF_FOK, EVENT_FEE_SURPRISE,
+    ORDER_ROLE_EXIT, TIF_FOK, EVENT_FEE_SURPRISE, CREDIT_COUNT,
 
     1, /* raised when a meaning changes and no place does */
 };

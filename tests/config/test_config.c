@@ -172,6 +172,64 @@ Test(config, live_must_be_named_by_a_person_and_takes_no_fixed_rate)
     config_free(&config);
 }
 
+Test(config, a_venue_with_one_login_has_accounts_for_all_products_and_others_have_none)
+{
+    static const char *const deribit =
+        "[[account]]\nname = \"d\"\nvenue = \"deribit\"\nproduct = \"%s\"\n%s\n"
+        "[[quote]]\nname = \"r\"\nquote_leg = \"deribit.inverse.BTC-PERPETUAL\"\nquote_account = \"d\"\n"
+        "hedge_leg = \"deribit.linear.BTC_USDC-PERPETUAL\"\nhedge_account = \"d\"\nsize = 10\n"
+        "max_inventory = 50\nmin_profit_bp = 0.5\nmax_naked = 0.05\n";
+    char end[1024];
+
+    snprintf(end, sizeof end, deribit, "all", "");
+    expect_loads("", "", end);
+    const struct account *row = &config.account[2].row;
+    cr_expect_eq(row->product, PRODUCT_ALL);
+    cr_expect(account_trades(row, VENUE_DERIBIT, PRODUCT_OPTION));
+    cr_expect_not(account_trades(row, VENUE_BINANCE, PRODUCT_OPTION));
+    cr_expect_eq(row->credit[CREDIT_TRADE].burst, 20, "the least the venue gives");
+    cr_expect_eq(row->credit[CREDIT_TRADE].rate_e3, 5000);
+    cr_expect_eq(row->credit[CREDIT_SUBSCRIBE].burst, 3);
+    cr_expect_eq(config.account[0].row.credit[CREDIT_TRADE].burst, 0, "binance counts in windows");
+    cr_expect(account_trades(&config.account[0].row, VENUE_BINANCE, PRODUCT_INVERSE));
+    cr_expect_not(account_trades(&config.account[0].row, VENUE_BINANCE, PRODUCT_LINEAR));
+    config_free(&config);
+
+    snprintf(end, sizeof end, deribit, "all", "trade_burst = 100\ntrade_rate_s = 30");
+    expect_loads("", "", end);
+    cr_expect_eq(config.account[2].row.credit[CREDIT_TRADE].burst, 100);
+    cr_expect_eq(config.account[2].row.credit[CREDIT_TRADE].rate_e3, 30000);
+    cr_expect_eq(config.account[2].row.credit[CREDIT_QUERY].burst, 40);
+    config_free(&config);
+
+    snprintf(end, sizeof end, deribit, "all", "trade_burst = 100");
+    cr_expect_not(load("", "", end, NULL));
+    expect_fault("trade_burst and trade_rate_s go together");
+    config_free(&config);
+
+    snprintf(end, sizeof end, deribit, "inverse", "");
+    cr_expect_not(load("", "", end, NULL));
+    cr_expect_not_null(strstr(config.fault[0].text, "account.d.product = \"inverse\": must be \"all\""), "%s",
+                       config.fault[0].text);
+    config_free(&config);
+
+    cr_expect_not(load("", "", "[[account]]\nname = \"c\"\nvenue = \"binance\"\nproduct = \"all\"\n", NULL));
+    expect_fault("binance has a login for each product");
+    config_free(&config);
+    cr_expect_not(load("", "",
+                       "[[account]]\nname = \"c\"\nvenue = \"binance\"\nproduct = \"spot\"\nquery_burst = "
+                       "5\nquery_rate_s = 1\n",
+                       NULL));
+    expect_fault("binance counts no such credits");
+    config_free(&config);
+    cr_expect_not(load("",
+                       "max_naked_ms = 250\nsecond_leg = \"deribit.all.BTC-PERPETUAL\"\nsecond_account = "
+                       "\"a\"",
+                       "", NULL));
+    expect_fault("product must be one of spot, linear, inverse, option");
+    config_free(&config);
+}
+
 Test(config, a_simulated_venue_has_an_address_and_a_real_one_none)
 {
     const char *sim[] = { "engine.mode=sim", "account.a.key_file=k", "account.b.key_file=k", NULL };

@@ -95,7 +95,7 @@ Test(instrument, a_symbol_is_not_found_where_it_is_not_listed)
     for (int question = 0; question < 2; question++) {
         for (int symbol = 0; symbol < 9; symbol++) {
             for (int venue = 1; venue < VENUE_COUNT; venue++) {
-                for (int product = 1; product < PRODUCT_COUNT; product++) {
+                for (int product = 1; product < PRODUCT_ALL; product++) {
                     struct instrument row = sane();
                     int bytes = snprintf(row.symbol, sizeof row.symbol, "COIN%d", symbol);
                     row.venue = (uint8_t)venue;

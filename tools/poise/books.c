@@ -322,8 +322,7 @@ static void write_accounts(const struct books *books, FILE *out)
     for (uint32_t a = 0; a < books->accounts->count; a++) {
         for (uint32_t i = 0; i < books->instruments->count; i++) {
             const struct instrument *row = &books->instruments->row[i];
-            if (row->venue != books->accounts->row[a].venue ||
-                row->product != books->accounts->row[a].product) {
+            if (!account_trades(&books->accounts->row[a], row->venue, row->product)) {
                 continue;
             }
             fprintf(out, "%s{\"account\":\"%s\",\"instrument\":\"%s\",\"symbol\":\"%s\",", comma,

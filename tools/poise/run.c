@@ -139,7 +139,7 @@ static void send_tables(struct run *run)
         send_blob(run, RECORD_ACCOUNT, NO_INSTRUMENT, row->index, row, sizeof *row);
         for (uint32_t k = 0; k < engine->instruments.count; k++) {
             const struct instrument *instrument = &engine->instruments.row[k];
-            if (instrument->venue == row->venue && instrument->product == row->product) {
+            if (account_trades(row, instrument->venue, instrument->product)) {
                 send_fee(run, row->index, instrument->index, run->fee[i][k].maker_centibp,
                          run->fee[i][k].taker_centibp);
             }
@@ -308,7 +308,7 @@ static bool ask_fee(struct run *run, const struct account *account, const struct
         .venue = venue_by_id(account->venue),
         .key = &run->engine.key[account->index],
         .account = account->index,
-        .query = { .what = REST_FEES, .product = account->product, .instrument = instrument }
+        .query = { .what = REST_FEES, .product = instrument->product, .instrument = instrument }
     };
     const struct rest_reply *reply = rest_wait(run->rest, &question, 10 * NS_PER_S);
     uint32_t at = 0;
@@ -339,7 +339,7 @@ static bool find_fees(struct run *run)
             struct run_fee *fee = &run->fee[a][i];
             *fee = (struct run_fee){ from->maker_centibp, from->taker_centibp };
             bool ask = fee->maker_centibp == INT64_MIN || fee->taker_centibp == INT64_MIN;
-            if (ask && instrument->venue == account->venue && instrument->product == account->product &&
+            if (ask && account_trades(account, instrument->venue, instrument->product) &&
                 !ask_fee(run, account, instrument)) {
                 return false;
             }
@@ -444,14 +444,14 @@ static void cancel_by_rest(struct run *run)
         const struct account *account = &engine->accounts.row[a];
         for (uint32_t i = 0; i < engine->instruments.count; i++) {
             const struct instrument *instrument = &engine->instruments.row[i];
-            if (instrument->venue != account->venue || instrument->product != account->product) {
+            if (!account_trades(account, instrument->venue, instrument->product)) {
                 continue;
             }
             struct rest_question question = {
                 .venue = venue_by_id(account->venue),
                 .key = &engine->key[a],
                 .account = account->index,
-                .query = { .what = REST_CANCEL_ALL, .product = account->product, .instrument = instrument }
+                .query = { .what = REST_CANCEL_ALL, .product = instrument->product, .instrument = instrument }
             };
             rest_wait(run->rest, &question, NS_PER_S);
         }

@@ -34,7 +34,7 @@ void deribit_endpoint(struct venue_endpoint *endpoint, enum transport transport)
 
 uint32_t deribit_hosts(uint8_t product, const char **out, uint32_t max)
 {
-    if (deribit_product(product) == NULL || max == 0) {
+    if ((deribit_product(product) == NULL && product != PRODUCT_ALL) || max == 0) {
         return 0;
     }
     out[0] = DERIBIT_HOST;

@@ -1,0 +1,18 @@
+#include "ring/account.h"
+
+/* Deribit counts 500 credits a question, of 50000 that come back at 10000 a second; the gateway, the cold
+ * thread and the feeds share them.  What reaches its matching engine has a bucket by the week's turnover:
+ * this is the one without any.  Cancel-alls are counted there too, whatever the venue does. */
+const struct account_venue account_venues[VENUE_COUNT] = {
+    [VENUE_DERIBIT] = {
+        .one_login = true,
+        .credit = {
+            [CREDIT_TRADE] = { 20, 5000 },
+            [CREDIT_QUERY] = { 40, 8000 },
+            [CREDIT_SUBSCRIBE] = { 3, 1000 },
+            [CREDIT_REST] = { 40, 8000 },
+            [CREDIT_METADATA] = { 10, 1000 },
+            [CREDIT_LOG] = { 1, 1000 },
+        },
+    },
+};
