@@ -21,6 +21,20 @@ void budget_init(struct budget *budget, const struct account *account)
         window->reserved = (int32_t)(((int64_t)row[i].limit * account->reserve_percent + 99) / 100);
         window->part_ns = row[i].window_ns / BUDGET_PARTS;
     }
+    for (uint32_t i = 0; i < CREDIT_COUNT; i++) {
+        struct credit_bucket *bucket = &budget->bucket[i];
+        credit_begin(bucket, account->credit[i]);
+        budget->bucket_reserved[i] =
+            (int32_t)(((int64_t)bucket->limit.burst * account->reserve_percent + 99) / 100);
+        budget->counts_credits = budget->counts_credits || credit_counts(bucket);
+    }
+}
+
+void budget_start(struct budget *budget, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < CREDIT_COUNT; i++) {
+        credit_fill(&budget->bucket[i], now_ns);
+    }
 }
 
 /* advance forgets the parts that have left the window. */
@@ -62,25 +76,41 @@ static void charge(struct budget_window *window, uint64_t now_ns, int32_t count)
     }
 }
 
-bool budget_take(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, bool urgent)
+bool budget_take(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, enum credit credit,
+                 bool urgent)
 {
     if (now_ns < budget->banned_until_ns || (!urgent && now_ns < budget->quiet_until_ns)) {
         return false;
     }
     if (!has_room(&budget->window[BUDGET_ORDERS_10S], now_ns, orders, urgent) ||
         !has_room(&budget->window[BUDGET_ORDERS_60S], now_ns, orders, urgent) ||
-        !has_room(&budget->window[BUDGET_WEIGHT_60S], now_ns, weight, urgent)) {
+        !has_room(&budget->window[BUDGET_WEIGHT_60S], now_ns, weight, urgent) ||
+        !credit_has(&budget->bucket[credit], now_ns, 1, urgent ? 0 : budget->bucket_reserved[credit])) {
         return false;
     }
-    budget_charge(budget, now_ns, orders, weight);
+    budget_charge(budget, now_ns, orders, weight, credit);
     return true;
 }
 
-void budget_charge(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight)
+void budget_charge(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, enum credit credit)
 {
+    credit_charge(&budget->bucket[credit], now_ns, 1);
     charge(&budget->window[BUDGET_ORDERS_10S], now_ns, orders);
     charge(&budget->window[BUDGET_ORDERS_60S], now_ns, orders);
     charge(&budget->window[BUDGET_WEIGHT_60S], now_ns, weight);
+}
+
+bool budget_allows_session(struct budget *budget, uint64_t now_ns)
+{
+    return !budget->counts_credits || (credit_has(&budget->bucket[CREDIT_QUERY], now_ns, 1, 0) &&
+                                       credit_has(&budget->bucket[CREDIT_SUBSCRIBE], now_ns, 1, 0));
+}
+
+void budget_throttled(struct budget *budget, uint64_t now_ns)
+{
+    for (uint32_t i = 0; i < CREDIT_COUNT; i++) {
+        credit_empty(&budget->bucket[i], now_ns);
+    }
 }
 
 void budget_quiet(struct budget *budget, uint64_t until_ns)

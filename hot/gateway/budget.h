@@ -2,8 +2,9 @@
  *
  * Venues count in fixed windows whose edges we do not see, so we count over a sliding one: the sum over the
  * last whole window, in sixteen parts, and the part just running never exceeds the limit; whatever window the
- * venue uses lies inside it.  A reserve of each limit is for urgent requests only (cancels, hedges, queries,
- * dead-man): quotes stop first.  Pure: time is an argument.  Gateway core only. */
+ * venue uses lies inside it.  Venues that count in credits have a bucket for each family of requests instead
+ * (ring/credit.h).  A reserve of each limit is for urgent requests only (cancels, hedges, queries, dead-man):
+ * quotes stop first.  Pure: time is an argument.  Gateway core only. */
 #ifndef POISE_HOT_GATEWAY_BUDGET_H
 #define POISE_HOT_GATEWAY_BUDGET_H
 
@@ -24,21 +25,34 @@ enum { BUDGET_ORDERS_10S, BUDGET_ORDERS_60S, BUDGET_WEIGHT_60S, BUDGET_WINDOWS }
 
 struct budget {
     struct budget_window window[BUDGET_WINDOWS];
-    uint64_t quiet_until_ns;  /* the venue said slow down: urgent only until then */
-    uint64_t banned_until_ns; /* the venue answers nobody until then */
+    struct credit_bucket bucket[CREDIT_COUNT];
+    int32_t bucket_reserved[CREDIT_COUNT]; /* of what it holds, for urgent requests */
+    bool counts_credits;                   /* any bucket counts */
+    uint64_t quiet_until_ns;               /* the venue said slow down: urgent only until then */
+    uint64_t banned_until_ns;              /* the venue answers nobody until then */
 };
 
 /* budget_init takes the account's limits and reserve. */
 void budget_init(struct budget *budget, const struct account *account);
 
-/* budget_take charges all windows, or none and answers false. */
-bool budget_take(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, bool urgent);
+/* budget_start: from now on buckets fill. */
+void budget_start(struct budget *budget, uint64_t now_ns);
+
+/* budget_take charges all windows and the request's bucket, or none and answers false. */
+bool budget_take(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, enum credit credit,
+                 bool urgent);
 
 /* budget_charge charges what must go out whatever the budget says (log-in, dead-man). */
-void budget_charge(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight);
+void budget_charge(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight,
+                   enum credit credit);
 
-/* budget_quiet and budget_ban: the venue told us to slow down, or to stop. */
+/* budget_allows_session: whatever the session asks for next fits its bucket; else it has to wait. */
+bool budget_allows_session(struct budget *budget, uint64_t now_ns);
+
+/* budget_quiet and budget_ban: the venue told us to slow down, or to stop.  budget_throttled: it refused a
+ * request, so its buckets hold nothing, whatever we counted. */
 void budget_quiet(struct budget *budget, uint64_t until_ns);
+void budget_throttled(struct budget *budget, uint64_t now_ns);
 void budget_ban(struct budget *budget, uint64_t until_ns);
 
 /* budget_left is what a window still gives to urgent or other requests; INT32_MAX without a limit. */

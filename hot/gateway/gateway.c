@@ -340,6 +340,7 @@ static void on_record(void *context, const struct slot *record)
         if (type == RECORD_REJECT && report->reason == REASON_RATE_LIMIT) {
             counter_add(gateway->count.rate_limited, 1);
             budget_quiet(&gateway->budget, gateway->now_ns + QUIET_NS);
+            budget_throttled(&gateway->budget, gateway->now_ns);
         }
         track(gateway, report);
         if (report->tie != 0) {
@@ -485,6 +486,7 @@ static void begin_out(struct venue_out *out, char *body, uint32_t capacity)
     out->binary = 0;
     out->weight = 0;
     out->orders = 0;
+    out->credit = CREDIT_NONE;
     out->tie = 0;
     out->order = 0;
     out->body = body;
@@ -619,7 +621,8 @@ static bool send_order(struct gateway *gateway, const struct record_order *order
         counter_add(gateway->count.refused_actions, 1);
         return false;
     }
-    if (POISE_UNLIKELY(!budget_take(&gateway->budget, gateway->now_ns, out->orders, out->weight, urgent))) {
+    if (POISE_UNLIKELY(!budget_take(&gateway->budget, gateway->now_ns, out->orders, out->weight,
+                                    (enum credit)out->credit, urgent))) {
         counter_add(gateway->count.budget_refused, 1);
         return false;
     }
@@ -803,7 +806,7 @@ static void carry_out(struct gateway *gateway, struct venue_out *out)
     bool done = false;
     switch (out->act) {
     case ACT_OPEN:
-        budget_charge(&gateway->budget, gateway->now_ns, out->orders, out->weight);
+        budget_charge(&gateway->budget, gateway->now_ns, out->orders, out->weight, (enum credit)out->credit);
         open_link(gateway, out);
         return;
     case ACT_CLOSE:
@@ -830,7 +833,7 @@ static void carry_out(struct gateway *gateway, struct venue_out *out)
         return;
     }
     counter_add(gateway->count.session_requests, 1);
-    budget_charge(&gateway->budget, gateway->now_ns, out->orders, out->weight);
+    budget_charge(&gateway->budget, gateway->now_ns, out->orders, out->weight, (enum credit)out->credit);
 }
 
 /* progress tells connections that their slot's log-in is done. */
@@ -856,6 +859,11 @@ static uint32_t run_session(struct gateway *gateway)
     }
     gateway->poked = false;
     for (; done < STEPS_PER_POLL; done++) {
+        if (POISE_UNLIKELY(!budget_allows_session(&gateway->budget, gateway->now_ns))) {
+            gateway->poked = true; /* what it asks for next might be one too many: later */
+            progress(gateway);
+            return done;
+        }
         begin_out(&gateway->act, gateway->body, sizeof gateway->body);
         if (!gateway->venue->order->step(gateway->session, gateway->now_ns, wall_at(gateway, gateway->now_ns),
                                          gateway->alive, &gateway->act)) {
@@ -1257,6 +1265,7 @@ void gateway_start(struct gateway *gateway, uint64_t now_ns)
 {
     gateway->started = true;
     gateway->poked = true;
+    budget_start(&gateway->budget, now_ns);
     gateway->beat_ns = now_ns;
     gateway->polled_ns = now_ns;
 }
