@@ -342,11 +342,13 @@ struct venue_session {
     uint8_t orders_ready;      /* order entry works: new, amend, cancel */
     uint8_t private_ready;     /* reports flow */
     uint8_t slots;             /* bit per enum session_slot that it ever opens; set by init */
-    int32_t last_code;         /* the venue's, of the last refusal */
-    char why[48];              /* why state is not READY, zero padded */
-    uint64_t next_ns;          /* step wants to be called at this time at the latest */
-    int64_t clock_offset_ns;   /* venue - our wall time, as the caller measured it; added to stamps */
-    uint32_t wanted_count;     /* instruments this account trades: dead-man, cancel-all and positions */
+    uint8_t streams;           /* bit per slot that carries reports nobody asked for; set by init */
+    uint8_t spare[3];
+    int32_t last_code;       /* the venue's, of the last refusal */
+    char why[48];            /* why state is not READY, zero padded */
+    uint64_t next_ns;        /* step wants to be called at this time at the latest */
+    int64_t clock_offset_ns; /* venue - our wall time, as the caller measured it; added to stamps */
+    uint32_t wanted_count;   /* instruments this account trades: dead-man, cancel-all and positions */
     uint16_t wanted[FEED_CONNECTION_INSTRUMENTS];
 };
 

@@ -943,7 +943,7 @@ static void on_message(void *owner, struct conn *conn, uint8_t *bytes, size_t le
     gateway->poked = true;
     if (POISE_UNLIKELY(read <= 0)) {
         counter_add(gateway->count.broken, 1);
-        if (link->slot == SESSION_SLOT_PRIVATE) {
+        if ((gateway->session->streams & 1u << link->slot) != 0) {
             /* It may have been a fill.  A stream with a hole is a stream that is gone: whoever reconciles
              * after a reconnect finds what we could not read. */
             conn_drop(conn, now_ns);
@@ -1195,7 +1195,7 @@ static bool plan_links(struct gateway *gateway, const struct gateway_options *op
         }
         order->event(gateway->session, (enum session_slot)out->slot, SESSION_UP, now_ns);
     }
-    if (planned == (1u << SESSION_SLOT_COUNT) - 1) {
+    if (planned == gateway->session->slots) {
         return true;
     }
 

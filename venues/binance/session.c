@@ -101,6 +101,10 @@ void binance_session_init(struct venue_session *base, const struct venue *venue,
     if (key != NULL) {
         binance_prefix(&session->prefix, key);
     }
+    bool futures = session->product->private_path != NULL;
+    base->slots =
+        1 << SESSION_SLOT_ORDER | 1 << SESSION_SLOT_REST | (futures ? 1 << SESSION_SLOT_PRIVATE : 0);
+    base->streams = futures ? 1 << SESSION_SLOT_PRIVATE : 1 << SESSION_SLOT_ORDER;
     judge(session, 0);
     base->state = GATEWAY_DOWN;
 }

@@ -119,6 +119,7 @@ void deribit_session_init(struct venue_session *base, const struct venue *venue,
     base->account = account;
     base->key = key;
     base->slots = 1 << SESSION_SLOT_ORDER;
+    base->streams = 1 << SESSION_SLOT_ORDER;
     base->wanted_count = wanted_count;
     memcpy(base->wanted, wanted, wanted_count * sizeof *wanted);
     session->alive = true;

@@ -43,6 +43,8 @@ static void session_init(struct venue_session *base, const struct venue *venue,
     base->wanted_count = wanted_count;
     memcpy(base->wanted, wanted, wanted_count * sizeof *wanted);
     base->state = GATEWAY_STARTING;
+    base->slots = (1 << SESSION_SLOT_COUNT) - 1;
+    base->streams = 1 << SESSION_SLOT_PRIVATE;
     strcpy(base->why, "starting");
     the_session = (struct fake_session *)base;
 }
