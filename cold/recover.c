@@ -9,8 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATIENCE_NS (30 * NS_PER_S)
-#define ANSWER_NS   (20 * NS_PER_S)
+#define PATIENCE_NS    (30 * NS_PER_S)
+#define ANSWER_NS      (20 * NS_PER_S)
+#define LIMITS_WAIT_NS (5 * NS_PER_S)
 
 enum {
     PAIRS_MAX = 96,
@@ -836,6 +837,34 @@ static void want_orphans(struct recover *recover, struct wanted *wanted)
     }
 }
 
+/* What an account may ask, where its venue tells: never more than was configured. */
+static void read_limits(struct recover *recover)
+{
+    for (uint16_t i = 0; i < recover->options.accounts->count; i++) {
+        struct account *row = &recover->options.accounts->row[i];
+        struct rest_question question = question_of(recover, i, REST_LIMITS, NULL);
+        if (!rest_knows(recover->options.rest, &question)) {
+            continue;
+        }
+        const struct rest_reply *reply = rest_wait(recover->options.rest, &question, LIMITS_WAIT_NS);
+        if (reply->result != REST_OK) {
+            tell(recover, "%s: the venue does not tell what it allows (%s): as configured", row->name,
+                 reply->error);
+            continue;
+        }
+        for (uint32_t c = 0; c < CREDIT_COUNT; c++) {
+            credit_lower(&row->credit[c], reply->answer.limit[c]);
+        }
+        rest_lower(recover->options.rest, row->venue, reply->answer.limit);
+        tell(recover,
+             "%s: %d orders and cancels at once and %d.%03d a second; the venue tells %d and %d.%03d",
+             row->name, row->credit[CREDIT_TRADE].burst, row->credit[CREDIT_TRADE].rate_e3 / 1000,
+             row->credit[CREDIT_TRADE].rate_e3 % 1000, reply->answer.limit[CREDIT_TRADE].burst,
+             reply->answer.limit[CREDIT_TRADE].rate_e3 / 1000,
+             reply->answer.limit[CREDIT_TRADE].rate_e3 % 1000);
+    }
+}
+
 static bool step_metadata(struct recover *recover)
 {
     const struct recover_options *options = &recover->options;
@@ -871,6 +900,7 @@ static bool step_metadata(struct recover *recover)
                       config->fault_count != 0 ? config->fault[0].text : "configuration",
                       config->fault_count > 1 ? " (and more)" : "");
     }
+    read_limits(recover);
     begin_held(recover);
     for (uint32_t i = 0; i < config->quote_count; i++) {
         const struct quote_params *params = &config->quote[i].params;

@@ -1,4 +1,5 @@
 #include "cold/rest.h"
+#include "ring/account.h"
 #include "ring/clock.h"
 
 #include <curl/curl.h>
@@ -32,6 +33,7 @@ struct rest {
     const struct instrument_table *instruments;
     int64_t offset_ns[VENUE_COUNT];
     uint64_t hold_ns[VENUE_COUNT]; /* nothing is asked before */
+    struct credit_bucket bucket[VENUE_COUNT][CREDIT_COUNT];
     uint64_t next_id;
     struct call call[REST_CALLS_MAX];
     struct venue_out out; /* scratch: large */
@@ -52,6 +54,12 @@ struct rest *rest_create(const struct rest_transport *transport, const struct re
     rest->clock = *clock;
     rest->instruments = instruments;
     rest->next_id = 1;
+    for (uint32_t venue = 0; venue < VENUE_COUNT; venue++) {
+        for (uint32_t i = 0; i < CREDIT_COUNT; i++) {
+            credit_begin(&rest->bucket[venue][i], account_venues[venue].credit[i]);
+            credit_fill(&rest->bucket[venue][i], clock->now_ns(clock->context));
+        }
+    }
     return rest;
 }
 
@@ -73,6 +81,19 @@ void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns)
     rest->offset_ns[venue] = offset_ns;
 }
 
+void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT])
+{
+    POISE_ASSERT(venue < VENUE_COUNT);
+    for (uint32_t i = 0; i < CREDIT_COUNT; i++) {
+        struct credit_bucket *bucket = &rest->bucket[venue][i], before = *bucket;
+        struct credit_limit limit = account_venues[venue].credit[i];
+        credit_lower(&limit, told[i]);
+        credit_begin(bucket, limit);
+        bucket->level_e9 = base_min(before.level_e9, bucket->limit.burst * 1000000000LL);
+        bucket->at_ns = before.at_ns;
+    }
+}
+
 uint32_t rest_running(const struct rest *rest)
 {
     uint32_t count = 0;
@@ -92,6 +113,7 @@ static bool fill_request(struct rest *rest, const struct rest_question *question
     out->body = rest->body;
     out->body_capacity = sizeof rest->body;
     out->method = NULL;
+    out->credit = CREDIT_NONE;
     int64_t wall_ns = rest->clock.wall_ns(rest->clock.context) + rest->offset_ns[question->venue->id];
     return question->venue->rest->request(question->key, rest->instruments, &question->query, wall_ns, out) &&
            out->act == ACT_REQUEST;
@@ -156,6 +178,11 @@ static void start_waiting(struct rest *rest)
             finish(rest, call, REST_UNKNOWN, 0, "the venue has no such page");
             continue;
         }
+        struct credit_bucket *bucket = &rest->bucket[venue->id][rest->out.credit];
+        if (!credit_has(bucket, now_ns, 1, 0)) {
+            continue; /* one too many would cost the gateway its session */
+        }
+        credit_charge(bucket, now_ns, 1);
         if (call->asked_wall_ns == 0) {
             call->asked_wall_ns = rest->clock.wall_ns(rest->clock.context);
         }
@@ -231,7 +258,7 @@ static void arrived(void *context, uint64_t id, const struct rest_body *body)
         return;
     }
     if (answer->next_from_id != 0) {
-        if (answer->next_from_id <= question->query.from_id) {
+        if (answer->next_from_id == question->query.from_id) {
             finish(rest, call, REST_BROKEN, body->status, "the pages do not go on");
             return;
         }

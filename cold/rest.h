@@ -4,7 +4,8 @@
  * other and their answers come from rest_poll; rest_wait asks and waits.  Several pages of one question are
  * asked one after the other and answered once, with all rows: an answer that lacks a page is no answer.
  *
- * A venue that says slow down (429, 418, Retry-After) is left alone for as long as it says, by everybody.
+ * A venue that says slow down (429, 418, Retry-After) is left alone for as long as it says, by everybody; one
+ * that counts in credits is asked no faster than our share of them.
  * TLS certificates and host names are verified; nothing is redirected.  The transport is a value, so that a
  * test needs no socket.  Cold thread. */
 #ifndef POISE_COLD_REST_H
@@ -75,6 +76,9 @@ void rest_destroy(struct rest *rest);
 
 /* rest_offset sets a venue's clock minus ours: signed requests carry its time. */
 void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns);
+
+/* rest_lower: the venue allows no more than told; both 0 in a family: not told. */
+void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT]);
 
 /* rest_ask begins a question; done is called once, from rest_poll.  False (and done is not called) when
  * REST_CALLS_MAX are running or the venue has no such question. */

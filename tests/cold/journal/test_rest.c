@@ -1,0 +1,154 @@
+/* How fast questions are asked of a venue that counts in credits, and pages that go back in time. */
+#include "cold/rest.h"
+#include "ring/account.h"
+#include "ring/clock.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static uint64_t now_ns;
+static uint32_t started;
+static uint64_t asked[2000];
+static uint32_t page_count, pages;
+static uint64_t pages_from[16];
+
+static uint64_t clock_now(void *context)
+{
+    (void)context;
+    return now_ns;
+}
+
+static int64_t clock_wall(void *context)
+{
+    (void)context;
+    return (int64_t)now_ns;
+}
+
+static bool request(const struct sign_key *key, const struct instrument_table *instruments,
+                    const struct rest_query *query, int64_t wall_ns, struct venue_out *out)
+{
+    (void)key;
+    (void)instruments;
+    (void)wall_ns;
+    out->act = ACT_REQUEST;
+    out->credit = query->what == REST_TIME ? CREDIT_NONE : CREDIT_REST;
+    return true;
+}
+
+static enum rest_result parse(const struct rest_query *query, int status, const char *bytes, size_t count,
+                              struct rest_answer *answer)
+{
+    (void)status;
+    (void)bytes;
+    (void)count;
+    pages_from[pages % 16] = query->from_id;
+    pages++;
+    answer->more = pages < page_count;
+    answer->next_from_id = answer->more ? 1000 - pages : 0;
+    return REST_OK;
+}
+
+static const struct venue_rest fake_rest = { .request = request, .parse = parse };
+static const struct venue fake = { .name = "fake", .id = VENUE_DERIBIT, .rest = &fake_rest };
+
+static uint64_t running[REST_CALLS_MAX];
+static uint32_t running_count;
+
+static bool start(void *context, uint64_t call, uint8_t venue, const struct venue_out *out)
+{
+    (void)context;
+    (void)venue;
+    (void)out;
+    asked[started++ % POISE_COUNT_OF(asked)] = now_ns;
+    running[running_count++] = call;
+    return true;
+}
+
+static void poll(void *context, int timeout_ms, rest_arrived arrived, void *arrived_context)
+{
+    (void)context;
+    (void)timeout_ms;
+    uint32_t count = running_count;
+    running_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct rest_body body = { .status = 200, .bytes = "{}", .count = 2 };
+        arrived(arrived_context, running[i], &body);
+    }
+}
+
+static uint32_t done_count;
+
+static void done(void *context, const struct rest_reply *reply)
+{
+    (void)context;
+    cr_assert_eq(reply->result, REST_OK, "%s", reply->error);
+    done_count++;
+}
+
+static struct rest *make(void)
+{
+    static struct instrument_table table;
+    const struct rest_transport transport = { start, poll, NULL };
+    const struct rest_clock clock = { clock_now, clock_wall, NULL };
+    now_ns = 1000 * NS_PER_S;
+    started = running_count = done_count = pages = page_count = 0;
+    return rest_create(&transport, &clock, &table);
+}
+
+static void drive(struct rest *rest, uint32_t ms, enum rest_what what)
+{
+    for (uint32_t i = 0; i < ms; i++) {
+        const struct rest_question question = { .venue = &fake, .query = { .what = (uint8_t)what } };
+        rest_ask(rest, &question, done, NULL);
+        now_ns += NS_PER_MS;
+        rest_poll(rest, 0);
+    }
+}
+
+Test(rest, a_venue_of_credits_is_asked_no_faster_than_our_share)
+{
+    struct rest *rest = make();
+    drive(rest, 30000, REST_BALANCES);
+    const struct credit_limit share = account_venues[VENUE_DERIBIT].credit[CREDIT_REST];
+    cr_assert_geq(started, 30 * (uint32_t)share.rate_e3 / 1000 - 2, "%u", started);
+    cr_assert_leq(started, 30 * (uint32_t)share.rate_e3 / 1000 + 2);
+    cr_assert_geq(asked[0], 1000 * NS_PER_S + 125 * NS_PER_MS, "it begins with nothing");
+    now_ns += 600 * NS_PER_S;
+    uint32_t before = started;
+    drive(rest, 1000, REST_BALANCES);
+    cr_assert_leq(started - before, (uint32_t)share.burst + 1, "a burst, and what a second brings");
+    cr_assert_geq(started - before, (uint32_t)share.burst - 1);
+
+    const struct credit_limit told[CREDIT_COUNT] = { [CREDIT_REST] = { 5, 1000 } };
+    rest_lower(rest, VENUE_DERIBIT, told);
+    now_ns += 600 * NS_PER_S;
+    before = started;
+    drive(rest, 10000, REST_BALANCES);
+    cr_assert_leq(started - before, 15);
+    cr_assert_geq(started - before, 12);
+    rest_destroy(rest);
+}
+
+Test(rest, what_costs_nothing_is_asked_at_once)
+{
+    struct rest *rest = make();
+    drive(rest, 1000, REST_TIME);
+    cr_assert_geq(started, 1000);
+    rest_destroy(rest);
+}
+
+Test(rest, pages_may_go_back_but_not_stand_still)
+{
+    struct rest *rest = make();
+    page_count = 4;
+    const struct rest_question question = { .venue = &fake, .query = { .what = REST_TIME } };
+    cr_assert(rest_ask(rest, &question, done, NULL));
+    for (int i = 0; i < 10; i++) {
+        rest_poll(rest, 0);
+    }
+    cr_assert_eq(done_count, 1);
+    cr_assert_eq(pages, 4);
+    cr_assert_eq(pages_from[1], 999);
+    cr_assert_eq(pages_from[3], 997);
+    rest_destroy(rest);
+}
