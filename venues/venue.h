@@ -61,7 +61,8 @@ struct venue_out {
     uint8_t credit;  /* enum credit: what the venue's bucket it is taken from; CREDIT_NONE: of windows only */
     uint64_t tie;    /* the answer's key, as in record_order.tie; ties of the session itself have bit 63 */
     uint64_t order;  /* our order id it is about; 0 none */
-    char *body;      /* in: memory; out: what to send */
+    struct venue_hooks *hooks; /* in, of rest->request: a person's tool wants what was signed; else NULL */
+    char *body;                /* in: memory; out: what to send */
     uint32_t body_capacity;
     uint32_t body_bytes;
     const char *method; /* ACT_REQUEST: "GET", "POST", "PUT", "DELETE" */
@@ -480,6 +481,9 @@ struct venue {
     const struct venue_feed *feed;
     const struct venue_order *order;
     const struct venue_rest *rest;
+    /* product_of tells the product of a symbol, PRODUCT_NONE for what is no symbol; NULL: symbols do not say.
+     */
+    uint8_t (*product_of)(const char *symbol, size_t bytes);
     /* hosts lists every host name the venue may ask to open, for cold to resolve; answers the count. */
     uint32_t (*hosts)(uint8_t product, const char **out, uint32_t max);
 };

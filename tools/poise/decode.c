@@ -129,19 +129,25 @@ static uint8_t request_of(const char *method)
     } parts[] = {
         { "cancelReplace", REQUEST_NONE },
         { "cancelAll", REQUEST_CANCEL_ALL },
+        { "cancel_all", REQUEST_CANCEL_ALL },
         { "allOpenOrders", REQUEST_CANCEL_ALL },
         { "countdown", REQUEST_NONE },
         { "amend", REQUEST_AMEND },
         { "modify", REQUEST_AMEND },
+        { "edit", REQUEST_AMEND },
         { "PUT", REQUEST_AMEND },
         { "DELETE", REQUEST_CANCEL },
         { "cancel", REQUEST_CANCEL },
         { "status", REQUEST_QUERY },
+        { "get_order_state", REQUEST_QUERY },
+        { "get_open_orders", REQUEST_QUERY },
         { "openOrder", REQUEST_QUERY },
         { "allOrders", REQUEST_QUERY },
         { "query", REQUEST_QUERY },
         { "GET", REQUEST_QUERY },
         { "place", REQUEST_NEW },
+        { "private/buy", REQUEST_NEW },
+        { "private/sell", REQUEST_NEW },
         { "POST", REQUEST_NEW },
         { "batchOrders", REQUEST_NEW },
         { "new", REQUEST_NEW },
@@ -726,7 +732,9 @@ static void print_report(struct decode *decode, const struct record_report *repo
             io_decimal(out, "order_qty", report->order_qty, qty_decimals);
         }
     }
-    if (fill && report->exec_id >> 63 == 0) {
+    if (fill && hooks->exec_id != NULL) {
+        io_text(out, "exec_id", hooks->exec_id, hooks->exec_id_bytes);
+    } else if (fill && report->exec_id >> 63 == 0) {
         io_unsigned_text(out, "exec_id", report->exec_id);
     }
     if (fill && report->status != ORDER_STATUS_NONE) {
@@ -778,7 +786,11 @@ static void print_balance(struct decode *decode, const struct record_balance *ba
     begin(decode, "balance");
     io_word(decode->out, "currency", currency != NULL ? currency : "?");
     if (balance->total_e8 != INT64_MIN) {
-        io_decimal(decode->out, "total", balance->total_e8, DECIMAL_MONEY);
+        /* as the venue prints it: what it settles later stands beside it */
+        io_decimal(decode->out, "total", balance->total_e8 - decode->hooks.unsettled_e8, DECIMAL_MONEY);
+    }
+    if (decode->hooks.unsettled_e8 != 0) {
+        io_decimal(decode->out, "unsettled", decode->hooks.unsettled_e8, DECIMAL_MONEY);
     }
     if (balance->available_e8 != INT64_MIN) {
         io_decimal(decode->out, "available", balance->available_e8, DECIMAL_MONEY);
@@ -1134,7 +1146,8 @@ static void decode_rpc(struct decode *decode, struct trial *trial)
     }
     bool refused = field[RPC_ERROR].type == SCAN_OBJECT;
     bool theirs = decode->options.is_private || refused || is_private_channel(&field[RPC_PARAMS]);
-    bool has_session = decode->options.venue->order != NULL;
+    /* a list is nobody's message: it is a result that somebody took out of its reply */
+    bool has_session = decode->options.venue->order != NULL && decode->message[0] == '{';
     if (!theirs || !has_session) {
         try_feed(decode, trial);
         if (trial->consumed < 0 || trial->printed > 0 || field[RPC_METHOD].type == SCAN_STRING) {

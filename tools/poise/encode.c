@@ -52,7 +52,13 @@ static const char *text_of(const json_t *intent, const char *name)
 static uint8_t product_of(const struct encode *encode, const json_t *intent)
 {
     const char *kind = text_of(intent, "kind"), *symbol = text_of(intent, "instrument");
-    for (uint8_t product = PRODUCT_SPOT; kind != NULL && product < PRODUCT_COUNT; product++) {
+    const struct venue *venue = encode->options.venue;
+    if (symbol != NULL && venue->product_of != NULL) {
+        const char *dot = strrchr(symbol, '.');
+        symbol = dot != NULL ? dot + 1 : symbol;
+        return venue->product_of(symbol, strlen(symbol));
+    }
+    for (uint8_t product = PRODUCT_SPOT; kind != NULL && product < PRODUCT_ALL; product++) {
         if (strcmp(kind, product_names[product]) == 0) {
             return product;
         }
@@ -62,6 +68,9 @@ static uint8_t product_of(const struct encode *encode, const json_t *intent)
     }
     if (symbol == NULL && encode->last_product != PRODUCT_NONE) {
         return encode->last_product;
+    }
+    if (account_venues[venue->id].one_login) {
+        return PRODUCT_ALL;
     }
     return symbol != NULL && strstr(symbol, "USD_") != NULL ? PRODUCT_INVERSE : PRODUCT_LINEAR;
 }
@@ -92,12 +101,16 @@ static const struct instrument *row_of(struct encode *encode, const json_t *inte
         return NULL;
     }
     struct instrument copy = row->row;
+    if (row->settle[0] != '\0') {
+        copy.settle = currency_find(&encode->table, row->settle, strlen(row->settle), true);
+    }
     uint16_t index = instrument_add(&encode->table, &copy);
     return index != UINT16_MAX ? &encode->table.row[index] : NULL;
 }
 
 static struct venue_session *session_of(struct encode *encode, uint8_t product)
 {
+    product = account_venues[encode->options.venue->id].one_login ? PRODUCT_ALL : product;
     if (encode->session[product] == NULL) {
         const struct venue *venue = encode->options.venue;
         size_t bytes = (venue->order->session_bytes + 63) / 64 * 64;
@@ -182,8 +195,10 @@ static void print_request(struct encode *encode)
     print_headers(out);
     io_text(stdout, "body", out->body, out->body_bytes);
     const char *tail = memmem(query, query_bytes, "&signature=", 11);
-    if (tail != NULL) {
+    if (tail != NULL && encode->hooks.signed_bytes == 0) {
         print_signature(query, (size_t)(tail - query), &encode->key);
+    } else if (encode->hooks.signed_bytes > 0) {
+        print_signature(encode->signed_text, encode->hooks.signed_bytes, &encode->key);
     }
     io_unsigned(stdout, "weight", out->weight);
     puts("}");
@@ -243,7 +258,10 @@ static void do_order(struct encode *encode, const json_t *intent, const char *wh
         fail(encode, "an instrument is needed");
         return;
     }
-    if (type != RECORD_CANCEL_ALL && client == NULL) {
+    const char *venue_id = text_of(intent, "order_id");
+    bool by_venue_id =
+        venue_id != NULL && type != RECORD_ORDER_NEW && encode->options.venue->product_of != NULL;
+    if (type != RECORD_CANCEL_ALL && client == NULL && !by_venue_id) {
         fail(encode, "a client_id is needed");
         return;
     }
@@ -274,6 +292,8 @@ static void do_order(struct encode *encode, const json_t *intent, const char *wh
     struct venue_session *session = session_of(encode, product);
     encode->hooks.client_id = client;
     encode->hooks.client_id_bytes = client != NULL ? (uint32_t)strlen(client) : 0;
+    encode->hooks.venue_id = venue_id;
+    encode->hooks.venue_id_bytes = venue_id != NULL ? (uint32_t)strlen(venue_id) : 0;
     encode->hooks.signed_bytes = 0;
     encode->out.body_bytes = 0;
     if (!encode->options.venue->order->encode(session, order, encode->options.time_ns, &encode->out)) {
@@ -289,6 +309,7 @@ static void do_login(struct encode *encode, uint8_t product)
     const struct venue_order *order = encode->options.venue->order;
     struct venue_session *session = session_of(encode, product);
     encode->hooks.signed_bytes = 0;
+    order->event(session, SESSION_SLOT_ORDER, SESSION_LOST, 1); /* of the log-in before, if there was one */
     order->event(session, SESSION_SLOT_ORDER, SESSION_UP, 1);
     order->event(session, SESSION_SLOT_REST, SESSION_UP, 1);
     if (!order->step(session, 1, encode->options.time_ns, true, &encode->out) ||
@@ -327,6 +348,7 @@ static void do_rest(struct encode *encode, const json_t *intent, enum rest_what 
     query.page = (uint16_t)json_integer_value(json_object_get(intent, "page"));
     query.order = client != NULL ? order_id_parse(client, strlen(client)) : 0;
     encode->out.body_bytes = 0;
+    encode->hooks.signed_bytes = 0;
     if (!encode->options.venue->rest->request(&encode->key, &encode->table, &query, encode->options.time_ns,
                                               &encode->out)) {
         fail(encode, query.instrument == NULL ? "this venue has no such question, or it needs an instrument"
@@ -380,7 +402,7 @@ static void encode_line(struct encode *encode, const char *line, size_t bytes)
         return;
     }
     uint8_t product = product_of(encode, intent);
-    if ((encode->options.venue->products & (1 << product)) == 0) {
+    if (product != PRODUCT_ALL && (encode->options.venue->products & (1 << product)) == 0) {
         fail(encode, "this venue has no such product");
     } else if (strcmp(what, "new") == 0 || strcmp(what, "amend") == 0 || strcmp(what, "cancel") == 0 ||
                strcmp(what, "cancel_all") == 0 || strcmp(what, "query") == 0) {
@@ -424,6 +446,7 @@ int encode_main(int argc, char **argv)
     encode.out.body = encode.body;
     encode.out.body_capacity = sizeof encode.body;
     encode.hooks.signed_text = encode.signed_text;
+    encode.out.hooks = &encode.hooks;
     encode.hooks.signed_capacity = sizeof encode.signed_text;
     for (uint8_t product = 0; product < PRODUCT_COUNT; product++) {
         encode.account[product] =

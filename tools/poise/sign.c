@@ -2,10 +2,14 @@
  *
  * Binance has two rules.  REST: the query followed by the form body, exactly as sent, is signed; the
  * signature goes behind the last of them.  WebSocket API: the parameters sorted by name, joined as name=value
- * with &. */
+ * with &.
+ *
+ * Deribit has two: an HTTP request (time, nonce, method, target, body, a line each; into a header) and the
+ * log-in of the socket (time, nonce, data). */
 #include "tools/poise/commands.h"
 #include "tools/poise/venue_io.h"
 #include "venues/binance/request.h"
+#include "venues/deribit/request.h"
 #include "venues/scan.h"
 
 #include <stdlib.h>
@@ -26,10 +30,24 @@ static const char usage[] = "usage: poise sign VENUE --key FILE --time NS < requ
 #define TEXT_BYTES (1 << 16)
 #define PARAMS_MAX 64
 
-enum { IN_METHOD, IN_PATH, IN_QUERY, IN_BODY, IN_LOGIN, IN_PARAMS, IN_ID, IN_TIMESTAMP, IN_WINDOW, IN_COUNT };
+enum {
+    IN_METHOD,
+    IN_PATH,
+    IN_QUERY,
+    IN_BODY,
+    IN_LOGIN,
+    IN_PARAMS,
+    IN_ID,
+    IN_TIMESTAMP,
+    IN_WINDOW,
+    IN_NONCE,
+    IN_DATA,
+    IN_COUNT
+};
 static const struct scan_name in_names[IN_COUNT] = {
-    SCAN_NAME("method"), SCAN_NAME("path"), SCAN_NAME("query"),     SCAN_NAME("body"),   SCAN_NAME("login"),
-    SCAN_NAME("params"), SCAN_NAME("id"),   SCAN_NAME("timestamp"), SCAN_NAME("window"),
+    SCAN_NAME("method"), SCAN_NAME("path"),   SCAN_NAME("query"), SCAN_NAME("body"),
+    SCAN_NAME("login"),  SCAN_NAME("params"), SCAN_NAME("id"),    SCAN_NAME("timestamp"),
+    SCAN_NAME("window"), SCAN_NAME("nonce"),  SCAN_NAME("data"),
 };
 
 struct signing {
@@ -265,6 +283,136 @@ static void sign_ws(struct signing *signing, const struct scan_value in[IN_COUNT
     free(frame);
 }
 
+/* ------------------------------------------------------------------ Deribit */
+
+/* A number or a text as it stands; else the time. */
+static void word_of(const struct scan_value *given, const struct scan_value *otherwise,
+                    struct scan_value *out)
+{
+    bool told = (given->type == SCAN_STRING && !given->escaped) || given->type == SCAN_NUMBER;
+    *out = told ? *given : *otherwise;
+}
+
+static void print_signed(struct signing *signing, const char *signature, size_t signature_bytes, size_t bytes)
+{
+    io_text(stdout, "signed_text", signing->text, bytes);
+    io_text(stdout, "signature", signature, signature_bytes);
+    puts("}");
+}
+
+/* {"login":true}, or a public/auth request with its params. */
+static void sign_deribit_login(struct signing *signing, const struct scan_value in[IN_COUNT])
+{
+    enum { AUTH_STAMP, AUTH_NONCE, AUTH_DATA, AUTH_SCOPE, AUTH_COUNT };
+    static const struct scan_name names[AUTH_COUNT] = { SCAN_NAME("timestamp"), SCAN_NAME("nonce"),
+                                                        SCAN_NAME("data"), SCAN_NAME("scope") };
+    static struct scan scan;
+    const struct scan_value none = { .type = SCAN_STRING, .at = "", .bytes = 0 };
+    struct scan_value given[AUTH_COUNT] = { 0 }, stamp, nonce, data;
+    struct text text = { signing->text, signing->text + sizeof signing->text, false };
+    char digits[24], signature[SIGN_BASE64_BYTES];
+    if (in[IN_PARAMS].type == SCAN_OBJECT) {
+        scan_open(&scan, in[IN_PARAMS].at, in[IN_PARAMS].bytes);
+        scan_fields(&scan, NULL, names, AUTH_COUNT, given);
+    }
+    stamp_of(signing, given[AUTH_STAMP].type != SCAN_NONE ? &given[AUTH_STAMP] : &in[IN_TIMESTAMP], &stamp,
+             digits);
+    if (stamp.type == SCAN_NULL) {
+        fail(signing, "a log-in needs its time");
+        return;
+    }
+    word_of(given[AUTH_NONCE].type != SCAN_NONE ? &given[AUTH_NONCE] : &in[IN_NONCE], &stamp, &nonce);
+    word_of(given[AUTH_DATA].type != SCAN_NONE ? &given[AUTH_DATA] : &in[IN_DATA], &none, &data);
+    const struct scan_value *parts[] = { &stamp, &nonce, &data };
+    for (size_t i = 0; i < POISE_COUNT_OF(parts); i++) {
+        text_put_bytes(&text, parts[i]->at, parts[i]->bytes);
+        text_put(&text, i + 1 < POISE_COUNT_OF(parts) ? "\n" : "");
+    }
+    if (text.full) {
+        fail(signing, "too long");
+        return;
+    }
+    size_t bytes = (size_t)(text.at - signing->text);
+    size_t signature_bytes = sign_text(&signing->key, signing->text, bytes, signature);
+
+    char *frame;
+    size_t frame_bytes;
+    FILE *out = open_memstream(&frame, &frame_bytes);
+    if (out == NULL) {
+        abort();
+    }
+    fputs("{\"jsonrpc\":\"2.0\",\"id\":", out);
+    if (in[IN_ID].type == SCAN_STRING) {
+        io_quote(out, in[IN_ID].at, in[IN_ID].bytes);
+    } else {
+        fwrite(in[IN_ID].type == SCAN_NUMBER ? in[IN_ID].at : "1", 1,
+               in[IN_ID].type == SCAN_NUMBER ? in[IN_ID].bytes : 1, out);
+    }
+    fputs(",\"method\":\"public/auth\",\"params\":{\"grant_type\":\"client_signature\"", out);
+    io_word(out, "client_id", signing->key.api_key);
+    fprintf(out, ",\"timestamp\":%.*s", (int)stamp.bytes, stamp.at);
+    io_text(out, "signature", signature, signature_bytes);
+    io_text(out, "nonce", nonce.at, nonce.bytes);
+    io_text(out, "data", data.at, data.bytes);
+    if (given[AUTH_SCOPE].type == SCAN_STRING) {
+        io_text(out, "scope", given[AUTH_SCOPE].at, given[AUTH_SCOPE].bytes);
+    }
+    fputs("}}", out);
+    fclose(out);
+    printf("{\"line\":%lu,\"headers\":{},\"query\":\"\"", signing->line);
+    io_text(stdout, "frame", frame, frame_bytes);
+    print_signed(signing, signature, signature_bytes, bytes);
+    free(frame);
+}
+
+static void sign_deribit_http(struct signing *signing, const struct scan_value in[IN_COUNT])
+{
+    static char target[TEXT_BYTES], header[TEXT_BYTES];
+    struct text at = { target, target + sizeof target, false };
+    struct text text = { signing->text, signing->text + sizeof signing->text, false };
+    struct text to = { header, header + sizeof header, false };
+    struct scan_value stamp, nonce;
+    char digits[24], method[16] = "GET", signature[SIGN_BASE64_BYTES];
+    if (!string_of(&in[IN_QUERY]) || !string_of(&in[IN_BODY]) || in[IN_PATH].type != SCAN_STRING ||
+        in[IN_PATH].escaped || in[IN_METHOD].bytes >= sizeof method) {
+        fail(signing, "method, path, query and body are texts");
+        return;
+    }
+    if (in[IN_METHOD].type == SCAN_STRING && in[IN_METHOD].bytes > 0) {
+        memcpy(method, in[IN_METHOD].at, in[IN_METHOD].bytes);
+        method[in[IN_METHOD].bytes] = '\0';
+    }
+    size_t query_bytes = in[IN_QUERY].type == SCAN_STRING ? in[IN_QUERY].bytes : 0;
+    size_t body_bytes = in[IN_BODY].type == SCAN_STRING ? in[IN_BODY].bytes : 0;
+    text_put_bytes(&at, in[IN_PATH].at, in[IN_PATH].bytes);
+    if (query_bytes > 0) {
+        text_put_char(&at, '?');
+        text_put_bytes(&at, in[IN_QUERY].at, query_bytes);
+    }
+    stamp_of(signing, &in[IN_TIMESTAMP], &stamp, digits);
+    if (stamp.type == SCAN_NULL) {
+        fail(signing, "a request needs its time");
+        return;
+    }
+    word_of(&in[IN_NONCE], &stamp, &nonce);
+    deribit_signed_text(&text, stamp.at, stamp.bytes, nonce.at, nonce.bytes, method, target,
+                        (size_t)(at.at - target), body_bytes > 0 ? in[IN_BODY].at : "", body_bytes);
+    size_t bytes = (size_t)(text.at - signing->text);
+    size_t signature_bytes = sign_text(&signing->key, signing->text, bytes, signature);
+    deribit_header(&to, &signing->key, stamp.at, stamp.bytes, nonce.at, nonce.bytes, signature,
+                   signature_bytes);
+    if (at.full || text.full || to.full) {
+        fail(signing, "too long");
+        return;
+    }
+    printf("{\"line\":%lu,\"headers\":{\"Authorization\":", signing->line);
+    io_quote(stdout, header, (size_t)(to.at - header));
+    putchar('}');
+    io_text(stdout, "query", query_bytes > 0 ? in[IN_QUERY].at : "", query_bytes);
+    io_text(stdout, "body", body_bytes > 0 ? in[IN_BODY].at : "", body_bytes);
+    print_signed(signing, signature, signature_bytes, bytes);
+}
+
 static void sign_line(struct signing *signing, const char *line, size_t bytes)
 {
     static struct scan scan;
@@ -274,7 +422,16 @@ static void sign_line(struct signing *signing, const char *line, size_t bytes)
         fail(signing, scan.state == SCAN_SHORT ? "the line is cut short" : scan.why);
         return;
     }
-    if (in[IN_PARAMS].type == SCAN_OBJECT || in[IN_LOGIN].type == SCAN_TRUE) {
+    bool login = in[IN_PARAMS].type == SCAN_OBJECT || in[IN_LOGIN].type == SCAN_TRUE;
+    if (signing->options.venue->id == VENUE_DERIBIT) {
+        if (login) {
+            sign_deribit_login(signing, in);
+        } else {
+            sign_deribit_http(signing, in);
+        }
+        return;
+    }
+    if (login) {
         sign_ws(signing, in);
     } else {
         sign_rest(signing, in);
@@ -295,11 +452,16 @@ int sign_main(int argc, char **argv)
         fputs(usage, stderr);
         return EXIT_USAGE;
     }
-    if (signing.options.venue->id != VENUE_BINANCE) {
+    if (signing.options.venue->id != VENUE_BINANCE && signing.options.venue->id != VENUE_DERIBIT) {
         fputs("poise: sign knows this venue's rules not yet\n", stderr);
         return EXIT_USAGE;
     }
     if (!io_key_read(signing.options.key_file, &signing.key)) {
+        return EXIT_USAGE;
+    }
+    if (signing.options.venue->id == VENUE_DERIBIT && signing.key.type != SIGN_HMAC_SHA256) {
+        fputs("poise: this venue takes keys with api_secret only\n", stderr);
+        sign_wipe(&signing.key);
         return EXIT_USAGE;
     }
     char *line = NULL;

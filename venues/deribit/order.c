@@ -75,16 +75,6 @@ static void put_order(struct deribit_params *params, const char *id, size_t id_b
     }
 }
 
-/* The currency that orders of an instrument are kept under. */
-static void put_currency(struct deribit_params *params, const struct venue_session *base,
-                         const struct instrument *row)
-{
-    const char *code = currency_code(base->instruments, row->settle);
-    if (*code != '?') {
-        deribit_params_text(params, "currency", code, strlen(code));
-    }
-}
-
 static bool encode(struct venue_session *base, const struct record_order *order, int64_t wall_ns,
                    struct venue_out *out)
 {
@@ -165,7 +155,8 @@ static bool encode(struct venue_session *base, const struct record_order *order,
     case REQUEST_QUERY:
         put_order(&params, known, known_bytes, label, label_bytes);
         if (known == NULL) {
-            put_currency(&params, base, row);
+            struct scan_value currency = deribit_currency(row);
+            deribit_params_text(&params, "currency", currency.at, currency.bytes);
         }
         break;
     default:
@@ -217,17 +208,26 @@ static void tell_result(struct deribit_reader *reader, const struct scan_value *
         scan_open(&scan, result->at, result->bytes);
         scan_fields(&scan, NULL, result_names, RESULT_COUNT, fields);
     }
-    if (fields[RESULT_TOKEN].type == SCAN_STRING) {
+    if (reader->request == REQUEST_CANCEL || reader->request == REQUEST_CANCEL_ALL) {
+        tell(reader, result->type == SCAN_NUMBER ? CONTROL_COUNT : CONTROL_OK, 0, result->at, result->bytes);
+    } else if (fields[RESULT_TOKEN].type == SCAN_STRING) {
         tell(reader, CONTROL_LOGIN, 0, fields[RESULT_SCOPE].at, fields[RESULT_SCOPE].bytes);
     } else if (fields[RESULT_ENABLED].type != SCAN_NONE && fields[RESULT_SCOPE].type == SCAN_STRING) {
         const char *state = fields[RESULT_ENABLED].type == SCAN_TRUE ? "enabled" : "disabled";
         tell(reader, CONTROL_DEAD_MAN, 0, state, strlen(state));
     } else if (result->type == SCAN_ARRAY) {
-        tell(reader, CONTROL_SUBSCRIBED, 0, result->at, result->bytes);
+        /* channels; lists of anything else are somebody else's */
+        struct scan list;
+        scan_open(&list, result->at, result->bytes);
+        scan_array(&list);
+        bool any = scan_item(&list);
+        if (!any || scan_peek(&list) == SCAN_STRING) {
+            tell(reader, CONTROL_SUBSCRIBED, 0, result->at, result->bytes);
+        }
     } else if (result->type == SCAN_NUMBER) {
         bool time = result->bytes > 12; /* milliseconds; a count is shorter */
         tell(reader, time ? CONTROL_TIME : CONTROL_COUNT, 0, result->at, result->bytes);
-    } else {
+    } else if (result->type == SCAN_STRING || (reader->tie & SESSION_TIE) != 0) {
         tell(reader, CONTROL_OK, 0, result->type == SCAN_STRING ? result->at : NULL,
              result->type == SCAN_STRING ? result->bytes : 0);
     }
@@ -284,9 +284,26 @@ static bool order_result(struct deribit_reader *reader, const struct scan_value 
     return true;
 }
 
+/* What a reply answers when nobody said: a bare order is a cancel's or a question's, a list a question's. */
+static uint8_t guess_request(const struct scan_value *result)
+{
+    static const struct scan_name names[] = { SCAN_NAME("order_state"), SCAN_NAME("cancel_reason") };
+    struct scan scan;
+    struct scan_value fields[2] = { 0 };
+    if (result->type == SCAN_OBJECT) {
+        scan_open(&scan, result->at, result->bytes);
+        scan_fields(&scan, NULL, names, 2, fields);
+        if (fields[0].type == SCAN_NONE) {
+            return REQUEST_NONE;
+        }
+    }
+    return scan_is(&fields[0], "cancelled") && fields[1].type == SCAN_STRING ? REQUEST_CANCEL : REQUEST_QUERY;
+}
+
 /* Whatever it is, for a person. */
 static bool any_result(struct deribit_reader *reader, const struct scan_value *result)
 {
+    reader->request = reader->request != REQUEST_NONE ? reader->request : guess_request(result);
     if (result->type == SCAN_OBJECT || result->type == SCAN_ARRAY) {
         int32_t rows = reader->rows;
         if (!deribit_value(reader, result, SHAPE_OTHER)) {

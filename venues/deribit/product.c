@@ -18,6 +18,7 @@ const struct venue venue_deribit = {
     .feed = &deribit_feed,
     .order = &deribit_order,
     .rest = &deribit_rest,
+    .product_of = deribit_product_of,
     .hosts = deribit_hosts,
 };
 
@@ -173,4 +174,9 @@ struct deribit_symbol deribit_symbol(const char *symbol, size_t bytes)
         out.product = first == 2 && memcmp(rest, "FS", 2) == 0 ? future : PRODUCT_OPTION;
     }
     return out;
+}
+
+uint8_t deribit_product_of(const char *symbol, size_t bytes)
+{
+    return deribit_symbol(symbol, bytes).product;
 }

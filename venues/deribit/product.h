@@ -52,6 +52,9 @@ struct deribit_symbol {
 /* deribit_symbol reads a symbol, which need not be terminated; it never fails: see product. */
 struct deribit_symbol deribit_symbol(const char *symbol, size_t bytes);
 
+/* deribit_product_of is struct venue.product_of. */
+uint8_t deribit_product_of(const char *symbol, size_t bytes);
+
 /* deribit_endpoint fills in where a connection goes. */
 void deribit_endpoint(struct venue_endpoint *endpoint, enum transport transport);
 

@@ -808,6 +808,15 @@ static bool part(struct deribit_reader *reader, const struct scan_value *array, 
 /* An order and its executions: those first, as everywhere.  They come again on the private channel. */
 static bool placed(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT])
 {
+    if (reader->request == REQUEST_NONE) {
+        /* a person's message that does not say what it answers */
+        static const struct scan_name names[] = { SCAN_NAME("replaced") };
+        struct scan scan;
+        struct scan_value replaced[1];
+        scan_open(&scan, fields[KEY_ORDER].at, fields[KEY_ORDER].bytes);
+        scan_fields(&scan, NULL, names, 1, replaced);
+        reader->request = replaced[0].type == SCAN_TRUE ? REQUEST_AMEND : REQUEST_NEW;
+    }
     return part(reader, &fields[KEY_TRADES], SHAPE_TRADE) &&
            deribit_object(reader, fields[KEY_ORDER].at, fields[KEY_ORDER].bytes, SHAPE_ORDER);
 }
@@ -849,10 +858,6 @@ bool deribit_object(struct deribit_reader *reader, const char *text, size_t byte
     case SHAPE_ORDER:
         return order_object(reader, fields);
     case SHAPE_PLACED:
-        if (reader->request == REQUEST_NONE) {
-            /* a person's message that does not say what it answers */
-            reader->request = REQUEST_NEW;
-        }
         return placed(reader, fields);
     case SHAPE_TRADE:
         return trade_object(reader, fields);

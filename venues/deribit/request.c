@@ -74,17 +74,24 @@ static void told(struct venue_hooks *hooks, const char *text, size_t bytes)
     }
 }
 
+size_t deribit_login_text(char what[64], uint64_t stamp_ms, struct venue_hooks *hooks)
+{
+    struct text text = { what, what + 64, false };
+    for (int line = 0; line < 2; line++) { /* the time, and once more as the nonce */
+        text_put_unsigned(&text, stamp_ms);
+        text_put_char(&text, '\n');
+    }
+    /* the data is empty; the line break before it is not */
+    told(hooks, what, (size_t)(text.at - what));
+    return (size_t)(text.at - what);
+}
+
 void deribit_params_login(struct deribit_params *params, const struct sign_key *key, uint64_t stamp_ms,
                           struct venue_hooks *hooks)
 {
     char signed_text[64], stamp[24], signature[SIGN_BASE64_BYTES];
-    struct text text = { signed_text, signed_text + sizeof signed_text, false };
     size_t stamp_bytes = decimal_print(stamp, (int64_t)stamp_ms, 0);
-    text_put_bytes(&text, stamp, stamp_bytes);
-    text_put_char(&text, '\n');
-    text_put_bytes(&text, stamp, stamp_bytes);
-    text_put_char(&text, '\n'); /* the data is empty; its line break is not */
-    size_t bytes = (size_t)(text.at - signed_text);
+    size_t bytes = deribit_login_text(signed_text, stamp_ms, hooks);
     size_t signature_bytes = sign_text(key, signed_text, bytes, signature);
 
     deribit_params_text(params, "grant_type", "client_signature", 16);
@@ -93,7 +100,6 @@ void deribit_params_login(struct deribit_params *params, const struct sign_key *
     deribit_params_text(params, "signature", signature, signature_bytes);
     deribit_params_text(params, "nonce", stamp, stamp_bytes);
     deribit_params_text(params, "data", "", 0);
-    told(hooks, signed_text, bytes);
 }
 
 void deribit_query(struct venue_out *out, struct text *text, const char *method)

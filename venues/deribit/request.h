@@ -33,10 +33,22 @@ void deribit_params_names(struct deribit_params *params, const char *name, const
 /* deribit_params_end closes the message and answers its length; 0 when it did not fit. */
 size_t deribit_params_end(struct deribit_params *params);
 
+/* deribit_currency is the code that an instrument's orders and cash are kept under at the venue. */
+static inline struct scan_value deribit_currency(const struct instrument *row)
+{
+    struct deribit_symbol symbol = deribit_symbol(row->symbol, strlen(row->symbol));
+    return (struct scan_value){ .type = symbol.product != PRODUCT_NONE ? SCAN_STRING : SCAN_NONE,
+                                .at = symbol.linear ? symbol.quote : symbol.base,
+                                .bytes = symbol.linear ? symbol.quote_bytes : symbol.base_bytes };
+}
+
 /* deribit_params_login writes the parameters of public/auth that prove the key: grant, id, time, nonce (the
  * time again), data and signature.  hooks may be NULL: a person's tool is shown what was signed. */
 void deribit_params_login(struct deribit_params *params, const struct sign_key *key, uint64_t stamp_ms,
                           struct venue_hooks *hooks);
+
+/* deribit_login_text writes what the log-in of that time signs into 64 bytes and answers how many. */
+size_t deribit_login_text(char what[64], uint64_t stamp_ms, struct venue_hooks *hooks);
 
 /* deribit_query begins an HTTP request of a method ("private/get_positions"); the caller appends parameters
  * with text_put to *text, each ending in "&". */

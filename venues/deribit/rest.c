@@ -87,11 +87,12 @@ static void put_number(struct text *text, const char *name, uint64_t value)
     text_put_char(text, '&');
 }
 
-/* The currency an instrument's orders and cash are kept under. */
-static const char *currency(const struct instrument_table *instruments, const struct instrument *row)
+static void put_currency(struct text *text, const struct instrument *row)
 {
-    const char *code = currency_code(instruments, row->settle);
-    return *code != '?' ? code : NULL;
+    struct scan_value currency = deribit_currency(row);
+    text_put(text, "currency=");
+    text_put_bytes(text, currency.at, currency.bytes);
+    text_put_char(text, '&');
 }
 
 /* All that is asked for lies in the fast storage. */
@@ -134,19 +135,15 @@ static void put_log(struct text *text, const struct rest_query *query, int64_t w
 }
 
 /* The log-in by HTTP: its proof is in its parameters. */
-static bool put_rights(struct text *text, const struct sign_key *key, uint64_t stamp_ms)
+static bool put_rights(struct text *text, const struct sign_key *key, uint64_t stamp_ms,
+                       struct venue_hooks *hooks)
 {
-    char stamp[24], what[64], signature[SIGN_BASE64_BYTES];
-    struct text signing = { what, what + sizeof what, false };
+    char what[64], signature[SIGN_BASE64_BYTES];
     if (key == NULL || key->type != SIGN_HMAC_SHA256) {
         return false;
     }
-    size_t stamp_bytes = decimal_print(stamp, (int64_t)stamp_ms, 0);
-    text_put_bytes(&signing, stamp, stamp_bytes);
-    text_put_char(&signing, '\n');
-    text_put_bytes(&signing, stamp, stamp_bytes);
-    text_put_char(&signing, '\n');
-    size_t signature_bytes = sign_text(key, what, (size_t)(signing.at - what), signature);
+    size_t bytes = deribit_login_text(what, stamp_ms, hooks);
+    size_t signature_bytes = sign_text(key, what, bytes, signature);
     put_pair(text, "grant_type", "client_signature");
     put_pair(text, "client_id", key->api_key);
     put_number(text, "timestamp", stamp_ms);
@@ -202,12 +199,11 @@ static const char *method_of(const struct rest_query *query)
     return single ? of_instrument[query->what] : questions[query->what].method;
 }
 
-static bool put_arguments(struct text *text, const struct instrument_table *instruments,
-                          const struct rest_query *query, const struct sign_key *key, int64_t wall_ns)
+static bool put_arguments(struct text *text, const struct rest_query *query, const struct sign_key *key,
+                          int64_t wall_ns, struct venue_hooks *hooks)
 {
     const struct deribit_product *product = deribit_product(query->product);
     const struct instrument *row = query->instrument;
-    const char *code = row != NULL ? currency(instruments, row) : NULL;
     char label[ORDER_ID_TEXT_BYTES];
     switch (query->what) {
     case REST_INSTRUMENTS:
@@ -219,7 +215,7 @@ static bool put_arguments(struct text *text, const struct instrument_table *inst
         return true;
     case REST_ACCOUNT_MODE:
     case REST_KEY_RIGHTS:
-        return put_rights(text, key, (uint64_t)(wall_ns / 1000000));
+        return put_rights(text, key, (uint64_t)(wall_ns / 1000000), hooks);
     case REST_OPEN_ORDERS:
     case REST_MARK:
     case REST_CANCEL_ALL:
@@ -247,9 +243,7 @@ static bool put_arguments(struct text *text, const struct instrument_table *inst
             return true;
         }
         order_id_print(label, query->order);
-        if (code != NULL) {
-            put_pair(text, "currency", code);
-        }
+        put_currency(text, row);
         text_put(text, "label=");
         text_put_bytes(text, label, sizeof label);
         return true;
@@ -261,10 +255,7 @@ static bool put_arguments(struct text *text, const struct instrument_table *inst
         }
         return true;
     case REST_FUNDING_PAID:
-        if (code == NULL) {
-            return false;
-        }
-        put_pair(text, "currency", code);
+        put_currency(text, row);
         put_log(text, query, wall_ns);
         return true;
     case REST_DEPTH:
@@ -281,6 +272,7 @@ static bool request(const struct sign_key *key, const struct instrument_table *i
 {
     struct text text;
     const char *method = method_of(query);
+    (void)instruments;
     out->act = ACT_NONE;
     out->request = REQUEST_NONE;
     out->tie = 0;
@@ -291,8 +283,8 @@ static bool request(const struct sign_key *key, const struct instrument_table *i
     bool is_signed = memcmp(method, "private/", 8) == 0;
     deribit_query(out, &text, method);
     out->credit = questions[query->what].credit;
-    bool done = put_arguments(&text, instruments, query, key, wall_ns) &&
-                (is_signed ? deribit_query_sign(out, &text, key, (uint64_t)(wall_ns / 1000000), NULL)
+    bool done = put_arguments(&text, query, key, wall_ns, out->hooks) &&
+                (is_signed ? deribit_query_sign(out, &text, key, (uint64_t)(wall_ns / 1000000), out->hooks)
                            : deribit_query_end(out, &text));
     out->act = done ? ACT_REQUEST : ACT_NONE;
     return done;
@@ -512,7 +504,8 @@ static void take(const struct scan_value *object, struct scan *scan, const struc
     }
 }
 
-static enum rest_result instruments_answer(const struct rest_query *query, const struct scan_value *rows,
+/* product: only its rows; all where it is none. */
+static enum rest_result instruments_answer(uint8_t product, const struct scan_value *rows,
                                            struct rest_answer *answer)
 {
     if (rows->type != SCAN_ARRAY && rows->type != SCAN_OBJECT) {
@@ -520,7 +513,7 @@ static enum rest_result instruments_answer(const struct rest_query *query, const
     }
     for (int pass = 0; pass < 2; pass++) {
         if (rows->type == SCAN_OBJECT) { /* public/get_instrument: one */
-            if (!instrument_row(query->product, rows, answer, pass == 0)) {
+            if (!instrument_row(product, rows, answer, pass == 0)) {
                 return broken(answer, "an instrument without a name");
             }
             continue;
@@ -530,7 +523,7 @@ static enum rest_result instruments_answer(const struct rest_query *query, const
         scan_open(&scan, rows->at, rows->bytes);
         scan_array(&scan);
         while (scan_item(&scan) && scan_take(&scan, &item)) {
-            if (!instrument_row(query->product, &item, answer, pass == 0)) {
+            if (!instrument_row(product, &item, answer, pass == 0)) {
                 return broken(answer, "an instrument is not an object with a name");
             }
         }
@@ -596,8 +589,8 @@ static void least(struct credit_limit *of, struct credit_limit told)
     }
 }
 
-/* Matching requests of every kind share what the smallest of their buckets holds; questions are shared by the
- * gateway and the cold thread. */
+/* Matching requests of every kind share what the smallest of their buckets holds; questions are shared:
+ * two fifths to the gateway, as much to the cold thread, the rest to the feeds. */
 static bool limits_of(const struct scan_value *summary, struct rest_answer *answer)
 {
     enum { NON_MATCHING, MATCHING, LEVELS };
@@ -615,15 +608,15 @@ static bool limits_of(const struct scan_value *summary, struct rest_answer *answ
     take(&bucket[TRADING], &scan[3], total, 1, trading);
     struct credit_limit other = limit_of(&level[NON_MATCHING]);
     struct credit_limit trade = limit_of(&trading[0]);
-    if (other.burst < 2 || trade.burst == 0) {
+    if (other.burst < 5 || trade.burst == 0) {
         return false;
     }
     credit_lower(&trade, limit_of(&bucket[SPOT]));
     credit_lower(&trade, limit_of(&bucket[CANCEL_ALL]));
-    struct credit_limit half = { other.burst / 2, other.rate_e3 / 2 };
+    struct credit_limit share = { other.burst / 5 * 2, other.rate_e3 / 5 * 2 };
     least(&answer->limit[CREDIT_TRADE], trade);
-    least(&answer->limit[CREDIT_QUERY], half);
-    least(&answer->limit[CREDIT_REST], half);
+    least(&answer->limit[CREDIT_QUERY], share);
+    least(&answer->limit[CREDIT_REST], share);
     return true;
 }
 
@@ -806,7 +799,15 @@ static enum rest_result fills_answer(const struct rest_query *query, const struc
     if (fields[0].type == SCAN_TRUE) {
         answer->more = true;
         answer->next_from_id = reader->last_id + 1;
-        return reader->last_id != 0 ? REST_OK : broken(answer, "more trades behind a page without any");
+        if (reader->rows == 0) {
+            return broken(answer, "more trades behind a page without any");
+        }
+        if (reader->last_id == 0) {
+            static const char lost[] = "trades without numbers: where to go on is not told";
+            words(answer, lost, sizeof lost - 1);
+            return REST_UNKNOWN;
+        }
+        return REST_OK;
     }
     answer->more = old_storage(query); /* then the fast storage, from the same place */
     answer->next_from_id = answer->more ? 0 : reader->last_id != 0 ? reader->last_id + 1 : query->from_id;
@@ -898,8 +899,8 @@ static enum rest_result refused(const struct rest_query *query, int status, cons
 }
 
 /* Whatever it is, for a person. */
-static enum rest_result any(const struct rest_query *query, const struct scan_value *result,
-                            struct deribit_reader *reader, struct rest_answer *answer)
+static enum rest_result any(const struct scan_value *result, struct deribit_reader *reader,
+                            struct rest_answer *answer)
 {
     enum { SCOPE, LOT, COUNT };
     static const struct scan_name names[COUNT] = { SCAN_NAME("scope"), SCAN_NAME("min_trade_amount") };
@@ -914,7 +915,7 @@ static enum rest_result any(const struct rest_query *query, const struct scan_va
     }
     take(&item, &scan, names, COUNT, fields);
     if (fields[LOT].type == SCAN_NUMBER) {
-        return instruments_answer(query, result, answer);
+        return instruments_answer(PRODUCT_NONE, result, answer);
     }
     if (fields[SCOPE].type == SCAN_STRING && rights_answer(result, answer) == REST_OK) {
         return REST_OK;
@@ -971,7 +972,7 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
         answer->server_time_ns = result->type == SCAN_NUMBER ? scan_time_ns(result) : 0;
         return answer->server_time_ns != 0 ? REST_OK : broken(answer, "no time");
     case REST_INSTRUMENTS:
-        return instruments_answer(query, result, answer);
+        return instruments_answer(query->product, result, answer);
     case REST_ACCOUNT_MODE:
     case REST_KEY_RIGHTS:
         return rights_answer(result, answer);
@@ -1008,7 +1009,7 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
     }
     case REST_ANY:
         reader.flags = 0;
-        return any(query, result, &reader, answer);
+        return any(result, &reader, answer);
     default:
         return broken(answer, "not a question to this venue");
     }

@@ -280,7 +280,9 @@ void deribit_session_event(struct venue_session *base, enum session_slot slot, e
                            uint64_t now_ns)
 {
     struct deribit_session *session = (struct deribit_session *)base;
-    (void)slot;
+    if (slot != SESSION_SLOT_ORDER) {
+        return;
+    }
     bool closing = session->state == STATE_CLOSING;
     state_step(session, event == SESSION_UP ? STATE_EVENT_UP : STATE_EVENT_LOST);
     if (event == SESSION_LOST) {
