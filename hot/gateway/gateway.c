@@ -310,8 +310,10 @@ static void answered(struct gateway *gateway, const struct record_report *report
     if (request->sent_ns != 0 && gateway->now_ns >= request->sent_ns) {
         histogram_record(gateway->count.ack, gateway->now_ns - request->sent_ns);
     }
-    if (report->venue_time_ns != 0 && report->head.type != RECORD_ORDER_STATE) {
-        note_clock(gateway, request, report->venue_time_ns); /* a query tells when the order changed */
+    /* a query tells when the order changed, and an amend that changed nothing may tell the same */
+    if (report->venue_time_ns != 0 && report->head.type != RECORD_ORDER_STATE &&
+        report->head.type != RECORD_AMENDED) {
+        note_clock(gateway, request, report->venue_time_ns);
     }
     inflight_request_remove(gateway->inflight, tie);
     gateway->answered_tie = tie; /* one answer may be several records */
