@@ -551,32 +551,96 @@ int64_t scan_finish(struct scan *scan)
     return at - scan->begin;
 }
 
+/* Where the values of an object go. */
+struct places {
+    struct scan_value *letters, *named, *ignored;
+    const struct scan_name *names;
+    uint32_t name_count;
+};
+
+static inline struct scan_value *place_of(const struct places *places, const char *key, uint32_t bytes)
+{
+    if (places->letters != NULL && bytes == 1 && SCAN_LETTER(*key) < SCAN_LETTERS) {
+        return &places->letters[SCAN_LETTER(*key)];
+    }
+    for (uint32_t i = 0; i < places->name_count; i++) {
+        const struct scan_name *name = &places->names[i];
+        if (name->bytes == bytes && *name->text == *key && memcmp(name->text, key, bytes) == 0) {
+            return &places->named[i];
+        }
+    }
+    return places->ignored;
+}
+
+/* The longest key and value looked at below, with what stands around them. */
+enum { MEMBER_BYTES = 64, WHOLE_DIGITS = 19 };
+
+/* quick_members takes members as venues print them for as long as they come: a comma, a short plain key, and
+ * a short plain string, a whole number or a truth.  Anything else, also what is wrong, is left at the cursor
+ * for the careful way.  Reports of orders are made of little else. */
+static void quick_members(struct scan *scan, const struct places *places)
+{
+    const char *at = scan->at;
+    while (scan->end - at >= MEMBER_BYTES && at[0] == ',' && at[1] == '"') {
+        int key_bytes = short_string(at + 1, scan->end);
+        if (key_bytes <= 0 || at[key_bytes + 3] != ':') {
+            break;
+        }
+        struct scan_value *to = place_of(places, at + 2, (uint32_t)key_bytes);
+        const char *from = at + key_bytes + 4;
+        if (*from == '"') {
+            int bytes = short_string(from, scan->end);
+            if (bytes < 0) {
+                break;
+            }
+            *to = (struct scan_value){ .at = from + 1, .bytes = (uint32_t)bytes, .type = SCAN_STRING };
+            at = from + bytes + 2;
+            continue;
+        }
+        uint32_t bytes = 0;
+        uint8_t type = SCAN_NUMBER;
+        if (memcmp(from, "true", 4) == 0) {
+            type = SCAN_TRUE;
+            bytes = 4;
+        } else if (memcmp(from, "false", 5) == 0) {
+            type = SCAN_FALSE;
+            bytes = 5;
+        } else {
+            while (bytes <= WHOLE_DIGITS && (unsigned)(from[bytes] - '0') < 10) {
+                bytes++;
+            }
+            if (bytes == 0 || (*from == '0' && bytes != 1)) {
+                break;
+            }
+        }
+        if (from[bytes] != ',' && from[bytes] != '}') {
+            break;
+        }
+        *to = (struct scan_value){ .at = from, .bytes = bytes, .type = type };
+        at = from + bytes;
+    }
+    scan->at = at;
+}
+
 bool scan_fields(struct scan *scan, struct scan_value *letters, const struct scan_name *names,
                  uint32_t name_count, struct scan_value *named)
 {
+    struct scan_value key, ignored;
+    const struct places places = { letters, named, &ignored, names, name_count };
     if (letters != NULL) {
         memset(letters, 0, SCAN_LETTERS * sizeof *letters);
     }
-    memset(named, 0, name_count * sizeof *named);
+    if (name_count != 0) {
+        memset(named, 0, name_count * sizeof *named);
+    }
     if (!scan_object(scan)) {
         return false;
     }
-    struct scan_value key, ignored;
     while (scan_key(scan, &key)) {
-        struct scan_value *to = &ignored;
-        if (letters != NULL && key.bytes == 1 && SCAN_LETTER(*key.at) < SCAN_LETTERS) {
-            to = &letters[SCAN_LETTER(*key.at)];
-        } else {
-            for (uint32_t i = 0; i < name_count; i++) {
-                if (names[i].bytes == key.bytes && memcmp(names[i].text, key.at, key.bytes) == 0) {
-                    to = &named[i];
-                    break;
-                }
-            }
-        }
-        if (!scan_take(scan, to)) {
+        if (!scan_take(scan, place_of(&places, key.at, key.bytes))) {
             return false;
         }
+        quick_members(scan, &places);
     }
     return scan->state == SCAN_FINE;
 }

@@ -157,6 +157,89 @@ Test(scan, fields_come_in_any_order_and_the_last_of_equal_keys_counts)
     cr_assert_eq(named[2].type, SCAN_NONE);
 }
 
+static const struct scan_name hand_names[] = { SCAN_NAME("sp"), SCAN_NAME("pP"), SCAN_NAME("clientOrderId") };
+#define HAND_NAMES 3
+
+/* The independent opinion: member by member, without the quick way.  Letters, then names. */
+static bool fields_by_hand(struct scan *scan, struct scan_value values[SCAN_LETTERS + HAND_NAMES])
+{
+    struct scan_value key, ignored;
+    memset(values, 0, (SCAN_LETTERS + HAND_NAMES) * sizeof *values);
+    if (!scan_object(scan)) {
+        return false;
+    }
+    while (scan_key(scan, &key)) {
+        struct scan_value *to = &ignored;
+        if (key.bytes == 1 && SCAN_LETTER(*key.at) < SCAN_LETTERS) {
+            to = &values[SCAN_LETTER(*key.at)];
+        }
+        for (uint32_t i = 0; i < HAND_NAMES; i++) {
+            if (key.bytes == hand_names[i].bytes && memcmp(key.at, hand_names[i].text, key.bytes) == 0) {
+                to = &values[SCAN_LETTERS + i];
+            }
+        }
+        if (!scan_take(scan, to)) {
+            return false;
+        }
+    }
+    return scan->state == SCAN_FINE;
+}
+
+static bool fields_agree(const char *text, size_t bytes, bool *sound)
+{
+    struct scan quick, slow;
+    struct scan_value fast[SCAN_LETTERS + HAND_NAMES], hand[SCAN_LETTERS + HAND_NAMES];
+    scan_open(&quick, text, bytes);
+    scan_open(&slow, text, bytes);
+    *sound = scan_fields(&quick, fast, hand_names, HAND_NAMES, fast + SCAN_LETTERS);
+    if (fields_by_hand(&slow, hand) != *sound || quick.state != slow.state || quick.at != slow.at) {
+        return false;
+    }
+    for (uint32_t i = 0; *sound && i < SCAN_LETTERS + HAND_NAMES; i++) {
+        bool same = fast[i].type == hand[i].type && fast[i].escaped == hand[i].escaped &&
+                    (fast[i].type == SCAN_NONE ||
+                     (fast[i].bytes == hand[i].bytes && memcmp(fast[i].at, hand[i].at, fast[i].bytes) == 0));
+        if (!same) {
+            return false;
+        }
+    }
+    return true;
+}
+
+Test(scan, members_taken_quickly_are_what_they_are_taken_slowly)
+{
+    static const char text[] =
+        "{\"s\":\"BTCUSD_PERP\",\"c\":\"p00g002ngm0a0b1\",\"S\":\"BUY\",\"q\":"
+        "\"1000\",\"p\":\"59970.4\",\"sp\":\"0\","
+        "\"x\":\"TRADE\",\"i\":8886774,\"l\":\"6\",\"z\":12345678901234567890,\"T\":"
+        "1759999999999,\"t\":0,\"m\":true,"
+        "\"R\":false,\"clientOrderId\":\"x\",\"cp\":false,\"pP\":null,\"f\":-1,\"g\":0.5,\"w\":\"a\\u0041\","
+        "\"o\":[1],\"m\":false,\"V\":\"\"}   "
+        "                                        ";
+    static const char bytes_in[] = "\"\\{}[],:0123456789.eE+-truefalsn \n";
+    uint64_t seed = 20261128;
+    uint32_t sound_count = 0;
+    struct guard guard;
+    bool sound;
+    guard_make(&guard, sizeof text);
+    for (size_t bytes = 0; bytes < sizeof text; bytes++) {
+        cr_assert(fields_agree(guard_put(&guard, text, bytes), bytes, &sound), "%zu bytes", bytes);
+    }
+    for (int round = 0; round < 200000; round++) {
+        char copy[sizeof text];
+        memcpy(copy, text, sizeof text);
+        for (int i = 0; i < 1 + round % 3; i++) {
+            seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+            copy[(seed >> 33) % (sizeof text - 1)] = bytes_in[(seed >> 20) % (sizeof bytes_in - 1)];
+        }
+        cr_assert(fields_agree(guard_put(&guard, copy, sizeof text - 1), sizeof text - 1, &sound), "%s",
+                  copy);
+        sound_count += sound;
+    }
+    cr_assert_gt(sound_count, 10000);
+    guard_free(&guard);
+}
+
 Test(scan, sixty_four_bit_ids_are_exact_and_larger_ones_are_refused)
 {
     struct scan_value value = { .type = SCAN_NUMBER };
