@@ -1,6 +1,7 @@
 #include "hot/strategy/exposure.h"
 
 #define BOUND_PRICE        (1LL << 44)
+#define DELIVERY_PRICE_MAX (1LL << 52)                 /* 1e-8 */
 #define BOUND_NOTIONAL_E12 (((int128)1 << 61) * 10000) /* fits 64 bits in 1e-8 */
 
 void exposure_init(struct exposure *exposure, const struct instrument *instruments)
@@ -246,6 +247,47 @@ void exposure_reprice(struct exposure *exposure, uint32_t slot, enum leg leg, ui
         exposure->instance[slot].leg[leg].coin_e12 = exposure_coin_e12(row, position);
         delta_refresh(&exposure->instance[slot]);
     }
+}
+
+/* One position at the delivery price; slot EXPOSURE_UNASSIGNED books for nobody. */
+static bool deliver(struct exposure *exposure, uint32_t slot, struct exposure_holding *holding,
+                    struct position *position, int64_t price_e8)
+{
+    struct fill_effect effect;
+    int64_t held = position->qty;
+    if (!kind_expire(&exposure->instruments[holding->instrument], position, price_e8, &effect)) {
+        return false;
+    }
+    holding->total_qty -= held;
+    if (effect.settle_currency != CURRENCY_NONE) {
+        exposure_cash(exposure, slot, holding->account, effect.settle_currency, PNL_TRADING,
+                      effect.realised_e8);
+    }
+    if (effect.quote_currency != CURRENCY_NONE) {
+        exposure_cash(exposure, slot, holding->account, effect.quote_currency, PNL_TRADING, effect.quote_e8);
+    }
+    return true;
+}
+
+bool exposure_deliver(struct exposure *exposure, uint16_t account, uint16_t instrument, int64_t price_e8)
+{
+    struct exposure_holding *holding = exposure_holding(exposure, account, instrument);
+    if (holding == NULL || price_e8 <= 0 || price_e8 > DELIVERY_PRICE_MAX ||
+        !deliver(exposure, EXPOSURE_UNASSIGNED, holding, &holding->unassigned, price_e8)) {
+        return false;
+    }
+    for (uint32_t slot = 0; slot < PARAMS_INSTANCE_MAX; slot++) {
+        struct exposure_instance *instance = &exposure->instance[slot];
+        for (uint32_t leg = 0; leg < LEG_COUNT && instance->used; leg++) {
+            struct exposure_leg *row = &instance->leg[leg];
+            if (row->instrument == instrument && row->account == account) {
+                deliver(exposure, slot, holding, &row->position, price_e8);
+                row->coin_e12 = exposure_coin_e12(&exposure->instruments[instrument], &row->position);
+                delta_refresh(instance);
+            }
+        }
+    }
+    return true;
 }
 
 bool exposure_restore(struct exposure *exposure, uint32_t slot, enum leg leg, uint16_t account,

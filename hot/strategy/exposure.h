@@ -138,6 +138,10 @@ bool exposure_fill(struct exposure *exposure, uint32_t slot, enum leg leg, uint1
 void exposure_reprice(struct exposure *exposure, uint32_t slot, enum leg leg, uint16_t account,
                       uint16_t instrument, enum side side, int64_t qty, int64_t from_price, int64_t to_price);
 
+/* exposure_deliver ends a dated contract: every position of (account, instrument) becomes cash at the
+ * delivery price.  false, and nothing done, for what has no end. */
+bool exposure_deliver(struct exposure *exposure, uint16_t account, uint16_t instrument, int64_t price_e8);
+
 /* exposure_cash books money of an instance (positive: received). */
 void exposure_cash(struct exposure *exposure, uint32_t slot, uint16_t account, uint16_t currency,
                    enum pnl_part part, int64_t amount_e8);

@@ -349,6 +349,17 @@ static void consume_position(struct strategy *s, const struct record_position *r
     exposure_venue(&s->exposure, record->head.account, record->head.instrument, record->qty, s->now_ns);
 }
 
+static void consume_delivery(struct strategy *s, const struct record_delivery *record)
+{
+    if (!state_account_known(s, record->head.account) ||
+        !state_instrument_known(s, record->head.instrument) ||
+        !exposure_deliver(&s->exposure, record->head.account, record->head.instrument, record->price_e8)) {
+        s->malformed++;
+        return;
+    }
+    state_wake(s, s->users[record->head.instrument]);
+}
+
 static void command_instance(struct strategy *s, struct instance *instance,
                              const struct record_command *record)
 {
@@ -650,6 +661,9 @@ void strategy_step(struct strategy *s, const struct slot *record, struct outbox 
         break;
     case RECORD_POSITION:
         consume_position(s, (const struct record_position *)head);
+        break;
+    case RECORD_DELIVERY:
+        consume_delivery(s, (const struct record_delivery *)head);
         break;
     case RECORD_COMMAND:
         consume_command(s, (const struct record_command *)head);

@@ -233,6 +233,14 @@ static void check_once_a_second(struct books *books, const struct journal *journ
     reduce_orders(journal_reduce(journal), count_owed, books);
     counter_set(books->ledger_differences, tell_differences(books, now_ns));
     tell_fault(books);
+    for (uint32_t i = 0; i < books->config->quote_count; i++) {
+        struct ledger_value value;
+        uint16_t instance = books->config->quote[i].params.instance;
+        ledger_value(books->ledger, instance, &value);
+        if (value.known) {
+            figures_profit(books->figures, instance, value.part_e8);
+        }
+    }
 }
 
 void books_step(struct books *books, const struct journal *journal, uint64_t now_ns)

@@ -217,8 +217,13 @@ static void count_status(struct figures *f, const struct slot *record)
     counter_set(i->ask, s->ask_price);
     counter_set(i->ask_qty, s->ask_qty);
     counter_set(i->fair_centibp, s->fair_offset_centibp);
-    for (uint32_t part = 0; part < PNL_PART_COUNT; part++) {
-        counter_set(i->pnl_e8[part], s->pnl_e8[part]);
+}
+
+void figures_profit(struct figures *figures, uint16_t instance, const int64_t part_e8[PNL_PART_COUNT])
+{
+    struct instance_figures *i = instance_row(figures, instance);
+    for (uint32_t part = 0; i != NULL && part < PNL_PART_COUNT; part++) {
+        counter_set(i->pnl_e8[part], part_e8[part]);
     }
 }
 

@@ -28,6 +28,10 @@ void figures_destroy(struct figures *figures);
 /* figures_record counts one journaled record. */
 void figures_record(struct figures *figures, const struct slot *record);
 
+/* figures_profit sets an instance's parts, as the ledger counts them: from the first fill on, whatever
+ * restarts lie between.  (The strategy's own, in its status records, begin anew with each run.) */
+void figures_profit(struct figures *figures, uint16_t instance, const int64_t part_e8[PNL_PART_COUNT]);
+
 /* figures_stopped: the strategy said that nothing rests and nothing is naked. */
 bool figures_stopped(const struct figures *figures);
 bool figures_halted(const struct figures *figures);

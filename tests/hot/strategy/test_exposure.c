@@ -195,6 +195,48 @@ Test(exposure, repricing_reaches_what_the_true_price_would_have)
     desk_free(desk);
 }
 
+/* A future ends: its positions become cash at the delivery price, and what it hedged stands naked. */
+Test(exposure, a_delivery_turns_positions_into_cash_once)
+{
+    struct exposure *exposure = calloc(1, sizeof *exposure);
+    struct instrument *rows = calloc(INSTRUMENT_MAX, sizeof *rows);
+    struct exposure_change change;
+    rows[0] = (struct instrument){ .kind = KIND_INVERSE_FUTURE,
+                                   .base = 1,
+                                   .quote = 2,
+                                   .settle = 1,
+                                   .price_decimals = 1,
+                                   .tick = 1,
+                                   .lot = 1,
+                                   .max_qty = 1000000,
+                                   .contract_e8 = 100 * DECIMAL_E8 };
+    rows[1] = rows[0];
+    rows[1].kind = KIND_INVERSE_PERPETUAL;
+    exposure_init(exposure, rows);
+    exposure_bound(exposure, 0);
+    exposure_bound(exposure, 1);
+    exposure_open(exposure, 0, 1, 0);
+    cr_assert(exposure_open_leg(exposure, 0, LEG_QUOTE, 0, 0));
+    cr_assert(exposure_open_leg(exposure, 0, LEG_HEDGE, 0, 1));
+    cr_assert(exposure_fill(exposure, 0, LEG_QUOTE, 0, 0, SIDE_BUY, 600, 600000, &change)); /* one coin */
+    cr_assert(exposure_fill(exposure, 0, LEG_HEDGE, 0, 1, SIDE_SELL, 600, 600000, &change));
+    cr_assert(exposure_fill(exposure, EXPOSURE_UNASSIGNED, LEG_QUOTE, 0, 0, SIDE_SELL, 60, 600000, &change));
+    cr_expect_eq((int64_t)(exposure->instance[0].delta_e12 / 10000), 0);
+    cr_expect_not(exposure_deliver(exposure, 0, 1, 7500000000000), "a perpetual has no end");
+    cr_assert(exposure_deliver(exposure, 0, 0, 7500000000000));
+    exposure_check(exposure);
+    cr_expect_eq(exposure->instance[0].leg[LEG_QUOTE].position.qty, 0);
+    cr_expect_eq(exposure->instance[0].cash[0].amount_e8[PNL_TRADING], 20000000, "1 - 60,000/75,000");
+    cr_expect_eq(exposure->unassigned_cash[0].amount_e8[PNL_TRADING], -2000000);
+    /* the hedge sold a coin at 60,000 and 0.2 came in: 0.8 is short */
+    cr_expect_eq((int64_t)(exposure->instance[0].delta_e12 / 10000), -80000000);
+    cr_assert(exposure_deliver(exposure, 0, 0, 7500000000000));
+    cr_expect_eq(exposure->instance[0].cash[0].amount_e8[PNL_TRADING], 20000000, "nothing is left to end");
+    cr_expect_not(exposure->overflow);
+    free(exposure);
+    free(rows);
+}
+
 Test(exposure, a_number_beyond_all_accounts_is_refused_whole)
 {
     struct desk *desk = desk_ready(NULL, NULL);
