@@ -1295,6 +1295,12 @@ struct journal_reader *journal_reader_open(const struct journal_reader_options *
         while (at > 0 && !head_is_whole(reader->files[at - 1].path)) {
             at--;
         }
+        for (uint32_t back = options->segments_back; back > 0 && at > 1; back--) {
+            if (!head_is_whole(reader->files[at - 2].path)) {
+                break;
+            }
+            at--;
+        }
         reader->file_at = at > 0 ? at - 1 : 0;
         if (at > 0) {
             struct segment_reader segment;

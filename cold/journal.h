@@ -116,6 +116,7 @@ struct journal_reader_options {
     const char *shared_directory; /* NULL: disk only */
     uint64_t run;                 /* 0: the newest there is */
     bool newest_segment;          /* begin at the newest readable segment's head (recovery) */
+    uint32_t segments_back;       /* with newest_segment: so many before it, where they are readable */
 };
 
 struct journal_item {

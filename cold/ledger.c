@@ -1975,6 +1975,7 @@ static uint8_t slots_needed(uint8_t type)
     case RECORD_STATUS:
         return 3;
     case RECORD_ORDER_NEW:
+    case RECORD_BEGIN:
         return 2;
     case RECORD_INSTRUMENT:
         return record_slots_for_blob(sizeof(struct instrument));
@@ -2009,8 +2010,10 @@ void ledger_record(struct ledger *ledger, const struct slot *record)
         take_mark(ledger, body);
         break;
     case RECORD_BEGIN:
-        ledger->began = head->slot_count >= 2;
-        ledger->engine = ledger->began ? ((const struct record_begin_run *)body)->engine : 0;
+        ledger_reset(ledger); /* also the head of a segment behind a gap: it tells everything anew */
+        ledger->stamp_ns = head->stamp_ns;
+        ledger->began = true;
+        ledger->engine = ((const struct record_begin_run *)body)->engine;
         ledger->wall_minus_stamp_ns =
             ((const struct record_begin_run *)body)->wall_ns - (int64_t)head->stamp_ns;
         ledger->wall_known = ((const struct record_begin_run *)body)->wall_ns != 0;

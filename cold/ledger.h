@@ -135,7 +135,7 @@ struct ledger;
 struct ledger *ledger_make(void);
 void ledger_free(struct ledger *ledger);
 
-/* ledger_reset empties the books; the sink stays. */
+/* ledger_reset empties the books; the sink stays.  RECORD_BEGIN does the same. */
 void ledger_reset(struct ledger *ledger);
 
 /* ledger_sink is called for each entry a record gives; what a restart brings over is no new entry. */

@@ -1,4 +1,5 @@
 #include "tools/poise/books.h"
+#include "cold/refill.h"
 #include "ring/clock.h"
 #include "ring/names.h"
 
@@ -6,6 +7,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
+
+#define CATCH_UP_RUNS 3
 
 static void on_booking(void *context, const struct ledger_entry *entry)
 {
@@ -136,6 +139,16 @@ static void log_record(struct books *books, const struct slot *record)
             LOG_TEXT("request", NAME_OF(request_kind_names, r->request)),
             LOG_TEXT("reason", NAME_OF(reject_reason_names, r->reason)),
             LOG_NUMBER("venue_code", r->venue_code));
+    }
+}
+
+void books_catch_up(struct books *books, const char *journal_directory)
+{
+    /* The last run, and those between that ended before they traded. */
+    for (uint64_t back = CATCH_UP_RUNS; back > 0; back--) {
+        if (books->run > back) {
+            refill_store(books->store, journal_directory, books->run - back, false);
+        }
     }
 }
 

@@ -40,6 +40,10 @@ struct books {
 /* books_open makes all of it; false with a sentence in error when memory is short. */
 bool books_open(struct books *books, char *error, size_t error_bytes);
 
+/* books_catch_up gives the store what the runs before left in the journal and not in it; before the first
+ * record of this run. */
+void books_catch_up(struct books *books, const char *journal_directory);
+
 /* books_record takes one drained record of this run. */
 void books_record(struct books *books, const struct slot *record, uint64_t number);
 

@@ -391,6 +391,7 @@ static int start(struct run *run, struct recover *recover)
         tell("%s", engine->error);
         return EXIT_UNFIT;
     }
+    books_catch_up(&run->books, run->journal_directory);
     journal_tap(run->journal, on_record, run);
     if (!run->wishes.recover_only) {
         if (!engine_prepare(engine, journal_ring(run->journal)) ||

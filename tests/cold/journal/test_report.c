@@ -1,6 +1,7 @@
 /* The statement of account, from a journal whose engine was killed. */
 #include "tests/cold/journal/records.h"
 
+#include "cold/refill.h"
 #include "cold/store.h"
 #include "tools/poise/commands.h"
 
@@ -232,4 +233,14 @@ Test(report, entries_that_do_not_add_up_to_the_books_are_told)
     cr_expect_eq(ask(4, argv), EXIT_NO, "an empty store lacks two fees and a profit");
     cr_expect(said_line("run,number,entry,time", line, sizeof line));
     journal_close(journal, 1);
+
+    /* Filled again from the journal, twice: every entry is there, and once. */
+    for (int i = 0; i < 2; i++) {
+        cr_assert(store_sqlite(&backend, path));
+        store = store_make(&backend);
+        cr_expect_gt(refill_store(store, disk, 1, true), 2);
+        store_free(store);
+        cr_expect_eq(ask(4, argv), EXIT_DONE);
+    }
+    cr_expect(said_line(",one,lin,binance.linear.BTCUSDT,USDT,part,fee,0.01", line, sizeof line));
 }
