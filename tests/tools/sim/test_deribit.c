@@ -556,6 +556,16 @@ Test(deribit, changes_link_to_the_snapshot_and_to_each_other_at_every_pace)
     }
 }
 
+Test(deribit, every_index_is_the_coins_from_the_first_second)
+{
+    open_socket(1);
+    run(1000);
+    const json_t *dated = at_path(call(1, "public/ticker", "\"instrument_name\":\"%s\"",
+                                       sim_venue_market(venue, DB_BTC_DATED)->instrument.symbol),
+                                  "result");
+    cr_assert_str_eq(text_of(dated, "index_price"), "60000.5", "the middle of spot, not its own");
+}
+
 Test(deribit, an_asked_book_is_the_streams_at_its_change_id)
 {
     const struct sim_level touch[] = { { 600000, 4000 }, { 600010, 700 } };

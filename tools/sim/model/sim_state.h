@@ -44,6 +44,7 @@ struct sim_floor { /* one instrument: market, resting orders, publication */
     struct sim_seq recent_seq[SIM_SEQ_MAX]; /* of the last trades, by id modulo */
     bool ended;                             /* a tape ended: the next start settles the jump */
     int64_t equity_e8[SIM_ACCOUNT_MAX];
+    bool index_follows; /* the index has begun at its source */
     int64_t next_mark_publish_ns;
 };
 

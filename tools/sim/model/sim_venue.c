@@ -1186,6 +1186,7 @@ void sim_venue_start(struct sim_venue *venue, int instrument, int64_t now_ns)
     market->mark_e8 = middle_e8(floor);
     if (market->index_e8 == 0 || floor->ended) {
         market->index_e8 = market->mark_e8;
+        floor->index_follows = false;
     }
     if (market->next_funding_ns == 0 && market->instrument.funding_interval_ns > 0 && !venue->rules.accrues) {
         int64_t step = market->instrument.funding_interval_ns;
@@ -1330,8 +1331,10 @@ static void step_marks(struct sim_venue *venue, int64_t now_ns)
             continue;
         }
         market->mark_e8 += market->mark_e8 == 0 ? middle : (middle - market->mark_e8) / MARK_WEIGHT;
-        if (source != 0) {
-            market->index_e8 += market->index_e8 == 0 ? source : (source - market->index_e8) / INDEX_WEIGHT;
+        if (source != 0) { /* an option's own middle is no index: the first step begins at the source */
+            market->index_e8 =
+                floor->index_follows ? market->index_e8 + (source - market->index_e8) / INDEX_WEIGHT : source;
+            floor->index_follows = true;
         }
         if (venue->rules.accrues && !market->funding_given) {
             market->funding_rate_e8 = premium_rate(market);
