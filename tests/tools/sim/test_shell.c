@@ -444,6 +444,36 @@ Test(shell, errors_of_orders_carry_the_venues_codes)
     cr_assert_eq(code_of(rest("PUT", "/fapi/v1/listenKey", "")), -1125);
 }
 
+Test(shell, spot_refuses_the_kinds_its_symbols_do_not_take)
+{
+    static const struct {
+        const char *more, *words;
+    } cases[] = {
+        { "type=LIMIT&timeInForce=GTC&icebergQty=0.001",
+          "Iceberg orders are not supported for this symbol." },
+        { "type=STOP_LOSS_LIMIT&timeInForce=GTC&stopPrice=58000",
+          "Stop loss limit orders are not supported for this symbol." },
+        { "type=TAKE_PROFIT&stopPrice=61000", "Take profit orders are not supported for this symbol." },
+        { "type=STOP_LOSS&trailingDelta=100", "Trailing stop orders are not supported for this symbol." },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char params[256];
+        snprintf(params, sizeof params, "!symbol=BTCUSDT&side=BUY&quantity=0.01&price=59000&%s",
+                 cases[i].more);
+        const struct sent *sent = rest("POST", "/api/v3/order", params);
+        cr_expect_eq(code_of(sent), -2010, "%s", cases[i].more);
+        cr_expect_str_eq(text_of(sent->json, "msg"), cases[i].words);
+    }
+    cr_assert_eq(sim_venue_order_count(venue), 0);
+    cr_assert_eq(code_of(rest("POST", "/api/v3/order", "!symbol=BTCUSDT&side=BUY&quantity=1&type=HOPE")),
+                 -1116);
+    cr_assert_eq(rest("POST", "/api/v3/order",
+                      "!symbol=BTCUSDT&side=BUY&type=LIMIT_MAKER&quantity=0.01&price=59000&icebergQty=0.0")
+                     ->status,
+                 200, "none of it hidden");
+}
+
 Test(shell, order_counts_and_weights_are_enforced)
 {
     struct sent *sent = NULL;

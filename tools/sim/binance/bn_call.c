@@ -490,6 +490,35 @@ static bool match_price(struct bn_shell *shell, int instrument, enum sim_side si
     return true;
 }
 
+/* unsupported refuses what exchangeInfo says spot symbols here do not take, in the venue's words; 0 when
+ * there is nothing of the kind. */
+static int unsupported(const struct bn_call *call, const char *type, struct sim_text *out)
+{
+    static const struct {
+        const char *type, *words;
+    } types[] = {
+        { "STOP_LOSS", "Stop loss" },
+        { "STOP_LOSS_LIMIT", "Stop loss limit" },
+        { "TAKE_PROFIT", "Take profit" },
+        { "TAKE_PROFIT_LIMIT", "Take profit limit" },
+    };
+    const char *iceberg = bn_call_get(call, "icebergQty"), *words = NULL;
+
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        if (strcmp(types[i].type, type) == 0) {
+            words = types[i].words;
+        }
+    }
+    if (bn_call_get(call, "trailingDelta") != NULL) {
+        words = "Trailing stop";
+    } else if (iceberg != NULL && strspn(iceberg, "0.") != strlen(iceberg)) {
+        words = "Iceberg";
+    }
+    return words == NULL
+               ? 0
+               : bn_call_error(out, 400, -2010, "%s orders are not supported for this symbol.", words);
+}
+
 /* read_place turns parameters into an order for the model; 0, or the status with the error written. */
 static int read_place(struct bn_shell *shell, const struct bn_call *call, struct sim_place *place,
                       struct sim_text *out)
@@ -517,6 +546,9 @@ static int read_place(struct bn_shell *shell, const struct bn_call *call, struct
     place->side = strcmp(side, "BUY") == 0 ? SIM_BUY : SIM_SELL;
     if (type == NULL) {
         return missing(out, "type");
+    }
+    if (spot && (status = unsupported(call, type, out)) != 0) {
+        return status;
     }
     place->market = strcmp(type, "MARKET") == 0;
     place->post_only = spot && strcmp(type, "LIMIT_MAKER") == 0;
