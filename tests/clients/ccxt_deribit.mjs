@@ -68,7 +68,7 @@ await step('fetchTime, fetchStatus, fetchTicker, fetchTrades, fetchOHLCV, fetchO
   await strangerTrades(kind, touch.ask, part, 'buy')
   const ticker = await venue.fetchTicker(symbol)
   assert(ticker.bid > 0 && ticker.ask > ticker.bid && ticker.high >= ticker.low)
-  const trades = await venue.fetchTrades(symbol, undefined, 20)
+  const trades = await venue.fetchTrades(symbol, undefined, 500)
   assert(trades.some(each => each.price === touch.ask && each.amount === part && each.side === 'buy'),
     `${part} at ${touch.ask} is not among ${trades.map(each => `${each.amount} at ${each.price}`)}`)
   const candle = (await venue.fetchOHLCV(symbol, '1m')).at(-1)

@@ -93,7 +93,7 @@ await step('fetchTime, fetchTicker, fetchTrades, fetchOrderBook', async () => {
   await strangerTrades(kind, touch.ask, part, 'buy')
   const ticker = await venue.fetchTicker(symbol)
   assert(ticker.last > 0 && ticker.high >= ticker.last && ticker.low <= ticker.last && ticker.vwap >= ticker.low && ticker.vwap <= ticker.high)
-  const trades = await venue.fetchTrades(symbol, undefined, 20)
+  const trades = await venue.fetchTrades(symbol, undefined, 500)
   assert(trades.some(trade => trade.price === touch.ask && trade.amount === part && trade.side === 'buy'))
   return touch
 })
