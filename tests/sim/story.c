@@ -1,5 +1,6 @@
 #include "tests/sim/story.h"
 
+#include "hot/strategy/state.h"
 #include "tests/sim/ask.h"
 #include "tests/sim/cover.h"
 #include "tests/sim/disk.h"
@@ -38,6 +39,7 @@ static struct {
     bool lied;             /* since the last life began */
     bool forced;           /* the venue moved our account by itself */
     struct life_options options;
+    uint64_t unknown_then, executed_then; /* the named one: when the operator stopped */
     uint64_t events[FAMILY_COUNT], power_losses, refused, unavailable, hasty;
 } story;
 
@@ -454,6 +456,7 @@ static void begin_end(void)
     story.weather_ns = story.disk_ns = story.lies_ns = story.skew_ns = story.delay_ns = NEVER;
     story.resume_ns = time_now.now_ns + 5 * NS_PER_S;
     disturb(60 * NS_PER_S);
+    watch_ends_hedged(story.forced);
 }
 
 static int live(uint64_t until_ns)
@@ -504,7 +507,7 @@ static void live_on(void)
     world_run(time_now.now_ns + (uint64_t)draw(1, 20) * NS_PER_S, NULL);
 }
 
-void story_run(uint64_t seed, const char *folder, bool log)
+static void begin(uint64_t seed, const char *folder, bool log)
 {
     memset(&story, 0, sizeof story);
     story.seed = seed;
@@ -515,12 +518,98 @@ void story_run(uint64_t seed, const char *folder, bool log)
     disk_start(seed);
     life_start(folder);
     story.begun_ns = time_now.now_ns;
-    story.end_ns = time_now.now_ns + (uint64_t)draw(100, 900) * NS_PER_S;
     story.options = (struct life_options){ .seed = seed };
     story.weather_ns = story.disk_ns = story.lies_ns = story.skew_ns = story.delay_ns = NEVER;
+    story.resume_ns = time_now.now_ns + 60 * NS_PER_S;
+}
+
+/* In at most three lives everything must be known, hedged and at peace. */
+static void finish(void)
+{
+    for (int turn = 0; turn < 3; turn++) {
+        int code = live(time_now.now_ns + 90 * NS_PER_S);
+        if (code == 0) {
+            life_stop();
+            world_stop();
+            return;
+        }
+        world_say("all is well, and the engine left with %d", code);
+    }
+    watch_violation("all was well for three lives, and none left in peace");
+}
+
+/* ------------------------------------------------------------------ the named one */
+
+/* An order's state becomes unknown, and nobody is told of its executions; the operator stops; cancels are
+ * done and never answered; what is read afterwards fails.  What was executed in between must still be learned
+ * and hedged, in this life or the next. */
+static void stopped_while_unknown(void *context, struct run *run)
+{
+    static uint64_t acts_ns;
+    static int act;
+    (void)context;
+    if (run->reconcile == NULL || time_now.now_ns < acts_ns) {
+        return;
+    }
+    const struct strategy *s = run->engine.strategy.strategy;
+    struct sim_order *order[64];
+    size_t open = sim_venue_open(world_venue(), 0, WORLD_INVERSE, order, POISE_COUNT_OF(order));
+    switch (act) {
+    case 0:
+        if (open < 2) {
+            return;
+        }
+        world_fault("drop_private:for=60s,scope=private");
+        world_fault("no_reply:for=60s,scope=coinm-wsapi-modify");
+        world_fault("no_reply:for=60s,scope=coinm-wsapi-cancel");
+        world_fault("no_reply:for=60s,scope=query");
+        world_fault("no_reply:for=25s,scope=rest");
+        acts_ns = time_now.now_ns + 3 * NS_PER_S;
+        break;
+    case 1: /* a part of each is executed */
+        if (s->orders.unknown_count == 0 || open == 0) {
+            return;
+        }
+        story.unknown_then = s->orders.unknown_count;
+        for (size_t i = 0; i < open; i++) {
+            int64_t qty = order[i]->ahead + 1 + (order[i]->qty - order[i]->filled) / 2;
+            sim_source_trade(world_market()->source, WORLD_INVERSE, order[i]->price, qty,
+                             order[i]->side == SIM_BUY, world_venue_ns());
+        }
+        story.executed_then = sim_venue_fill_count(world_venue());
+        story.options.stop_at_ns = time_now.now_ns + NS_PER_S;
+        acts_ns = UINT64_MAX;
+        break;
+    default:
+        break;
+    }
+    act++;
+}
+
+void story_scenario(const char *folder, bool log)
+{
+    begin(1, folder, log);
+    market_calm(world_market(), NEVER);
+    story.options.often = stopped_while_unknown;
+    story.options.stop_at_ns = time_now.now_ns + 600 * NS_PER_S;
+    story.options.hurry_at_ns = NEVER;
+    story.options.cold_ns = NS_PER_MS;
+    disturb(200 * NS_PER_S);
+    int code = life_run(&story.options);
+    world_say("the first life left with %d", code);
+    if (story.unknown_then == 0 || story.executed_then == 0) {
+        watch_violation("the scenario did not happen: nothing was unknown");
+    }
+    begin_end();
+    finish();
+}
+
+void story_run(uint64_t seed, const char *folder, bool log)
+{
+    begin(seed, folder, log);
+    story.end_ns = time_now.now_ns + (uint64_t)draw(100, 900) * NS_PER_S;
     story.gap_ns = (uint64_t)draw(1, 30) * NS_PER_S;
     story.next_ns = time_now.now_ns + (uint64_t)draw(0, 60) * NS_PER_S;
-    story.resume_ns = time_now.now_ns + 60 * NS_PER_S;
     int64_t share = draw(0, 3) * 300000;
     for (enum family family = FAMILY_NET; family < FAMILY_COUNT; family++) {
         story.on[family] = chance(share);
@@ -532,16 +621,7 @@ void story_run(uint64_t seed, const char *folder, bool log)
         live_on();
     }
     begin_end();
-    for (int turn = 0; turn < 3; turn++) {
-        int code = live(time_now.now_ns + 90 * NS_PER_S);
-        if (code == 0) {
-            life_stop();
-            world_stop();
-            return;
-        }
-        world_say("all is well, and the engine left with %d", code);
-    }
-    watch_violation("all was well for three lives, and none left in peace");
+    finish();
 }
 
 /* ------------------------------------------------------------------ what was counted */
@@ -596,6 +676,7 @@ void story_tell(FILE *out)
         { "looks_at_everything", w->checks },
         { "looks_at_the_ledger", w->books_checks },
         { "ends_with_money_untold", w->untold },
+        { "ends_proved_hedged", w->truths },
         { "links", n->links },
         { "link.pieces_split", n->splits },
         { "link.cut", n->cuts },
@@ -620,6 +701,9 @@ void story_tell(FILE *out)
         fprintf(out, "death_at.%s %llu\n", point_names[i], (unsigned long long)l->deaths_at[i]);
     }
     for (int i = 0; i < SIM_FAULT_KIND_COUNT; i++) {
+        if (fault_names[i] == NULL) {
+            continue; /* a kind that the stories do not draw yet */
+        }
         fprintf(out, "fault.%s %llu\n", fault_names[i], (unsigned long long)v->fault_kind[i]);
     }
     for (int i = 0; i < FAMILY_COUNT; i++) {

@@ -10,6 +10,10 @@
 /* story_run plays the episode of a seed in a folder of its own; it only returns when nothing was violated. */
 void story_run(uint64_t seed, const char *folder, bool log);
 
+/* story_scenario plays the named one: the operator stops while an order is unknown, and nothing can be read.
+ */
+void story_scenario(const char *folder, bool log);
+
 /* story_tell writes what was counted as lines "name value", and how the episode ended as "hash value". */
 void story_tell(FILE *out);
 

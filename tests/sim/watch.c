@@ -52,8 +52,10 @@ static struct {
     uint64_t second_ns;
     int64_t most_inventory; /* what was held when quoting began, if it was more than the bound */
     bool cash_told;
-    size_t paid_from;        /* payments before this one are in the balances this life began with */
-    int64_t deposited_e8[2]; /* likewise; by account: coinm, usdm */
+    bool trade_forced; /* the venue closed positions: what is carried then is a person's to decide */
+    bool hedge_due;
+    size_t paid_from[2]; /* payments before this one were in the ledger when it last agreed with the venue */
+    int64_t deposited_e8[2]; /* likewise: coinm, usdm */
     int64_t outside_e8[2];   /* what was told of both since */
 } watch;
 
@@ -327,21 +329,19 @@ static const struct sim_cash *cash_of(uint32_t account)
                         : sim_venue_cash(world_venue(), 0, SIM_LINEAR, "USDT");
 }
 
-static void begin_money(void)
+static void begin_money(uint32_t account)
 {
-    watch.paid_from = sim_venue_payment_count(world_venue());
-    for (uint32_t account = 0; account < 2; account++) {
-        watch.deposited_e8[account] = cash_of(account)->deposited_e8;
-        watch.outside_e8[account] = 0;
-    }
+    watch.paid_from[account] = sim_venue_payment_count(world_venue());
+    watch.deposited_e8[account] = cash_of(account)->deposited_e8;
+    watch.outside_e8[account] = 0;
 }
 
-/* What the venue paid and took outside trading since this life began, and nobody has told: its news was lost,
- * or is on its way.  The engine shows such a difference; it cannot know its cause. */
+/* What the venue paid and took outside trading since the ledger last agreed, and nobody has told: its news
+ * was lost, or is on its way.  The engine shows such a difference; it cannot know its cause. */
 static int64_t money_untold_e8(uint32_t account)
 {
     int64_t sum = cash_of(account)->deposited_e8 - watch.deposited_e8[account] - watch.outside_e8[account];
-    for (size_t i = watch.paid_from; i < sim_venue_payment_count(world_venue()); i++) {
+    for (size_t i = watch.paid_from[account]; i < sim_venue_payment_count(world_venue()); i++) {
         const struct sim_payment *payment = sim_venue_payment(world_venue(), i);
         sum += (payment->instrument == WORLD_INVERSE) == (account == 0) ? payment->amount_e8 : 0;
     }
@@ -352,10 +352,8 @@ static void note_money(const struct slot *record)
 {
     const struct record_head *head = record_head_of(record);
     const struct record_balance *balance = (const struct record_balance *)(const void *)head;
-    if (head->type == RECORD_RESTORE_DONE) {
-        begin_money();
-    } else if (head->type == RECORD_BALANCE && head->account < 2 &&
-               (balance->reason == CASH_FUNDING || balance->reason == CASH_TRANSFER)) {
+    if (head->type == RECORD_BALANCE && head->account < 2 &&
+        (balance->reason == CASH_FUNDING || balance->reason == CASH_TRANSFER)) {
         watch.outside_e8[head->account] += balance->change_e8;
     }
 }
@@ -459,6 +457,9 @@ static void tell_cash(struct run *run)
                 ledger_cash_e8(run->books.ledger, run->engine.config.quote[i].params.instance, a, currency);
         }
         int64_t differs = cash->free_e8 + cash->locked_e8 - ours;
+        if (differs == 0) {
+            begin_money(a);
+        }
         if (differs != told[a]) {
             told[a] = differs;
             world_say("the venue has %lld e-8 %s more than the ledger", (long long)differs, code);
@@ -631,6 +632,45 @@ static int64_t strategy_holds(const struct strategy *s, uint16_t instrument)
     return qty;
 }
 
+/* What the trade carries of the coin's price, from the venue's own fills and by another way than the
+ * engine's: each inverse contract bought is 100 dollars' worth of coin at that fill, fees and funding in coin
+ * are coin, a linear contract is itself; and, with delta_basis = usd, the coin the instance owns. */
+static double carried(const struct run *run)
+{
+    const struct sim_venue *venue = world_venue();
+    double coin = (double)run->engine.config.quote[0].params.allocation_e8 / 1e8;
+    coin = run->engine.config.quote[0].params.delta_basis == DELTA_USD ? coin : 0;
+    for (size_t i = 0; i < sim_venue_fill_count(venue); i++) {
+        const struct sim_fill *fill = sim_venue_fill(venue, i);
+        double sign = fill->side == SIM_BUY ? 1 : -1;
+        if (fill->instrument == WORLD_INVERSE) {
+            coin += sign * 100 * (double)fill->qty / ((double)fill->price / 10) - (double)fill->fee_e8 / 1e8;
+        } else {
+            coin += sign * (double)fill->qty / 1000;
+        }
+    }
+    for (size_t i = 0; i < sim_venue_payment_count(venue); i++) {
+        const struct sim_payment *payment = sim_venue_payment(venue, i);
+        coin += payment->instrument == WORLD_INVERSE ? (double)payment->amount_e8 / 1e8 : 0;
+    }
+    return coin;
+}
+
+/* After all was calm for a minute and the engine left in peace, the trade carries less than the smallest
+ * order. */
+static void check_hedged(const struct run *run)
+{
+    if (watch.trade_forced) {
+        return;
+    }
+    double coin = carried(run), most = 110 / ((double)world_market()->middle_e8 / 1e8) + 0.001;
+    watch.counts.truths++;
+    if (coin > most || coin < -most) {
+        watch_violation("in the end the trade carries %.6f of the coin, the smallest hedge is %.6f", coin,
+                        most);
+    }
+}
+
 /* The engine's last word against the venue's books. */
 static void check_final(struct run *run)
 {
@@ -687,5 +727,14 @@ void watch_left(struct run *run, int code)
             watch_violation("the engine left in peace and %u orders rest", resting_quotes());
         }
         check_final(run);
+        if (watch.hedge_due) {
+            check_hedged(run);
+        }
     }
+}
+
+void watch_ends_hedged(bool forced)
+{
+    watch.hedge_due = true;
+    watch.trade_forced = forced;
 }

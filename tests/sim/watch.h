@@ -13,6 +13,7 @@ struct watch_counts {
     uint64_t rungs[8], halts, events, lost;
     uint64_t checks, books_checks, journals, replayed;
     uint64_t max_naked_ns;
+    uint64_t truths; /* ends at which what the trade carries was worked out from the venue's fills */
     uint64_t untold; /* ends at which funding or a deposit had not been told */
 };
 
@@ -32,6 +33,10 @@ const struct watch_counts *watch_counts(void);
 /* watch_excuse: until then, the venue or the network does not let a hedge through; a longer naked time and an
  * open ladder are to be expected. */
 void watch_excuse(uint64_t until_ns);
+
+/* watch_ends_hedged: from now on a life that leaves in peace must leave the trade hedged; forced: the venue
+ * moved our positions by itself in this episode, and nothing is asked. */
+void watch_ends_hedged(bool forced);
 
 /* watch_cash_told: whether the venue told the truth of our cash since this life began; else the ledger's
  * opening is what the journal last knew, and only positions are compared at the end. */
