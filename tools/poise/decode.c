@@ -1114,22 +1114,19 @@ static bool is_private_channel(const struct scan_value *params)
            channel[0].type == SCAN_STRING && channel[0].bytes > 5 && memcmp(channel[0].at, "user.", 5) == 0;
 }
 
-/* Metadata: one reply holds instruments of every product. */
+/* Metadata: one reply holds instruments of every product, and all of them are wanted. */
 static void try_metadata(struct decode *decode, struct trial *trial)
 {
-    enum rest_result result = REST_OK;
+    struct rest_query query = { .what = REST_INSTRUMENTS, .product = PRODUCT_NONE };
+    struct rest_answer answer = { .instruments = &decode->table,
+                                  .sink = { on_record, decode },
+                                  .instrument = on_instrument,
+                                  .instrument_context = decode,
+                                  .hooks = &decode->hooks };
     decode->hooks.broken = NULL;
     trial_begin(decode, trial);
-    for (uint8_t product = PRODUCT_SPOT; product < PRODUCT_COUNT && result == REST_OK; product++) {
-        struct rest_query query = { .what = REST_INSTRUMENTS, .product = product };
-        struct rest_answer answer = { .instruments = &decode->table,
-                                      .sink = { on_record, decode },
-                                      .instrument = on_instrument,
-                                      .instrument_context = decode,
-                                      .hooks = &decode->hooks };
-        result =
-            decode->options.venue->rest->parse(&query, 200, decode->message, decode->message_bytes, &answer);
-    }
+    enum rest_result result =
+        decode->options.venue->rest->parse(&query, 200, decode->message, decode->message_bytes, &answer);
     trial_end(decode, trial, result == REST_OK ? (int64_t)decode->message_bytes : PARSE_BROKEN);
 }
 
