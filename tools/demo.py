@@ -22,7 +22,43 @@ TAPES = os.path.join(ROOT, "tests", "data", "tape")
 
 # Enough must happen for the invariants to mean something.
 LEAST_FILLS, LEAST_PARTIAL, LEAST_HEDGES = 20, 3, 10
-STARTING = {"linear.USDT": "100000", "inverse.BTC": "0.5"}
+
+
+class Binance:
+    """Quotes BTCUSD_PERP, hedges on BTCUSDT: two products of one venue."""
+
+    config = "demo.toml"
+    venues = ("binance",)
+    accounts = {"coinm": "binance", "usdm": "binance"}
+    quoted, hedging = "BTCUSD_PERP", "BTCUSDT"
+    contract = 100  # USD of one of the quoted leg's units
+    tape = {"inverse": "coinm_btcusd_perp.jsonl.gz", "linear": "usdm_btcusdt.jsonl.gz"}
+    money = {"binance": "linear.USDT=100000,inverse.BTC=0.5"}
+    disconnect = ("disconnect:scope=coinm-public", "disconnect:scope=coinm-private")
+    simulator = ()
+
+    @staticmethod
+    def sides(report):
+        """What the simulator tells of each venue, and which of its wallets is not traded from."""
+        return [(report, "spot")]
+
+
+class Deribit(Binance):
+    """Quotes BTC-PERPETUAL on Deribit, hedges on Binance's BTCUSDT: two venues of opposite kinds."""
+
+    config = "demo_deribit.toml"
+    venues = ("binance", "deribit")
+    accounts = {"deribit": "deribit", "usdm": "binance"}
+    quoted = "BTC-PERPETUAL"
+    contract = 1
+    tape = {"deribit.inverse": "coinm_btcusd_perp.jsonl.gz", "linear": "usdm_btcusdt.jsonl.gz"}
+    money = {"binance": "linear.USDT=100000", "deribit": "BTC=0.5"}
+    disconnect = ("disconnect:scope=deribit-public", "disconnect:scope=deribit-private")
+    simulator = ("--tier", "1")  # of the venue's limits; the account's credits in the configuration are the same
+
+    @staticmethod
+    def sides(report):
+        return [(report, "spot"), (report["deribit"], None)]
 
 
 def say(text):
@@ -54,7 +90,8 @@ class Demo:
         shutil.rmtree(self.shared, ignore_errors=True)
         os.makedirs(self.shared, mode=0o700)
         self.port, self.control = free_port(), free_port()
-        self.key, self.secret = secrets.token_hex(32), secrets.token_hex(32)
+        self.market = Deribit if getattr(options, "deribit", False) else Binance
+        self.keys = {venue: (secrets.token_hex(16), secrets.token_hex(32)) for venue in self.market.money}
         self.report = os.path.join(self.folder, "sim-report.json")
         self.sim = self.engine = self.table = None
         self.faults = []
@@ -65,31 +102,34 @@ class Demo:
 
     def start_sim(self):
         ready = self.path("sim-ready")
-        money = ",".join(f"{k}={v}" for k, v in STARTING.items())
         command = [SIM, "--port", str(self.port), "--cert-dir", self.path("cert"), "--seed", str(self.options.seed),
-                   "--tape", "inverse=" + os.path.join(TAPES, "coinm_btcusd_perp.jsonl.gz"),
-                   "--tape", "linear=" + os.path.join(TAPES, "usdm_btcusdt.jsonl.gz"),
-                   "--tape-start", self.tape_start, "--speed", self.speed, "--account", f"{self.key}:{self.secret}:{money}",
+                   "--tape-start", self.tape_start, "--speed", self.speed,
                    "--latency-ms", "feed=1..5,order=1..5,ack=1..5,private=1..5",
                    "--report", self.report, "--control", str(self.control), "--ready-file", ready]
+        command += self.market.simulator
+        for place, tape in self.market.tape.items():
+            command += ["--tape", f"{place}={os.path.join(TAPES, tape)}"]
+        for venue, money in self.market.money.items():
+            key, secret = self.keys[venue]
+            command += ["--account", f"{'' if venue == 'binance' else venue + ':'}{key}:{secret}:{money}"]
         self.sim = subprocess.Popen(command, stdout=open(self.path("sim.log"), "w"), stderr=subprocess.STDOUT)
         wait_for("the simulator's start", lambda: os.path.exists(ready) or self.sim.poll() is not None, 20)
         if self.sim.poll() is not None:
             raise SystemExit("demo: the simulator did not start:\n" + open(self.path("sim.log")).read()[-2000:])
 
     def engine_command(self):
-        key_file = self.path("key.toml")
-        with open(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(f'api_key = "{self.key}"\napi_secret = "{self.secret}"\n')
-        settings = {
-            "engine.state_dir": self.path("state"),
-            "engine.shared_dir": self.shared,
-            "venue.binance.connect_to": f"127.0.0.1:{self.port}",
-            "venue.binance.ca_file": self.path("cert", "ca.pem"),
-            "account.coinm.key_file": key_file,
-            "account.usdm.key_file": key_file,
-        }
-        command = [POISE, "run", os.path.join(ROOT, "config", "demo.toml")]
+        settings = {"engine.state_dir": self.path("state"), "engine.shared_dir": self.shared}
+        for venue in self.market.venues:
+            key, secret = self.keys[venue]
+            key_file = self.path(f"{venue}.key.toml")
+            with open(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(f'api_key = "{key}"\napi_secret = "{secret}"\n')
+            settings[f"venue.{venue}.connect_to"] = f"127.0.0.1:{self.port}"
+            settings[f"venue.{venue}.ca_file"] = self.path("cert", "ca.pem")
+            for account, of in self.market.accounts.items():
+                if of == venue:
+                    settings[f"account.{account}.key_file"] = key_file
+        command = [POISE, "run", os.path.join(ROOT, "config", self.market.config)]
         for name, value in settings.items():
             command += ["--set", f"{name}={value}"]
         return command
@@ -130,8 +170,8 @@ class Demo:
             if self.sim.poll() is not None:
                 raise SystemExit("demo: the simulator left by itself:\n" + open(self.path("sim.log")).read()[-3000:])
             if not self.faults and time.monotonic() - begin > disconnect_at:
-                self.inject("disconnect:scope=coinm-public")
-                self.inject("disconnect:scope=coinm-private")
+                for spec in self.market.disconnect:
+                    self.inject(spec)
             time.sleep(0.2)
         return time.monotonic() - begin
 
@@ -158,36 +198,33 @@ class Demo:
             shutil.rmtree(self.shared, ignore_errors=True)
 
 
-def books(report):
-    """The simulator's own account: positions with their marks, and wallets."""
-    marks = {m["symbol"]: Fraction(m["mark"]) for m in report["markets"]}
-    account = report["accounts"][0]
-    positions = []
-    for h in account["holdings"]:
-        if h["kind"] == "spot":
-            continue
-        qty, notional = Fraction(h["position"]), Fraction(h["entry_notional"])
-        positions.append({"symbol": h["symbol"], "kind": h["kind"], "qty": qty, "mark": marks[h["symbol"]],
-                          "notional": notional if qty > 0 else -notional, "fills": h["fills"],
-                          "open_orders": len(h["open_orders"]), "jump": h["tape_jump_pnl"]})
-    wallets = {}
-    for b in account["balances"]:
-        if b["wallet"] != "spot":
-            wallets[b["asset"]] = wallets.get(b["asset"], 0) + Fraction(b["free"]) + Fraction(b["locked"])
+def books(report, market=Binance):
+    """The simulator's own accounts: positions with their marks, and wallets."""
+    positions, wallets = [], {}
+    for side, apart in market.sides(report):
+        marks = {m["symbol"]: Fraction(m["mark"]) for m in side["markets"]}
+        account = side["accounts"][0]
+        for h in account["holdings"]:
+            if h["symbol"] not in (market.quoted, market.hedging) or h["kind"] == "spot":
+                continue
+            qty, notional = Fraction(h["position"]), Fraction(h["entry_notional"])
+            positions.append({"symbol": h["symbol"], "kind": h["kind"], "qty": qty, "mark": marks[h["symbol"]],
+                              "notional": notional if qty > 0 else -notional, "fills": h["fills"],
+                              "open_orders": len(h["open_orders"]), "jump": h["tape_jump_pnl"]})
+        for b in account["balances"]:
+            if b["wallet"] != apart:
+                wallets[b["asset"]] = wallets.get(b["asset"], 0) + Fraction(b["free"]) + Fraction(b["locked"])
     return positions, wallets
 
 
-CONTRACT = 100  # USD of one BTCUSD_PERP contract
-
-
-def equity_usd(positions, wallets, factor):
+def equity_usd(positions, wallets, factor, contract):
     """Everything at the marks times factor, in USD, exactly: coin at the inverse mark, USDT as one USD."""
     coin_mark = next(p["mark"] for p in positions if p["kind"] == "inverse") * factor
     total = wallets.get("USDT", 0) + wallets.get("BTC", 0) * coin_mark
     for p in positions:
         mark = p["mark"] * factor
         if p["kind"] == "inverse":
-            total += (p["notional"] - p["qty"] * CONTRACT / mark) * coin_mark
+            total += (p["notional"] - p["qty"] * contract / mark) * coin_mark
         else:
             total += p["qty"] * mark - p["notional"]
     return total
@@ -200,13 +237,14 @@ def delta_coin(positions, wallets):
 
 def judge(demo, code, seconds, final, report, replay):
     """The summary: what was promised against the simulator's own books."""
-    positions, wallets = books(report)
+    contract = demo.market.contract
+    positions, wallets = books(report, demo.market)
     instance = final["instances"][0]
     hedge_mark = next(p["mark"] for p in positions if p["kind"] == "linear")
     smallest = max(Fraction(1, 1000), Fraction(-(-(100 * 1000) // hedge_mark), 1000))
     delta = delta_coin(positions, wallets)
-    base = equity_usd(positions, wallets, Fraction(1))
-    swing = max(abs(equity_usd(positions, wallets, 1 + move) - base) for move in (Fraction(1, 10), Fraction(-1, 10)))
+    base = equity_usd(positions, wallets, Fraction(1), contract)
+    swing = max(abs(equity_usd(positions, wallets, 1 + move, contract) - base) for move in (Fraction(1, 10), Fraction(-1, 10)))
     # What the smallest order is worth when the price moves by a tenth, and the same of the basis: the hedge
     # moves with its own mark, the coin with the other's.
     basis = abs(hedge_mark / next(p["mark"] for p in positions if p["kind"] == "inverse") - 1)
@@ -265,6 +303,7 @@ def main():
     parser.add_argument("--json", action="store_true", help="the summary as one JSON object on standard output")
     parser.add_argument("--keep", action="store_true", help="leave the shared directory")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--deribit", action="store_true", help="quote on Deribit, hedge on Binance")
     options = parser.parse_args()
 
     demo = Demo(options)

@@ -28,8 +28,8 @@ import demo as demo_tool  # noqa: E402
 class Run(demo_tool.Demo):
     """One simulator and one engine at a time; the engine may be killed and started again."""
 
-    def __init__(self, name, seed, build, settings=()):
-        options = types.SimpleNamespace(json=True, keep=False, seed=seed, seconds=0, forever=False)
+    def __init__(self, name, seed, build, settings=(), deribit=False):
+        options = types.SimpleNamespace(json=True, keep=False, seed=seed, seconds=0, forever=False, deribit=deribit)
         super().__init__(options, folder=os.path.join(build, "wire", name))
         self.tape_start, self.speed = "22", "3"  # the busiest part of the recording, hurried
         # A lost order is known for lost after five seconds at the earliest; the ladder must not end before, or a
@@ -53,7 +53,7 @@ class Run(demo_tool.Demo):
         demo_tool.wait_for(f"{more} executions", lambda: self.sim_executions() >= begin + more, seconds)
 
     def sim_executions(self):
-        return sum(p["fills"] for p in demo_tool.books(self.sim_report())[0])
+        return sum(p["fills"] for p in demo_tool.books(self.sim_report(), self.market)[0])
 
     def kill_engine(self):
         self.engine.send_signal(signal.SIGKILL)
@@ -70,7 +70,7 @@ class Run(demo_tool.Demo):
         command[1] = "flatten"
         with open(self.path("flatten.log"), "a") as log:
             code = subprocess.run(command, stdout=log, stderr=log, timeout=90).returncode
-        held = [p["symbol"] for p in demo_tool.books(self.sim_report())[0] if p["qty"] != 0 or p["open_orders"] != 0]
+        held = [p["symbol"] for p in demo_tool.books(self.sim_report(), self.market)[0] if p["qty"] != 0 or p["open_orders"] != 0]
         if code != 0 or held:
             raise SystemExit(f"flatten left with {code}, and {held or 'nothing'} is still there")
 
@@ -104,9 +104,9 @@ class Run(demo_tool.Demo):
 SCENARIOS = {}
 
 
-def scenario(settings=()):
+def scenario(settings=(), deribit=False):
     def add(function):
-        SCENARIOS[function.__name__] = (function, settings)
+        SCENARIOS[function.__name__] = (function, settings, deribit)
         return function
     return add
 
@@ -174,7 +174,7 @@ def halted_and_resumed(run, rng):
         raise SystemExit("control answered otherwise than it says")
     run.wait_figure("the halt", lambda f: f.get("i.btc.bid_qty", 1) + f.get("i.btc.ask_qty", 1) == 0, 10)
     time.sleep(2)
-    if any(p["open_orders"] for p in demo_tool.books(run.sim_report())[0]):
+    if any(p["open_orders"] for p in demo_tool.books(run.sim_report(), run.market)[0]):
         raise SystemExit("something rests after the halt")
     if run.command("resume") != 0:
         raise SystemExit("resume was refused")
@@ -200,7 +200,7 @@ def io_uring(run, rng):
     run.wait_fills(4)
 
 
-def fault_scenario(name, *specs, seconds=5.0, settings=()):
+def fault_scenario(name, *specs, seconds=5.0, settings=(), deribit=False):
     def body(run, rng):
         run.wait_quoting()
         run.wait_fills(1)
@@ -210,7 +210,7 @@ def fault_scenario(name, *specs, seconds=5.0, settings=()):
         run.wait_quoting(40)
         run.wait_fills(1)
     body.__name__ = name
-    scenario(settings)(body)
+    scenario(settings, deribit)(body)
 
 
 # Each fault of poise-sim, once on its own; `for=` is its window.
@@ -236,12 +236,50 @@ fault_scenario("no_reply", "no_reply:scope=place,for=4s,p=0.2", seconds=10)
 fault_scenario("query_2013", "no_reply:scope=place,for=4s,p=0.2", "query_2013:ms=400", seconds=10)
 fault_scenario("clock_skew", "clock_skew:ms=400,for=5s")
 
+# Two venues: what the second one's protocol can do to us.  A socket that is cut there takes its orders along.
+
+
+@scenario(deribit=True)
+def deribit_kill_nine(run, rng):
+    for _ in range(3):
+        run.wait_quoting()
+        time.sleep(rng.uniform(0.2, 3.0))
+        run.kill_engine()
+        run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(2)
+
+
+@scenario(deribit=True)
+def deribit_flatten_dead(run, rng):
+    run.wait_quoting()
+    run.wait_fills(2)
+    run.kill_engine()
+    run.flatten()
+    run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(1)
+
+
+fault_scenario("deribit_disconnect_public", "disconnect:scope=deribit-public", deribit=True)
+fault_scenario("deribit_disconnect_private", "disconnect:scope=deribit-private", deribit=True)
+fault_scenario("deribit_silence", "silence:scope=deribit-private,for=4s", seconds=8, deribit=True)
+fault_scenario("deribit_gap", "gap:scope=deribit-public,for=4s,p=0.2", deribit=True)
+fault_scenario("deribit_reports", "dup_reports:scope=deribit-private,for=8s,p=0.5",
+               "reorder_reports:scope=deribit-private,for=8s,p=0.3", deribit=True)
+fault_scenario("deribit_drop_private", "drop_private:scope=deribit-private,for=3s,p=0.3", seconds=8, deribit=True)
+fault_scenario("deribit_reject", "reject:scope=deribit-order-place,for=3s,p=0.5,code=10009", deribit=True)
+fault_scenario("deribit_rate_limit", "rate_limit:scope=deribit-order,count=1", seconds=6, deribit=True)
+fault_scenario("deribit_unknown", "timeout_1007:scope=deribit-order-place,ms=1500,for=4s,p=0.2", seconds=10, deribit=True)
+fault_scenario("deribit_no_reply", "no_reply:scope=deribit-order-place,for=4s,p=0.2", seconds=10, deribit=True)
+fault_scenario("deribit_settlement", "settlement:scope=deribit", seconds=6, deribit=True)
+
 
 def play(name, options, attempt):
     """One scenario in a fresh folder; answers what did not hold."""
-    function, settings = SCENARIOS[name]
+    function, settings, deribit = SCENARIOS[name]
     rng = random.Random(f"{options.seed}/{name}/{attempt}")
-    run = Run(name, rng.randrange(1 << 30), options.build, settings)
+    run = Run(name, rng.randrange(1 << 30), options.build, settings, deribit)
     begin = time.monotonic()
     try:
         run.start_sim()
