@@ -60,7 +60,7 @@ static const char usage[] =
     "  --retired HOW        serve or refuse what the venue switched off and third-party clients still use:\n"
     "                       fstream's /ws and /stream without a route, spot listen keys (default serve)\n"
     "  --tier N             Deribit's matching limits: 1 30/s burst 100, 2 20/50, 3 10/30, 4 5/20 (default "
-    "4)\n"
+    "1)\n"
     "  --deribit-test       Deribit is test.deribit.com, and its replies say testnet\n"
     "  --deribit-choice S   what no source settles: ack=seeded|asked|reversed (channels of a subscribe "
     "reply),\n"

@@ -18,7 +18,7 @@ struct db_options db_shell_usual(void)
     return (struct db_options){
         .seed = 1,
         .limits = true,
-        .tier = 4,
+        .tier = 1,
         .choices = { .gone = 11044,
                      .beats = 2,
                      .bad_signature = 13009,
