@@ -109,6 +109,7 @@ struct opinion {
     uint16_t account, of; /* currency or instrument */
     int64_t venue;
     bool restored;     /* it was opened in a run before */
+    bool away;         /* in the last run: what moved since, nobody watched */
     bool told;         /* by this run's venue */
     uint64_t since_ns; /* differing; 0 agreeing */
 };
@@ -1376,7 +1377,16 @@ static void take_balance(struct ledger *ledger, const struct record_balance *bal
         return;
     }
     row->venue = balance->total_e8;
+    bool first = !row->told;
     row->told = true;
+    if (first && row->away) {
+        /* Executions that were missed are booked by now; what is left came or went while no engine ran. */
+        struct leg *leg = leg_row(ledger, UNASSIGNED, balance->head.account, NO_INSTRUMENT);
+        if (leg != NULL) {
+            move_cash(ledger, leg, balance->currency, LEDGER_TRANSFER, 0,
+                      balance->total_e8 - cash_on(ledger, balance->head.account, balance->currency));
+        }
+    }
     if (made) {
         /* The first word of the venue is the opening: what no instance owns is there, unassigned. */
         struct leg *leg = leg_row(ledger, UNASSIGNED, balance->head.account, NO_INSTRUMENT);
@@ -1700,6 +1710,7 @@ static void take_restored_ledger(struct ledger *ledger, const struct slot *recor
         if (opinion != NULL && made) {
             opinion->venue = row.value[0];
             opinion->restored = true;
+            opinion->away = row.value[RESTORE_LEDGER_BALANCE_AWAY] != 0;
         }
         break;
     }
@@ -1923,6 +1934,7 @@ void ledger_restore(const struct ledger *ledger, void (*to)(void *context, const
                                       .instance = NO_INSTANCE,
                                       .currency = ledger->balance[i].of };
         row.value[0] = ledger->balance[i].venue;
+        row.value[RESTORE_LEDGER_BALANCE_AWAY] = ledger->balance[i].away && !ledger->balance[i].told;
         say(record, &row, ledger->balance[i].account, NO_INSTRUMENT, ledger->stamp_ns, to, context);
     }
     for (uint32_t i = 0; i < PAYMENTS; i++) {

@@ -22,7 +22,9 @@
  * are known, fills against that moment's price.
  *
  * Restart.  ledger_restore says all of it in RESTORE_LEDGER records, which stand in every segment's head and
- * which recovery says again: parts go on from the first fill, whatever ended the run.
+ * which recovery says again: parts go on from the first fill, whatever ended the run.  What moved a balance
+ * while no engine ran, beside executions, is booked as come or gone from outside when the venue tells it
+ * first: which payments it was, nobody asked the venue yet.
  *
  * Funding.  What a leg has run up to now follows the venue's formula (ledger_leg): payments at a moment by
  * position x mark x rate, on Deribit continuously, rate x position x elapsed / 8 h.  It is never in the

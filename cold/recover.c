@@ -645,6 +645,9 @@ static bool translate_ledger(struct recover *recover, struct slot *record, const
     if (row.what == RESTORE_LEDGER_PRICE) {
         return false; /* of another day */
     }
+    if (row.what == RESTORE_LEDGER_BALANCE) {
+        row.value[RESTORE_LEDGER_BALANCE_AWAY] = 1;
+    }
     if (gone && (row.what == RESTORE_LEDGER_PAYMENT || row.what == RESTORE_LEDGER_EXEC)) {
         return false;
     }

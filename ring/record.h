@@ -419,9 +419,10 @@ enum restore_ledger_what {
     RESTORE_LEDGER_PRICE    /* of an instrument, as it stood: within a run only, never of a run before */
 };
 
-#define RESTORE_LEDGER_VALUES     32
-#define RESTORE_LEDGER_LEG_QTY    22 /* of a LEG, in the instrument's quantity units */
-#define RESTORE_LEDGER_EXEC_PRICE 3  /* of an EXEC, in its price units */
+#define RESTORE_LEDGER_VALUES       32
+#define RESTORE_LEDGER_BALANCE_AWAY 1  /* of a BALANCE: recovery says that it is of a run before */
+#define RESTORE_LEDGER_LEG_QTY      22 /* of a LEG, in the instrument's quantity units */
+#define RESTORE_LEDGER_EXEC_PRICE   3  /* of an EXEC, in its price units */
 
 struct restore_ledger {
     uint8_t what; /* enum restore_ledger_what */

@@ -517,6 +517,7 @@ static void take_plain(enum record_type type)
 
 static struct slot said[512 * 5];
 static uint32_t said_count;
+static bool away;
 
 static void keep(void *context, const struct slot *restore)
 {
@@ -547,6 +548,12 @@ static void restart(int64_t allocation_e8)
     take_instance(0, INVERSE, COINM, allocation_e8);
     ledger_restore(old, keep, NULL);
     for (uint32_t i = 0; i < said_count; i++) {
+        struct restore_ledger row;
+        record_blob_read(&said[i * 5], &row, sizeof row);
+        if (away && row.what == RESTORE_LEDGER_BALANCE) { /* as recovery does */
+            row.value[RESTORE_LEDGER_BALANCE_AWAY] = 1;
+            record_blob_write(&said[i * 5], &row, sizeof row);
+        }
         ledger_record(ledger, &said[i * 5]);
     }
     ledger_free(old);
@@ -814,6 +821,21 @@ Test(ledger, what_an_instance_owns_comes_out_of_what_the_account_has)
     cr_expect_eq(difference[0].why, LEDGER_UNEXPLAINED);
     take_payment(COINM, BTC, CASH_TRANSFER, 7);
     cr_expect_eq(ledger_differences(ledger, difference, 4), 0);
+
+    /* Of another run's: it came while no engine ran, and is told apart from profit. */
+    away = true;
+    restart(2 * DECIMAL_E8);
+    a_balance(COINM, BTC, 20 * DECIMAL_E8 + 18);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 0);
+    a_balance(COINM, BTC, 20 * DECIMAL_E8 + 19);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 1, "once");
+    all_tops(600000);
+    ledger_value(ledger, NO_INSTANCE, &value);
+    expect_identity(&value);
+    cr_expect_eq(value.transfer_e8, 18 * 60000, "7 and 11");
+    cr_expect_null(ledger_fault(ledger), "%s", ledger_fault(ledger));
 }
 
 Test(ledger, a_fee_that_was_not_told_is_counted_with_the_rate_we_know)
