@@ -268,7 +268,7 @@ static void check_inventory(struct strategy *s)
         int64_t most[2] = { position, -position };
         for (struct order *order = order_first(&s->orders, 0, instance->slot); order != NULL;
              order = order_after(&s->orders, 0, order)) {
-            if (order->role == ORDER_ROLE_QUOTE) {
+            if (order->role == ORDER_ROLE_QUOTE && !order->stranger) { /* a lie about the past may name any */
                 most[order->side == SIDE_BUY ? 0 : 1] += order_left(order);
             }
         }
