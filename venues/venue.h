@@ -108,6 +108,8 @@ struct venue_hooks {
     uint32_t item;             /* which object of an array */
     int64_t mark_e8, index_e8; /* marks: as printed, finer than the price unit */
     int64_t unsettled_e8;      /* balances: what of the total the venue keeps apart until it settles */
+    int64_t contract_e8;       /* metadata: what the venue calls one contract, where orders count in money or
+                                * coin instead; 0 elsewhere */
     uint8_t position_side;     /* positions: 0 net, 1 long, 2 short */
     bool has_side;             /* the venue told the side: a record cannot leave it out */
 

@@ -905,7 +905,9 @@ static void on_instrument(void *context, const struct instrument *instrument, co
     if (instrument->max_market_qty != 0) {
         io_decimal(out, "max_market_qty", instrument->max_market_qty, instrument->qty_decimals);
     }
-    io_decimal(out, "contract_value", instrument->contract_e8, DECIMAL_MONEY);
+    int64_t contract_e8 =
+        decode->hooks.contract_e8 != 0 ? decode->hooks.contract_e8 : instrument->contract_e8;
+    io_decimal(out, "contract_value", contract_e8, DECIMAL_MONEY);
     if (instrument->min_notional_e8 != 0) {
         io_decimal(out, "min_notional", instrument->min_notional_e8, DECIMAL_MONEY);
     }

@@ -468,6 +468,10 @@ static bool instrument_row(uint8_t product, const struct scan_value *item, struc
                                                                      : ROW_QUOTE]);
     if (!dry) {
         answer->rows++;
+        if (answer->hooks != NULL) {
+            answer->hooks->contract_e8 = 0;
+            scan_decimal(&fields[ROW_CONTRACT], DECIMAL_MONEY, &answer->hooks->contract_e8);
+        }
         if (answer->instrument != NULL) {
             answer->instrument(answer->instrument_context, &row, base, quote, settle);
         }
