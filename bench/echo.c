@@ -94,7 +94,7 @@ struct floor {
 static void *venue(void *context)
 {
     struct floor *floor = context;
-    unsigned char out[1024], in[1024];
+    unsigned char out[ECHO_MOST_BYTES], in[ECHO_MOST_BYTES];
     memset(out, 't', sizeof out);
     struct echo_pace pace = echo_pace_begin();
     for (uint32_t i = 0; i < floor->count; i++) {
@@ -116,7 +116,7 @@ static void *venue(void *context)
 static uint64_t run_floor(struct bench *bench, size_t there, size_t back, uint64_t *ticks, uint32_t count)
 {
     struct floor floor = { .there = there, .back = back, .ticks = ticks, .count = count };
-    unsigned char in[1024], out[1024];
+    unsigned char in[ECHO_MOST_BYTES], out[ECHO_MOST_BYTES];
     memset(out, 'o', sizeof out);
     POISE_ASSERT(echo_pair(floor.sockets));
     bench_second(bench, venue, &floor);

@@ -8,12 +8,14 @@
 
 #include "bench/harness.h"
 
-/* What goes over the wire in the journeys: a best-price tick in a WebSocket frame in a TLS 1.3 record, and a
- * signed order in the same wrapping.  The floor moves as many bytes without any of it. */
+/* What goes over the wire in the journeys: Binance's depth in a WebSocket frame in a TLS 1.3 record, and an
+ * edit for Deribit in the same wrapping; Deribit's news of a fill, and a signed order for Binance.  The floor
+ * moves as many bytes without any of it. */
 #define ECHO_TICK_BYTES  246
-#define ECHO_ORDER_BYTES 399
-#define ECHO_FILL_BYTES  524 /* an execution report on the private stream */
-#define ECHO_HEDGE_BYTES 497
+#define ECHO_ORDER_BYTES 269
+#define ECHO_FILL_BYTES  1718 /* user.changes: the trade, the position, the order */
+#define ECHO_HEDGE_BYTES 498
+#define ECHO_MOST_BYTES  2048
 
 #define ECHO_SAMPLES 2000 /* a burst: 0.11 s */
 

@@ -20,7 +20,7 @@
 #define FRAMES_MAX    4
 #define AROUND        64
 #define JOURNAL_SLOTS (1u << 16)
-#define TURNS_MOST    200000
+#define TURNS_MOST    5000000 /* seconds: a feed of Deribit waits 100 ms between its requests */
 
 struct conn {
     enum conn_kind kind;
@@ -59,6 +59,7 @@ static struct {
     uint64_t now_ns;
     int64_t wall_ns;
     bool up;
+    bool gateways; /* it is they that make connections now: one host serves both roles on Deribit */
     char text[AROUND + TALK_BYTES + AROUND];
 } desk;
 
@@ -76,9 +77,8 @@ struct conn *conn_create(struct net *net, const struct conn_options *options,
     conn->handler = handler;
     conn->owner = owner;
     snprintf(conn->host, sizeof conn->host, "%s", options->host);
-    conn->leg = strstr(conn->host, "dapi") != NULL || strstr(conn->host, "dstream") != NULL ? MARKET_INVERSE
-                                                                                            : MARKET_LINEAR;
-    conn->order = strncmp(conn->host, "ws-", 3) == 0;
+    conn->leg = strstr(conn->host, "deribit") != NULL ? MARKET_INVERSE : MARKET_LINEAR;
+    conn->order = strncmp(conn->host, "ws-", 3) == 0 || (conn->leg == MARKET_INVERSE && desk.gateways);
     return conn;
 }
 
@@ -227,16 +227,60 @@ static void answer_request(struct conn *conn)
     conn->handler->on_response(conn->owner, conn, &response, desk.now_ns);
 }
 
-/* take reads a frame, with the mask taken off again. */
-static bool take(struct conn *conn, struct frame *frame, struct talk_request *request)
+/* text_of answers a frame's text, with the mask taken off again. */
+static const char *text_of(struct frame *frame, size_t *bytes)
 {
     uint8_t *text = frame->room + WS_HEADER_ROOM;
-    size_t bytes = frame->bytes - (size_t)(text - frame->begin);
+    *bytes = frame->bytes - (size_t)(text - frame->begin);
     const uint8_t *mask = text - 4;
-    for (size_t i = 0; i < bytes; i++) {
+    for (size_t i = 0; i < *bytes; i++) {
         text[i] ^= mask[i & 3];
     }
-    return talk_read((const char *)text, bytes, conn->leg, request);
+    return (const char *)text;
+}
+
+static bool take(struct conn *conn, struct frame *frame, struct talk_request *request)
+{
+    size_t bytes;
+    const char *text = text_of(frame, &bytes);
+    return talk_read(&desk.talk, text, bytes, conn->leg, request);
+}
+
+/* reply answers an order. */
+static void reply(struct conn *conn, const struct talk_request *request)
+{
+    size_t bytes = talk_reply(&desk.talk, request, desk.text + AROUND);
+    hear(conn, bytes);
+    if (conn->leg == MARKET_INVERSE && (bytes = talk_changed(&desk.talk, desk.text + AROUND)) > 0) {
+        hear(conn, bytes);
+    }
+}
+
+/* session answers what Deribit is asked: one text after the other, as what follows depends on it. */
+static void session(struct conn *conn)
+{
+    struct frame frame[FRAMES_MAX];
+    uint32_t count = conn->frame_count;
+    memcpy(frame, conn->frame, count * sizeof *frame);
+    for (uint32_t k = 0; k < count; k++) {
+        frame[k].begin = frame[k].room + (conn->frame[k].begin - conn->frame[k].room);
+    }
+    conn->frame_count = 0;
+    for (uint32_t k = 0; k < count; k++) {
+        struct talk_request request;
+        size_t bytes;
+        const char *text = text_of(&frame[k], &bytes);
+        size_t said = talk_session(&desk.talk, text, bytes, desk.text + AROUND);
+        if (said == 0) {
+            POISE_ASSERT(talk_read(&desk.talk, text, bytes, conn->leg, &request));
+            reply(conn, &request);
+            continue;
+        }
+        hear(conn, said);
+        if (talk_asks(text, bytes, "public/subscribe")) {
+            hear(conn, talk_snapshot(&desk.talk, MARKET_INVERSE, desk.text + AROUND));
+        }
+    }
 }
 
 /* serve lets connections come up and answers everything that was asked and sent. */
@@ -253,13 +297,17 @@ static void serve(void)
         if (conn->requested) {
             answer_request(conn);
         }
+        if (conn->leg == MARKET_INVERSE) {
+            session(conn);
+            continue;
+        }
         uint32_t count = conn->order ? conn->frame_count : 0; /* the others' are subscriptions */
         for (uint32_t k = 0; k < count; k++) {
             POISE_ASSERT(take(conn, &conn->frame[k], &request[k]));
         }
         conn->frame_count = 0;
         for (uint32_t k = 0; k < count; k++) {
-            hear(conn, talk_reply(&desk.talk, &request[k], desk.text + AROUND));
+            reply(conn, &request[k]);
         }
     }
 }
@@ -314,9 +362,10 @@ static void say(void *context, const struct slot *record)
 static void make_roles(char *error, size_t error_bytes)
 {
     for (uint16_t i = 0; i < MARKET_LEGS; i++) {
+        const struct venue *venue = venue_by_id(desk.accounts.row[i].venue);
         struct feed_options feed = { .name = i == 0 ? "feed.0" : "feed.1",
-                                     .venue = &venue_binance,
-                                     .product = desk.accounts.row[i].product,
+                                     .venue = venue,
+                                     .product = desk.instruments.row[i].product,
                                      .instruments = &desk.instruments,
                                      .wanted = { i },
                                      .wanted_count = 1,
@@ -326,11 +375,12 @@ static void make_roles(char *error, size_t error_bytes)
                                      .counters = desk.counters,
                                      .writer = 1,
                                      .resolve = resolve,
+                                     .key = &desk.key,
                                      .take = take_memory };
         struct gateway_options gateway = { .name = i == 0 ? "gateway.0" : "gateway.1",
                                            .instruments = &desk.instruments,
                                            .account = &desk.accounts.row[i],
-                                           .venue = &venue_binance,
+                                           .venue = venue,
                                            .key = &desk.key,
                                            .wanted = { i },
                                            .wanted_count = 1,
@@ -344,7 +394,9 @@ static void make_roles(char *error, size_t error_bytes)
                                            .request_timeout_ns = 2 * NS_PER_S,
                                            .take = take_memory };
         desk.feed[i] = feed_create(&feed, error, error_bytes);
+        desk.gateways = true;
         desk.gateway[i] = gateway_create(&gateway, error, error_bytes);
+        desk.gateways = false;
         POISE_ASSERT(desk.feed[i] != NULL && desk.gateway[i] != NULL);
         feed_start(desk.feed[i], desk.now_ns);
         gateway_start(desk.gateway[i], desk.now_ns);
@@ -359,7 +411,7 @@ static bool come_up(void)
         turn();
         serve();
         for (int leg = 0; leg < MARKET_LEGS && i % 100 == 0; leg++) {
-            struct conn *stream = conn_of(leg == MARKET_LINEAR ? "fstream" : "dstream", false, 0);
+            struct conn *stream = conn_of(leg == MARKET_LINEAR ? "fstream" : "www.deribit", false, 0);
             if (stream != NULL && is_up(stream)) {
                 hear(stream, talk_still(&desk.talk, leg, desk.text + AROUND));
             }
@@ -442,15 +494,15 @@ static __attribute__((noinline)) uint64_t journey(struct conn *stream, size_t by
 static uint64_t burst(struct bench *bench, uint64_t *ticks, uint32_t count)
 {
     struct conn *stream = conn_of("fstream", false, 0);
-    struct conn *orders = conn_of("ws-dapi", true, 0);
-    struct conn *news = conn_of("dstream", false, 1);
+    struct conn *orders = conn_of("www.deribit", true, 0);
+    struct conn *news = conn_of("www.deribit", true, 0);
     uint64_t hash = 0;
     (void)bench;
     go_home(stream);
     fresh_bid(news);
     for (uint32_t i = 0; i < count; i++) {
         struct talk_request request;
-        int64_t bid = TALK_BID + 5 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
+        int64_t bid = TALK_BID + 10 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
         take_time();
         turn(); /* what the clock asks for has been done */
         size_t bytes = talk_move(&desk.talk, bid, desk.text + AROUND);
@@ -458,7 +510,7 @@ static uint64_t burst(struct bench *bench, uint64_t *ticks, uint32_t count)
         POISE_ASSERT(orders->frame_count == 1 && take(orders, &orders->frame[0], &request) &&
                      request.signed_right && request.price == market_bid(bid));
         orders->frame_count = 0;
-        hear(orders, talk_reply(&desk.talk, &request, desk.text + AROUND));
+        reply(orders, &request);
         hash = bench_hash(hash, (uint64_t)request.price);
         turn();
     }
@@ -471,7 +523,7 @@ static uint64_t burst_fill(struct bench *bench, uint64_t *ticks, uint32_t count)
 {
     struct conn *stream = conn_of("fstream", false, 0);
     struct conn *hedges = conn_of("ws-fapi", true, 0);
-    struct conn *news = conn_of("dstream", false, 1);
+    struct conn *news = conn_of("www.deribit", true, 0);
     struct conn *hedge_news = conn_of("fstream", false, 2);
     uint64_t hash = 0;
     (void)bench;
@@ -480,7 +532,7 @@ static uint64_t burst_fill(struct bench *bench, uint64_t *ticks, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         struct talk_request request;
         enum side side = i % 2 == 0 ? SIDE_BUY : SIDE_SELL;
-        int64_t qty = 6 + i % 5;
+        int64_t qty = 100 * (6 + i % 5);
         take_time();
         turn();
         serve();
@@ -489,7 +541,7 @@ static uint64_t burst_fill(struct bench *bench, uint64_t *ticks, uint32_t count)
         POISE_ASSERT(hedges->frame_count == 1 && take(hedges, &hedges->frame[0], &request) &&
                      request.signed_right && request.kind == TALK_NEW && request.side != side);
         hedges->frame_count = 0;
-        hear(hedges, talk_reply(&desk.talk, &request, desk.text + AROUND));
+        reply(hedges, &request);
         hear(hedge_news, talk_hedged(&desk.talk, &request, desk.text + AROUND));
         hash = bench_hash(hash, (uint64_t)request.price);
         turn();

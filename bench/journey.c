@@ -97,16 +97,15 @@ static void configure(struct rig *rig, const char *backend)
     config->core_feed = config->core_strategy = config->core_gateway = -1;
     config->core_cold = -2;
     snprintf(config->io_backend, sizeof config->io_backend, "%s", backend);
-    config->venue_count = 1;
-    config->venue[0].venue = VENUE_BINANCE;
-    snprintf(config->venue[0].connect_to, sizeof config->venue[0].connect_to, "127.0.0.1:%u",
-             venue_port(rig->venue));
-    snprintf(config->venue[0].ca_file, sizeof config->venue[0].ca_file, "%s", venue_ca(rig->venue));
     config->quote_count = 1;
     config->quote[0].params = legs[0];
-    config->instrument_count = MARKET_LEGS;
+    config->venue_count = config->instrument_count = MARKET_LEGS;
     for (uint32_t i = 0; i < MARKET_LEGS; i++) {
-        config->instrument[i].venue = VENUE_BINANCE;
+        struct config_venue *venue = &config->venue[i];
+        venue->venue = engine->instruments.row[i].venue;
+        snprintf(venue->connect_to, sizeof venue->connect_to, "127.0.0.1:%u", venue_port(rig->venue));
+        snprintf(venue->ca_file, sizeof venue->ca_file, "%s", venue_ca(rig->venue));
+        config->instrument[i].venue = venue->venue;
         config->instrument[i].product = engine->instruments.row[i].product;
     }
     engine->key = calloc(ACCOUNT_MAX, sizeof *engine->key);

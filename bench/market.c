@@ -7,52 +7,64 @@
 
 static struct instrument leg(struct instrument_table *table, uint32_t which)
 {
-    struct instrument row = { .venue = VENUE_BINANCE,
-                              .status = INSTRUMENT_TRADING,
-                              .price_decimals = 1,
-                              .tick = 1,
-                              .lot = 1,
-                              .min_qty = 1,
-                              .max_qty = 1000000,
-                              .max_price = 10000000,
-                              .base = currency_find(table, "BTC", 3, true) };
+    struct instrument row = { .status = INSTRUMENT_TRADING,
+                              .base = currency_find(table, "BTC", 3, true),
+                              .contract_e8 = DECIMAL_E8 };
     if (which == MARKET_INVERSE) {
-        strcpy(row.name, "binance.inverse.BTCUSD_PERP");
-        strcpy(row.symbol, "BTCUSD_PERP");
+        strcpy(row.name, "deribit.inverse.BTC-PERPETUAL");
+        strcpy(row.symbol, "BTC-PERPETUAL");
+        row.venue = VENUE_DERIBIT;
         row.product = PRODUCT_INVERSE;
         row.kind = KIND_INVERSE_PERPETUAL;
         row.quote = currency_find(table, "USD", 3, true);
         row.settle = row.base;
-        row.contract_e8 = 100 * DECIMAL_E8;
+        row.price_decimals = 4;
+        row.tick = MARKET_TICK;
+        row.lot = row.min_qty = 10;
+        row.max_qty = 10000000;
+        row.max_price = 10000000000;
+        row.funding_interval_s = 8 * 3600;
     } else {
         strcpy(row.name, "binance.linear.BTCUSDT");
         strcpy(row.symbol, "BTCUSDT");
+        row.venue = VENUE_BINANCE;
         row.product = PRODUCT_LINEAR;
         row.kind = KIND_LINEAR_PERPETUAL;
         row.quote = row.settle = currency_find(table, "USDT", 4, true);
+        row.price_decimals = 1;
+        row.tick = row.lot = row.min_qty = 1;
+        row.max_qty = 1000000;
+        row.max_price = 10000000;
         row.qty_decimals = 3;
         row.min_notional_e8 = 100 * DECIMAL_E8;
-        row.contract_e8 = DECIMAL_E8;
     }
     return row;
 }
 
+/* Rates and credits are far above what a bench sends: they are counted, and refuse nothing. */
 void market_tables(struct instrument_table *instruments, struct account_table *accounts)
 {
+    static const struct credit_limit credits = { 1000000, 1000000000 };
     instrument_table_reset(instruments);
     memset(accounts, 0, sizeof *accounts);
     for (uint16_t i = 0; i < MARKET_LEGS; i++) {
         struct instrument row = leg(instruments, i);
         POISE_ASSERT(instrument_add(instruments, &row) == i);
-        accounts->row[i] = (struct account){ .index = i,
-                                             .venue = VENUE_BINANCE,
-                                             .product = row.product,
-                                             .order_rate_10s = 10000000,
-                                             .order_rate_60s = 60000000,
-                                             .reserve_percent = 20,
-                                             .weight_rate_60s = 60000000 };
-        strcpy(accounts->row[i].name, i == MARKET_INVERSE ? "coinm" : "usdm");
-        accounts->count++;
+        struct account *account = &accounts->row[accounts->count++];
+        *account = (struct account){ .index = i,
+                                     .venue = row.venue,
+                                     .product = row.product,
+                                     .order_rate_10s = 10000000,
+                                     .order_rate_60s = 60000000,
+                                     .reserve_percent = 20,
+                                     .weight_rate_60s = 60000000 };
+        strcpy(account->name, i == MARKET_INVERSE ? "deribit" : "usdm");
+        if (account_venues[row.venue].one_login) {
+            account->product = PRODUCT_ALL;
+        }
+        for (int k = CREDIT_NONE + 1; row.venue == VENUE_DERIBIT && k < CREDIT_COUNT; k++) {
+            account->credit[k] = credits;
+        }
     }
 }
 
@@ -73,7 +85,7 @@ static const struct quote_params quote = { .name = "btc",
                                            .size = MARKET_SIZE,
                                            .max_spread_centibp = 1000,
                                            .max_depth_percent = 50,
-                                           .max_inventory = 100000,
+                                           .max_inventory = 100 * MARKET_SIZE,
                                            .fair_bound_centibp = 2000,
                                            .quote_stale_ns = 60 * SECOND_NS,
                                            .hedge_stale_ns = 60 * SECOND_NS,
@@ -156,12 +168,16 @@ void market_build(const struct instrument_table *instruments, const struct accou
     say(context, slot);
 }
 
+/* From tenths to the quoted leg's units, with the cost: then to its tick, away from the touch. */
+#define COST_ONE 1000LL
+
 int64_t market_bid(int64_t hedge_price)
 {
-    return hedge_price * (1000000 - MARKET_COST_CENTIBP) / 1000000;
+    return hedge_price * (1000000 - MARKET_COST_CENTIBP) / (COST_ONE * MARKET_TICK) * MARKET_TICK;
 }
 
 int64_t market_ask(int64_t hedge_price)
 {
-    return (hedge_price * (1000000 + MARKET_COST_CENTIBP) + 999999) / 1000000;
+    return (hedge_price * (1000000 + MARKET_COST_CENTIBP) + COST_ONE * MARKET_TICK - 1) /
+           (COST_ONE * MARKET_TICK) * MARKET_TICK;
 }

@@ -25,7 +25,7 @@
 #define BYTES_MAX  65536
 #define WAIT_TRIES 3000 /* of a millisecond each */
 
-enum role { STREAM, ORDERS, PRIVATE, ROLE_COUNT };
+enum role { STREAM, ORDERS, ROLE_COUNT }; /* Binance's depth; Deribit's orders and what becomes of them */
 
 struct wire {
     int fd;
@@ -47,7 +47,7 @@ static struct {
     int bid_count;
     int64_t quoted; /* our bid's price */
     unsigned order_number, request_number, answers;
-    char order[2][24]; /* names of our bid and ask */
+    char order[2][24], id[2][24]; /* our bid's and ask's labels, and what the venue calls them */
     _Atomic bool done, serving;
     uint64_t *ticks, hash;
     uint32_t count;
@@ -78,45 +78,49 @@ static void send_text(struct wire *wire, const char *text, size_t bytes)
 
 static void send_request(const char *method, const char *params)
 {
-    char text[1024], signature[65], request[1600];
+    char request[1600];
+    int bytes = snprintf(request, sizeof request,
+                         "{\"jsonrpc\":\"2.0\",\"id\":\"%u\",\"method\":\"%s\",\"params\":{%s}}",
+                         ++peer.request_number, method, params);
+    send_text(&peer.wire[ORDERS], request, (size_t)bytes);
+}
+
+static void log_in(void)
+{
+    char params[512], text[64], signature[65];
     unsigned char hash[32];
     unsigned int hash_bytes = 0;
-    size_t used = 0;
-    json_t *values = json_loads(params, 0, NULL);
-    const char *name;
-    json_t *value;
-    json_object_foreach(values, name, value)
-    {
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s=%s", used == 0 ? "" : "&", name,
-                                 json_string_value(value));
-    }
-    HMAC(EVP_sha256(), TALK_SECRET, (int)strlen(TALK_SECRET), (unsigned char *)text, used, hash, &hash_bytes);
+    long long now_ms = clock_wall_ns() / 1000000;
+    int used = snprintf(text, sizeof text, "%lld\n%lld\n", now_ms, now_ms);
+    HMAC(EVP_sha256(), TALK_SECRET, (int)strlen(TALK_SECRET), (unsigned char *)text, (size_t)used, hash,
+         &hash_bytes);
     for (int i = 0; i < 32; i++) {
         snprintf(signature + 2 * i, 3, "%02x", hash[i]);
     }
-    json_object_set_new(values, "signature", json_string(signature));
-    char *body = json_dumps(values, JSON_COMPACT);
-    int bytes = snprintf(request, sizeof request, "{\"id\":\"%u\",\"method\":\"%s\",\"params\":%s}",
-                         ++peer.request_number, method, body);
-    send_text(&peer.wire[ORDERS], request, (size_t)bytes);
-    free(body);
-    json_decref(values);
+    snprintf(
+        params, sizeof params,
+        "\"grant_type\":\"client_signature\",\"client_id\":\"%s\",\"timestamp\":%lld,\"signature\":\"%s\","
+        "\"nonce\":\"%lld\",\"data\":\"\",\"scope\":\"trade:read_write\"",
+        TALK_KEY, now_ms, signature, now_ms);
+    send_request("public/auth", params);
 }
 
-/* The parameters in the order of their names, as they are signed. */
 static void send_order(enum side side, int64_t price, bool fresh)
 {
-    char params[512], *name = peer.order[side];
+    char params[512];
     if (fresh) {
-        snprintf(name, sizeof peer.order[side], "ordinary-%u", ++peer.order_number);
+        snprintf(peer.order[side], sizeof peer.order[side], "ordinary-%u", ++peer.order_number);
+        snprintf(params, sizeof params,
+                 "\"instrument_name\":\"BTC-PERPETUAL\",\"amount\":%d,\"type\":\"limit\",\"price\":%.1f,"
+                 "\"label\":\"%s\",\"post_only\":true,\"reject_post_only\":true",
+                 MARKET_SIZE, (double)price / 10000, peer.order[side]);
+        send_request(side == SIDE_BUY ? "private/buy" : "private/sell", params);
+        return;
     }
     snprintf(params, sizeof params,
-             "{\"apiKey\":\"%s\",\"%s\":\"%s\",\"price\":\"%.1f\",\"quantity\":\"%d\",\"side\":\"%s\","
-             "\"symbol\":\"BTCUSD_PERP\",%s\"timestamp\":\"%lld\"}",
-             TALK_KEY, fresh ? "newClientOrderId" : "origClientOrderId", name, (double)price / 10,
-             MARKET_SIZE, side == SIDE_BUY ? "BUY" : "SELL", fresh ? "\"timeInForce\":\"GTX\"," : "",
-             (long long)(clock_wall_ns() / 1000000));
-    send_request(fresh ? "order.place" : "order.modify", params);
+             "\"order_id\":\"%s\",\"amount\":%d,\"price\":%.1f,\"post_only\":true,\"reject_post_only\":true",
+             peer.id[side], MARKET_SIZE, (double)price / 10000);
+    send_request("private/edit", params);
 }
 
 /* ------------------------------------------------------------------ what is heard */
@@ -147,34 +151,62 @@ static void set_bid(int64_t price, double qty)
     }
 }
 
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "";
+}
+
+/* hear_depth keeps the bids and moves ours with the best of them. */
+static void hear_depth(const json_t *data)
+{
+    size_t i;
+    json_t *level;
+    json_array_foreach(json_object_get(data, "b"), i, level)
+    {
+        double price = strtod(json_string_value(json_array_get(level, 0)), NULL);
+        set_bid(llround(price * 10), strtod(json_string_value(json_array_get(level, 1)), NULL));
+    }
+    int64_t price = market_bid(best_bid());
+    if (price != peer.quoted && peer.quoted != 0) {
+        peer.quoted = price;
+        send_order(SIDE_BUY, price, false);
+    }
+}
+
+/* hear_order notes what the venue calls an order; one that ended is placed again. */
+static void hear_order(const json_t *order)
+{
+    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+        if (strcmp(text_of(order, "label"), peer.order[side]) != 0) {
+            continue;
+        }
+        snprintf(peer.id[side], sizeof peer.id[side], "%s", text_of(order, "order_id"));
+        if (strcmp(text_of(order, "order_state"), "cancelled") == 0) {
+            send_order(side, side == SIDE_BUY ? peer.quoted : market_ask(TALK_ASK), true);
+        }
+        return;
+    }
+}
+
 static void hear(enum role role, const char *text, size_t bytes)
 {
-    json_t *message = json_loadb(text, bytes, 0, NULL);
-    peer.answers += role == ORDERS;
+    size_t i;
+    json_t *order, *message = json_loadb(text, bytes, 0, NULL);
     json_t *data = json_object_get(message, "data");
-    const char *kind = json_string_value(json_object_get(data != NULL ? data : message, "e"));
-    if (role == STREAM && kind != NULL && strcmp(kind, "depthUpdate") == 0) {
-        size_t i;
-        json_t *level;
-        json_array_foreach(json_object_get(data, "b"), i, level)
+    if (role == STREAM && strcmp(text_of(data, "e"), "depthUpdate") == 0) {
+        hear_depth(data);
+    } else if (role == ORDERS) {
+        json_t *result = json_object_get(message, "result");
+        json_t *told = json_object_get(json_object_get(message, "params"), "data");
+        peer.answers += result != NULL;
+        order = json_object_get(result, "order");
+        if (order != NULL) {
+            hear_order(order);
+        }
+        json_array_foreach(json_object_get(told, "orders"), i, order)
         {
-            double price = strtod(json_string_value(json_array_get(level, 0)), NULL);
-            set_bid(llround(price * 10), strtod(json_string_value(json_array_get(level, 1)), NULL));
-        }
-        int64_t price = market_bid(best_bid());
-        if (price != peer.quoted && peer.quoted != 0) {
-            peer.quoted = price;
-            send_order(SIDE_BUY, price, false);
-        }
-    } else if (role == PRIVATE && kind != NULL && strcmp(kind, "ORDER_TRADE_UPDATE") == 0) {
-        json_t *order = json_object_get(message, "o");
-        const char *name = json_string_value(json_object_get(order, "c"));
-        const char *status = json_string_value(json_object_get(order, "X"));
-        bool ended = status != NULL && (strcmp(status, "CANCELED") == 0 || strcmp(status, "EXPIRED") == 0);
-        for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
-            if (ended && name != NULL && strcmp(name, peer.order[side]) == 0) {
-                send_order(side, side == SIDE_BUY ? peer.quoted : market_ask(TALK_ASK), true);
-            }
+            hear_order(order);
         }
     }
     json_decref(message);
@@ -269,19 +301,21 @@ static bool come_up(void)
         return false;
     }
     SSL_CTX_set_verify(peer.context, SSL_VERIFY_PEER, NULL);
-    if (!dial(STREAM, "fstream.binance.com", "/public/stream") || !dial(ORDERS, "ws-dapi.binance.com", "/") ||
-        !dial(PRIVATE, "dstream.binance.com", "/ws/key")) {
+    if (!dial(STREAM, "fstream.binance.com", "/public/stream") ||
+        !dial(ORDERS, "www.deribit.com", "/ws/api/v2")) {
         return false;
     }
     send_text(&peer.wire[STREAM], subscribe, sizeof subscribe - 1);
     set_bid(TALK_BID, 12.345);
     peer.quoted = market_bid(TALK_BID);
+    log_in();
+    send_request("private/subscribe", "\"channels\":[\"user.changes.any.any.raw\"]");
     send_order(SIDE_BUY, peer.quoted, true);
     send_order(SIDE_SELL, market_ask(TALK_ASK), true);
-    for (int i = 0; i < WAIT_TRIES && peer.answers < 2; i++) {
+    for (int i = 0; i < WAIT_TRIES && peer.answers < 4; i++) {
         wait_once();
     }
-    return peer.answers == 2;
+    return peer.answers == 4;
 }
 
 static bool setup(struct bench *bench)

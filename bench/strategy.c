@@ -9,7 +9,7 @@
 
 #define EACH      16 /* steps a sample, of those that change nothing */
 #define BID       600000
-#define ASK       600101
+#define ASK       600201
 #define DEPTH_QTY 5000
 #define STEP_NS   50000
 
@@ -199,8 +199,10 @@ static void open_desk(void)
         tell_state(RECORD_GATEWAY_STATE, NO_INSTRUMENT, i, GATEWAY_READY);
         tell_state(RECORD_FEED_STATE, i, NO_ACCOUNT, FEED_LIVE);
         for (int k = 0; k < BOOK_DEPTH_MAX; k++) {
-            level[k] = (struct level){ BID - 5 * k, DEPTH_QTY * (i == MARKET_LINEAR ? 1 : 100) };
-            level[BOOK_DEPTH_MAX + k] = (struct level){ ASK + 5 * k, level[k].qty };
+            bool hedges = i == MARKET_LINEAR;
+            int64_t down = BID - 10 * k, up = ASK + 4 + 10 * k; /* a multiple of both ticks */
+            level[k] = (struct level){ hedges ? down : down * 1000, DEPTH_QTY * (hedges ? 1 : 100) };
+            level[BOOK_DEPTH_MAX + k] = (struct level){ hedges ? up - 4 : up * 1000, level[k].qty };
         }
         book_begin(slot, i, RECORD_FLAG_SNAP, BOOK_DEPTH_MAX, BOOK_DEPTH_MAX, level);
         tell(slot);
@@ -231,7 +233,7 @@ static uint64_t nothing(uint64_t *ticks, uint32_t count, bool book)
             desk.now_ns += STEP_NS / EACH;
             if (book) {
                 /* a level below the touch grows or shrinks */
-                struct level level = { BID - 5 * (1 + (int64_t)(i + k) % 15), DEPTH_QTY + (int64_t)(k % 7) };
+                struct level level = { BID - 10 * (1 + (int64_t)(i + k) % 15), DEPTH_QTY + (int64_t)(k % 7) };
                 book_begin(slot[k], MARKET_LINEAR, 0, 1, 0, &level);
             } else {
                 struct record_top *top =
@@ -275,7 +277,7 @@ static uint64_t requote(struct bench *bench, uint64_t *ticks, uint32_t count)
     open_desk();
     for (uint32_t i = 0; i < count; i++) {
         pass(i);
-        int64_t next = BID + 5 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
+        int64_t next = BID + 10 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
         struct level level[2] = { { best, 0 }, { next, DEPTH_QTY } };
         book_begin(slot, MARKET_LINEAR, 0, 2, 0, level);
         best = next;
@@ -298,7 +300,7 @@ static uint64_t hedge(struct bench *bench, uint64_t *ticks, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         pass(i);
         struct record_order *quote = &desk.quote[i % 2 == 0 ? SIDE_BUY : SIDE_SELL];
-        int64_t qty = 6 + i % 5;
+        int64_t qty = 100 * (6 + i % 5);
         fill_begin(slot, quote, qty, quote->price);
         quote->cum_qty += qty;
         uint64_t from = clock_ticks();

@@ -27,8 +27,18 @@
 /* What may stay unhedged: a lot, and a tenth of it for the 1e-8 to which profits in coin are booked. */
 #define HEDGE_LEFT 0.0011
 
-/* What a connection is for; the first request on it says so. */
-enum part { PART_NEW, PART_REST, PART_STREAM, PART_MARKET, PART_PRIVATE, PART_ORDER, PART_COUNT };
+/* What a connection is for; the first request on it says so.  Deribit has one address for everything: there
+ * (PART_SESSION) the first call tells, because who trades logs in before anything else. */
+enum part {
+    PART_NEW,
+    PART_REST,
+    PART_SESSION,
+    PART_STREAM,
+    PART_MARKET,
+    PART_PRIVATE,
+    PART_ORDER,
+    PART_COUNT
+};
 
 struct link {
     int fd;
@@ -164,14 +174,11 @@ static void head(struct venue_desk *venue, struct link *link, char *request)
         uint8_t leg;
     } places[] = {
         { "fapi.", "/", PART_REST, MARKET_LINEAR },
-        { "dapi.", "/", PART_REST, MARKET_INVERSE },
         { "ws-fapi.", "/", PART_ORDER, MARKET_LINEAR },
-        { "ws-dapi.", "/", PART_ORDER, MARKET_INVERSE },
         { "fstream.", "/public/", PART_STREAM, MARKET_LINEAR },
         { "fstream.", "/market/", PART_MARKET, MARKET_LINEAR },
         { "fstream.", "/private/", PART_PRIVATE, MARKET_LINEAR },
-        { "dstream.", "/stream", PART_STREAM, MARKET_INVERSE },
-        { "dstream.", "/ws/", PART_PRIVATE, MARKET_INVERSE },
+        { "www.deribit.", "/ws/api/v2", PART_SESSION, MARKET_INVERSE },
     };
     const char *path = strchr(request, ' ');
     for (size_t i = 0; path != NULL && link->part == PART_NEW && i < POISE_COUNT_OF(places); i++) {
@@ -190,8 +197,34 @@ static void head(struct venue_desk *venue, struct link *link, char *request)
     }
 }
 
+/* session answers what Deribit is asked besides orders; false: it is an order. */
+static bool session(struct venue_desk *venue, struct link *link, const char *text, size_t count)
+{
+    if (link->part == PART_SESSION) {
+        bool trades = talk_asks(text, count, "public/auth");
+        place(venue, link, trades ? PART_ORDER : PART_STREAM, MARKET_INVERSE);
+        if (trades) {
+            venue->of[PART_PRIVATE][MARKET_INVERSE] = link;
+        }
+    }
+    size_t bytes = talk_session(&venue->talk, text, count, venue->text);
+    if (bytes == 0) {
+        return false;
+    }
+    say_frame(venue, link, 1, venue->text, bytes);
+    if (talk_asks(text, count, "public/subscribe")) {
+        link->subscribed = true;
+        bytes = talk_snapshot(&venue->talk, link->leg, venue->text);
+        say_frame(venue, link, 1, venue->text, bytes);
+    }
+    return true;
+}
+
 static void asked(struct venue_desk *venue, struct link *link, const char *text, size_t count)
 {
+    if (link->leg == MARKET_INVERSE && session(venue, link, text, count)) {
+        return;
+    }
     if (link->part == PART_STREAM || link->part == PART_MARKET) {
         link->subscribed = true;
         const char *id = memmem(text, count, "\"id\":", 5);
@@ -202,7 +235,7 @@ static void asked(struct venue_desk *venue, struct link *link, const char *text,
     }
     POISE_ASSERT(venue->request_count < REQUESTS_MAX);
     struct talk_request *request = &venue->request[venue->request_count++];
-    if (link->part != PART_ORDER || !talk_read(text, count, link->leg, request)) {
+    if (link->part != PART_ORDER || !talk_read(&venue->talk, text, count, link->leg, request)) {
         fprintf(stderr, "poise-bench: a request that the venue does not understand: %.*s\n", (int)count,
                 text);
         venue->request_count--;
@@ -219,6 +252,8 @@ static void answer(struct venue_desk *venue)
         if (request->leg == MARKET_LINEAR) {
             count = talk_hedged(&venue->talk, request, venue->text);
             say_frame(venue, venue->of[PART_PRIVATE][MARKET_LINEAR], 1, venue->text, count);
+        } else if ((count = talk_changed(&venue->talk, venue->text)) > 0) {
+            say_frame(venue, venue->of[PART_PRIVATE][MARKET_INVERSE], 1, venue->text, count);
         }
     }
     venue->request_count = 0;
@@ -364,6 +399,10 @@ static void beat(struct venue_desk *venue)
         }
         if (marks != NULL && marks->subscribed) {
             say_frame(venue, marks, 1, venue->text, talk_mark(&venue->talk, leg, venue->text));
+        }
+        struct link *cash = venue->of[PART_PRIVATE][leg];
+        if (leg == MARKET_INVERSE && cash != NULL && venue->talk.entered) {
+            say_frame(venue, cash, 1, venue->text, talk_cash(&venue->talk, venue->text));
         }
         for (int part = PART_PRIVATE; part <= PART_ORDER; part++) {
             if (venue->of[part][leg] != NULL) {
@@ -566,7 +605,7 @@ uint64_t venue_ticks(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
     }
     struct echo_pace pace = echo_pace_begin();
     for (uint32_t i = 0; i < count; i++) {
-        int64_t bid = TALK_BID + 5 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
+        int64_t bid = TALK_BID + 10 * (i % 32 < 16 ? 1 + (int64_t)(i % 16) : 15 - (int64_t)(i % 16));
         stamp(venue);
         size_t bytes = talk_move(&venue->talk, bid, venue->text);
         bytes = make_ready(venue, stream, bytes);
@@ -598,9 +637,9 @@ uint64_t venue_fills(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         /* bids and asks in turn, so that inventory stays where it is; each size differs from the last */
         enum side side = i % 2 == 0 ? SIDE_BUY : SIDE_SELL;
-        int64_t qty = 6 + i % 5;
+        int64_t qty = 100 * (6 + i % 5);
         serve_quotes(venue, pace.due_ns);
-        double coin = 100.0 * (double)qty / ((double)venue->talk.quote[side].price / 10);
+        double coin = (double)qty / ((double)venue->talk.quote[side].price / 10000);
         venue->naked += side == SIDE_BUY ? coin : -coin;
         stamp(venue);
         size_t bytes = talk_fill(&venue->talk, side, qty, venue->text);
