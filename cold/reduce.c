@@ -910,14 +910,12 @@ static void on_reject(struct reduce *reduce, struct reduce_order *order, const s
 {
     order->pending &= (uint8_t) ~(1u << report->request);
     if (report->request == REQUEST_NEW) {
-        if (report->reason == REASON_DUPLICATE_ID) {
-            order_step(reduce, order, REDUCE_DOUBT);
-        } else if (order->filled == 0) {
+        if (record_refuses_for_certain(report->reason) && !order->acked && order->filled == 0) {
             order->status = ORDER_STATUS_REJECTED;
             order->told = 0;
             order_step(reduce, order, REDUCE_REFUSED);
         } else {
-            reduce->counts.refused_steps++;
+            order_step(reduce, order, REDUCE_DOUBT);
         }
     } else if (report->reason == REASON_NOT_FOUND && report->request != REQUEST_QUERY) {
         order_step(reduce, order, REDUCE_DOUBT);

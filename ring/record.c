@@ -60,6 +60,35 @@ const char *record_type_name(uint8_t type)
     return "?";
 }
 
+bool record_refuses_for_certain(uint8_t reason)
+{
+    switch ((enum reject_reason)reason) {
+    case REASON_POST_ONLY:
+    case REASON_FILTER:
+    case REASON_PRICE_BAND:
+    case REASON_BALANCE:
+    case REASON_REDUCE_ONLY:
+    case REASON_RATE_LIMIT:
+    case REASON_TIME:
+    case REASON_AUTH:
+    case REASON_SUSPENDED:
+    case REASON_NOT_SENT:
+    case REASON_OTHER:
+        return true;
+    case REASON_NONE:
+    case REASON_NOT_FOUND:
+    case REASON_DUPLICATE_ID: /* the first send worked */
+    case REASON_UNCHANGED:
+    case REASON_SELF_TRADE:
+    case REASON_IOC:
+    case REASON_LIQUIDATION:
+    case REASON_DEAD_MAN:
+    case REASON_COUNT:
+        break;
+    }
+    return false;
+}
+
 /* Where every field stands, and every number that gives one its meaning.  A field that is added, moved or
  * resized changes this list's contents; one that only changes its meaning does not, so then the last row
  * is raised by hand. */

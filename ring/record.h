@@ -674,6 +674,11 @@ static inline struct level *record_level(const struct record_book *book, uint32_
 /* record_type_name is the type's name in lower case ("fill"), or "?". */
 const char *record_type_name(uint8_t type);
 
+/* record_refuses_for_certain: a new order that was refused for this reason (enum reject_reason) was not
+ * executed and does not rest.  The other reasons name a state of the order, or of another: what became of it
+ * must be asked.  Who trades and who recovers must read it alike. */
+bool record_refuses_for_certain(uint8_t reason);
+
 /* record_layout_hash changes whenever a layout above does: a journal of another layout is not replayed. */
 uint64_t record_layout_hash(void);
 

@@ -338,36 +338,6 @@ static void take_cumulative(struct strategy *s, const struct owner *owner, struc
 
 /* ------------------------------------------------------------------ what a report does to the order */
 
-/* Certain not to have been executed: the venue (or the gateway) refused it by a known code. */
-static bool certain(uint8_t reason)
-{
-    switch ((enum reject_reason)reason) {
-    case REASON_POST_ONLY:
-    case REASON_FILTER:
-    case REASON_PRICE_BAND:
-    case REASON_BALANCE:
-    case REASON_REDUCE_ONLY:
-    case REASON_RATE_LIMIT:
-    case REASON_TIME:
-    case REASON_AUTH:
-    case REASON_SUSPENDED:
-    case REASON_NOT_SENT:
-    case REASON_OTHER:
-        return true;
-    case REASON_NONE:
-    case REASON_NOT_FOUND:
-    case REASON_DUPLICATE_ID: /* the first send worked */
-    case REASON_UNCHANGED:
-    case REASON_SELF_TRADE:
-    case REASON_IOC:
-    case REASON_LIQUIDATION:
-    case REASON_DEAD_MAN:
-    case REASON_COUNT:
-        break;
-    }
-    return false;
-}
-
 static void count_reject(struct strategy *s, struct instance *instance, uint8_t reason)
 {
     if (instance == NULL || reason == REASON_POST_ONLY || reason == REASON_UNCHANGED ||
@@ -432,7 +402,7 @@ static void rejected(struct strategy *s, struct order *order, struct instance *i
     switch (request) {
     case REQUEST_NEW:
         count_reject(s, instance, report->reason);
-        if (certain(report->reason) && !order->acked && order->filled == 0) {
+        if (record_refuses_for_certain(report->reason) && !order->acked && order->filled == 0) {
             request_step(s, order, ORDER_EVENT_REJECT);
         } else {
             request_doubt(s, order, ORDER_EVENT_DOUBT, false);

@@ -190,6 +190,36 @@ Test(reduce, a_failed_query_resolves_nothing_and_breaks_nothing)
     cr_assert_eq(state_of(order), REDUCE_UNKNOWN);
 }
 
+/* The strategy's own reading of a refusal, or who recovers believes an order gone that still may rest. */
+Test(reduce, a_refusal_ends_a_new_order_only_where_it_is_certain)
+{
+    for (uint8_t reason = REASON_NONE; reason < REASON_COUNT; reason++) {
+        uint64_t order = test_order_id(100u + reason);
+        struct slot record[3];
+        send_new(order, SIDE_BUY, 10, 100);
+        struct record_report *report = test_report(record, RECORD_REJECT, order, 0, 5000);
+        report->request = REQUEST_NEW;
+        report->reason = reason;
+        reduce_record(reduce, record);
+        cr_assert_eq(state_of(order) == REDUCE_UNKNOWN, !record_refuses_for_certain(reason), "reason %u",
+                     reason);
+    }
+    cr_assert_not(record_refuses_for_certain(REASON_NOT_FOUND));
+    cr_assert_not(record_refuses_for_certain(REASON_DUPLICATE_ID));
+    cr_assert(record_refuses_for_certain(REASON_POST_ONLY));
+    cr_assert(record_refuses_for_certain(REASON_NOT_SENT));
+
+    uint64_t acked = test_order_id(1);
+    struct slot record[3];
+    send_new(acked, SIDE_BUY, 10, 100);
+    say(RECORD_ACK, acked, REQUEST_NEW);
+    struct record_report *report = test_report(record, RECORD_REJECT, acked, 0, 5000);
+    report->request = REQUEST_NEW;
+    report->reason = REASON_BALANCE;
+    reduce_record(reduce, record);
+    cr_assert_eq(state_of(acked), REDUCE_UNKNOWN, "taken and refused: one of the two is old");
+}
+
 /* A private stream overtakes the answer to the request: fill, then the segment's end, then the ack. */
 Test(reduce, late_news_of_an_ended_order_in_the_next_segment_owes_nothing)
 {
