@@ -1,3 +1,4 @@
+#include "venues/deribit/quick.h"
 #include "venues/deribit/request.h"
 #include "venues/deribit/session.h"
 
@@ -6,22 +7,6 @@
 /* An order that reaches the venue later than this after it was made is not wanted any more: the venue drops
  * it, and says that it did. */
 #define VALID_MS 2000
-
-/* id_read answers false for an id that is not one of ours. */
-static bool id_read(const struct scan_value *id, struct deribit_reader *reader)
-{
-    struct request_id read;
-    if (!request_id_read(id, reader->instruments->count, &read)) {
-        return false;
-    }
-    reader->tie = read.tie;
-    if (read.request != REQUEST_NONE) {
-        reader->request = read.request;
-        reader->instrument = read.instrument;
-        reader->order = read.order;
-    }
-    return true;
-}
 
 /* ------------------------------------------------------------------ out */
 
@@ -468,6 +453,10 @@ static int64_t message(struct venue_session *base, enum session_slot slot, const
     (void)wall_ns;
 
     out->act = ACT_NONE;
+    int64_t quick = deribit_quick(&reader, bytes, count);
+    if (quick != DERIBIT_QUICK_NOT_MINE) {
+        return quick;
+    }
     scan_open(&scan, bytes, count);
     scan_fields(&scan, NULL, envelope_names, ENVELOPE_COUNT, envelope);
     int64_t consumed = scan_finish(&scan);
@@ -483,7 +472,7 @@ static int64_t message(struct venue_session *base, enum session_slot slot, const
     } else if (scan_is(method, "heartbeat")) {
         heartbeat(session, &reader, &envelope[ENVELOPE_PARAMS], now_ns);
     } else if (result->type != SCAN_NONE || error->type == SCAN_OBJECT) {
-        bool ours = id_read(id, &reader);
+        bool ours = deribit_answers(&reader, id);
         if (base->hooks != NULL) {
             base->hooks->request_id = id->type == SCAN_STRING || id->type == SCAN_NUMBER ? id->at : NULL;
             base->hooks->request_id_bytes = id->bytes;

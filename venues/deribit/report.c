@@ -1,5 +1,6 @@
 #include "venues/deribit/report.h"
 #include "ring/order_id.h"
+#include "venues/request_id.h"
 
 #include <string.h>
 
@@ -71,11 +72,11 @@ static bool wrong(struct deribit_reader *reader, const char *why)
     return false;
 }
 
-bool deribit_fields(struct scan *scan, const char *text, size_t bytes, struct scan_value fields[KEY_COUNT])
+/* take_fields takes the object at the cursor apart. */
+static bool take_fields(struct scan *scan, struct scan_value fields[KEY_COUNT])
 {
     struct scan_value key, ignored;
     memset(fields, 0, KEY_COUNT * sizeof *fields);
-    scan_open(scan, text, bytes);
     if (!scan_object(scan)) {
         return false;
     }
@@ -83,7 +84,8 @@ bool deribit_fields(struct scan *scan, const char *text, size_t bytes, struct sc
         struct scan_value *to = &ignored;
         if (key.bytes <= DERIBIT_KEY_LETTERS) {
             for (uint32_t i = deribit_key_from[key.bytes]; i < deribit_key_from[key.bytes + 1]; i++) {
-                if (memcmp(deribit_keys[i].text, key.at, key.bytes) == 0) {
+                if (*deribit_keys[i].text == *key.at &&
+                    memcmp(deribit_keys[i].text, key.at, key.bytes) == 0) {
                     to = &fields[i];
                     break;
                 }
@@ -94,6 +96,12 @@ bool deribit_fields(struct scan *scan, const char *text, size_t bytes, struct sc
         }
     }
     return scan->state == SCAN_FINE;
+}
+
+bool deribit_fields(struct scan *scan, const char *text, size_t bytes, struct scan_value fields[KEY_COUNT])
+{
+    scan_open(scan, text, bytes);
+    return take_fields(scan, fields);
 }
 
 /* ------------------------------------------------------------------ codes */
@@ -890,6 +898,17 @@ bool deribit_object(struct deribit_reader *reader, const char *text, size_t byte
     }
 }
 
+bool deribit_take(struct deribit_reader *reader, struct scan *scan, enum deribit_shape shape)
+{
+    struct scan_value fields[KEY_COUNT];
+    if (!take_fields(scan, fields) || deribit_shape_of(fields) != shape) {
+        return false;
+    }
+    return shape == SHAPE_TRADE   ? trade_object(reader, fields)
+           : shape == SHAPE_ORDER ? order_object(reader, fields)
+                                  : shape == SHAPE_POSITION && position_object(reader, fields);
+}
+
 bool deribit_array(struct deribit_reader *reader, const char *text, size_t bytes, enum deribit_shape only)
 {
     struct scan scan;
@@ -967,4 +986,19 @@ void deribit_refusal(struct deribit_reader *reader, int64_t code, const char *te
         report->reason = REASON_NOT_FOUND;
     }
     deribit_emit(reader, record);
+}
+
+bool deribit_answers(struct deribit_reader *reader, const struct scan_value *id)
+{
+    struct request_id read;
+    if (!request_id_read(id, reader->instruments->count, &read)) {
+        return false;
+    }
+    reader->tie = read.tie;
+    if (read.request != REQUEST_NONE) {
+        reader->request = read.request;
+        reader->instrument = read.instrument;
+        reader->order = read.order;
+    }
+    return true;
 }

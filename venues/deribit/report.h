@@ -120,6 +120,13 @@ bool deribit_array(struct deribit_reader *reader, const char *text, size_t bytes
 /* deribit_value is either, by the value's type; nothing is emitted unless all of it is sound. */
 bool deribit_value(struct deribit_reader *reader, const struct scan_value *value, enum deribit_shape only);
 
+/* deribit_take reads the object at the cursor, which nobody has checked yet, and emits what it says; false:
+ * it is not sound, or not of this shape (a trade, an order, a position). */
+bool deribit_take(struct deribit_reader *reader, struct scan *scan, enum deribit_shape shape);
+
+/* deribit_answers notes which request an id says is answered; false for an id that is not one of ours. */
+bool deribit_answers(struct deribit_reader *reader, const struct scan_value *id);
+
 /* What a refusal's code means: an enum reject_reason, or DERIBIT_OUTCOME_UNKNOWN.  A code without a row is an
  * outcome that is not known. */
 #define DERIBIT_OUTCOME_UNKNOWN 0xff
