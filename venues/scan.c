@@ -551,19 +551,29 @@ int64_t scan_finish(struct scan *scan)
     return at - scan->begin;
 }
 
-/* Where the values of an object go. */
+/* Where the values of an object go.  `from`, unless it is NULL, is where names of a length begin. */
 struct places {
     struct scan_value *letters, *named, *ignored;
     const struct scan_name *names;
     uint32_t name_count;
+    const uint8_t *from;
+    uint32_t longest;
 };
 
 static inline struct scan_value *place_of(const struct places *places, const char *key, uint32_t bytes)
 {
+    uint32_t i = 0, end = places->name_count;
     if (places->letters != NULL && bytes == 1 && SCAN_LETTER(*key) < SCAN_LETTERS) {
         return &places->letters[SCAN_LETTER(*key)];
     }
-    for (uint32_t i = 0; i < places->name_count; i++) {
+    if (places->from != NULL) {
+        if (bytes > places->longest) {
+            return places->ignored;
+        }
+        i = places->from[bytes];
+        end = places->from[bytes + 1];
+    }
+    for (; i < end; i++) {
         const struct scan_name *name = &places->names[i];
         if (name->bytes == bytes && *name->text == *key && memcmp(name->text, key, bytes) == 0) {
             return &places->named[i];
@@ -572,24 +582,58 @@ static inline struct scan_value *place_of(const struct places *places, const cha
     return places->ignored;
 }
 
-/* The longest key and value looked at below, with what stands around them. */
-enum { MEMBER_BYTES = 64, WHOLE_DIGITS = 19 };
+/* The longest key and value looked at below, with what stands around them: a key or string of 31, two times
+ * as many digits as a number has. */
+enum { MEMBER_BYTES = 96, DIGITS_MOST = 19 };
+
+/* plain_string is short_string for up to 31 bytes. */
+static inline int plain_string(const char *at, const char *end)
+{
+    int bytes = short_string(at, end);
+    if (bytes < 0 && end - at >= 40 && plain(at + 1, at + 17) == at + 17) {
+        bytes = short_string(at + 16, end);
+        bytes += bytes >= 0 ? 16 : 0;
+    }
+    return bytes;
+}
+
+/* plain_number answers the length of a number without exponent, 0 when it is another, or none. */
+static inline uint32_t plain_number(const char *from)
+{
+    const char *at = from + (*from == '-'), *first = at;
+    while (at - first <= DIGITS_MOST && (unsigned)(*at - '0') < 10) {
+        at++;
+    }
+    if (at == first || (*first == '0' && at - first != 1)) {
+        return 0;
+    }
+    if (*at == '.') {
+        const char *point = at++;
+        while (at - point <= DIGITS_MOST && (unsigned)(*at - '0') < 10) {
+            at++;
+        }
+        if (at - point == 1) {
+            return 0;
+        }
+    }
+    return (uint32_t)(at - from);
+}
 
 /* quick_members takes members as venues print them for as long as they come: a comma, a short plain key, and
- * a short plain string, a whole number or a truth.  Anything else, also what is wrong, is left at the cursor
- * for the careful way.  Reports of orders are made of little else. */
-static void quick_members(struct scan *scan, const struct places *places)
+ * a short plain string, a plain number, a truth or nothing.  Anything else, also what is wrong, is left at
+ * the cursor for the careful way.  Reports of orders are made of little else. */
+static inline void quick_members(struct scan *scan, const struct places *places)
 {
     const char *at = scan->at;
     while (scan->end - at >= MEMBER_BYTES && at[0] == ',' && at[1] == '"') {
-        int key_bytes = short_string(at + 1, scan->end);
+        int key_bytes = plain_string(at + 1, scan->end);
         if (key_bytes <= 0 || at[key_bytes + 3] != ':') {
             break;
         }
         struct scan_value *to = place_of(places, at + 2, (uint32_t)key_bytes);
         const char *from = at + key_bytes + 4;
         if (*from == '"') {
-            int bytes = short_string(from, scan->end);
+            int bytes = plain_string(from, scan->end);
             if (bytes < 0) {
                 break;
             }
@@ -605,15 +649,13 @@ static void quick_members(struct scan *scan, const struct places *places)
         } else if (memcmp(from, "false", 5) == 0) {
             type = SCAN_FALSE;
             bytes = 5;
+        } else if (memcmp(from, "null", 4) == 0) {
+            type = SCAN_NULL;
+            bytes = 4;
         } else {
-            while (bytes <= WHOLE_DIGITS && (unsigned)(from[bytes] - '0') < 10) {
-                bytes++;
-            }
-            if (bytes == 0 || (*from == '0' && bytes != 1)) {
-                break;
-            }
+            bytes = plain_number(from);
         }
-        if (from[bytes] != ',' && from[bytes] != '}') {
+        if (bytes == 0 || (from[bytes] != ',' && from[bytes] != '}')) {
             break;
         }
         *to = (struct scan_value){ .at = from, .bytes = bytes, .type = type };
@@ -622,27 +664,42 @@ static void quick_members(struct scan *scan, const struct places *places)
     scan->at = at;
 }
 
+static inline bool read_fields(struct scan *scan, const struct places *places)
+{
+    struct scan_value key;
+    if (!scan_object(scan)) {
+        return false;
+    }
+    while (scan_key(scan, &key)) {
+        if (!scan_take(scan, place_of(places, key.at, key.bytes))) {
+            return false;
+        }
+        quick_members(scan, places);
+    }
+    return scan->state == SCAN_FINE;
+}
+
 bool scan_fields(struct scan *scan, struct scan_value *letters, const struct scan_name *names,
                  uint32_t name_count, struct scan_value *named)
 {
-    struct scan_value key, ignored;
-    const struct places places = { letters, named, &ignored, names, name_count };
+    struct scan_value ignored;
+    const struct places places = { letters, named, &ignored, names, name_count, NULL, 0 };
     if (letters != NULL) {
         memset(letters, 0, SCAN_LETTERS * sizeof *letters);
     }
     if (name_count != 0) {
         memset(named, 0, name_count * sizeof *named);
     }
-    if (!scan_object(scan)) {
-        return false;
-    }
-    while (scan_key(scan, &key)) {
-        if (!scan_take(scan, place_of(&places, key.at, key.bytes))) {
-            return false;
-        }
-        quick_members(scan, &places);
-    }
-    return scan->state == SCAN_FINE;
+    return read_fields(scan, &places);
+}
+
+bool scan_fields_by_length(struct scan *scan, const struct scan_name *names, uint32_t name_count,
+                           const uint8_t *from, uint32_t longest, struct scan_value *named)
+{
+    struct scan_value ignored;
+    const struct places places = { NULL, named, &ignored, names, name_count, from, longest };
+    memset(named, 0, name_count * sizeof *named);
+    return read_fields(scan, &places);
 }
 
 bool scan_unsigned(const struct scan_value *value, uint64_t *out)

@@ -104,6 +104,11 @@ struct scan_name {
 bool scan_fields(struct scan *scan, struct scan_value *letters, const struct scan_name *names,
                  uint32_t name_count, struct scan_value *named);
 
+/* scan_fields_by_length is the same for many names: they stand in the order of their lengths, and from[n] is
+ * the first that has n bytes or more, for n up to longest + 1. */
+bool scan_fields_by_length(struct scan *scan, const struct scan_name *names, uint32_t name_count,
+                           const uint8_t *from, uint32_t longest, struct scan_value *named);
+
 /* scan_is: a string equal to the text. */
 static inline bool scan_is(const struct scan_value *value, const char *text)
 {

@@ -75,27 +75,8 @@ static bool wrong(struct deribit_reader *reader, const char *why)
 /* take_fields takes the object at the cursor apart. */
 static bool take_fields(struct scan *scan, struct scan_value fields[KEY_COUNT])
 {
-    struct scan_value key, ignored;
-    memset(fields, 0, KEY_COUNT * sizeof *fields);
-    if (!scan_object(scan)) {
-        return false;
-    }
-    while (scan_key(scan, &key)) {
-        struct scan_value *to = &ignored;
-        if (key.bytes <= DERIBIT_KEY_LETTERS) {
-            for (uint32_t i = deribit_key_from[key.bytes]; i < deribit_key_from[key.bytes + 1]; i++) {
-                if (*deribit_keys[i].text == *key.at &&
-                    memcmp(deribit_keys[i].text, key.at, key.bytes) == 0) {
-                    to = &fields[i];
-                    break;
-                }
-            }
-        }
-        if (!scan_take(scan, to)) {
-            return false;
-        }
-    }
-    return scan->state == SCAN_FINE;
+    return scan_fields_by_length(scan, deribit_keys, KEY_COUNT, deribit_key_from, DERIBIT_KEY_LETTERS,
+                                 fields);
 }
 
 bool deribit_fields(struct scan *scan, const char *text, size_t bytes, struct scan_value fields[KEY_COUNT])
