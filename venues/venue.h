@@ -100,6 +100,8 @@ struct venue_hooks {
     const char *request_id; /* of the request this answers; may be NULL */
     const char *venue_id;   /* before encode: the order's id at the venue, where the person knows it */
     uint32_t venue_id_bytes;
+    uint64_t nonce; /* before encode: the nonce to sign with, where the venue takes any (has_nonce) */
+    bool has_nonce;
     uint32_t exec_id_bytes;
     const char *exec_id; /* executions: as the venue writes it; may be NULL */
     const char *note;    /* the venue's words with a refusal; may be NULL */

@@ -140,6 +140,29 @@ Test(deribit_rest, every_recorded_client_signature_comes_out)
     file_free(&file);
 }
 
+Test(deribit_rest, a_nonce_that_a_person_names_is_the_one_that_is_signed)
+{
+    static struct venue_out out;
+    char signed_text[1024], frame[1024];
+    struct venue_hooks hooks = {
+        .signed_text = signed_text, .signed_capacity = sizeof signed_text, .nonce = 77, .has_nonce = true
+    };
+    struct sign_key key;
+    struct text text;
+    struct deribit_params params;
+    cr_assert(sign_key_hmac(&key, "id", "secret", 6));
+    deribit_params_begin(&params, frame, sizeof frame, "1", 1, "public/auth");
+    deribit_params_login(&params, &key, 1700000000000, &hooks);
+    frame[deribit_params_end(&params)] = 0;
+    cr_assert_eq(hooks.signed_bytes, 17);
+    cr_assert_arr_eq(signed_text, "1700000000000\n77\n", 17);
+    cr_assert_not_null(strstr(frame, "\"nonce\":\"77\""));
+    deribit_query(&out, &text, "private/get_positions");
+    cr_assert(deribit_query_sign(&out, &text, &key, 1700000000000, &hooks));
+    cr_assert_arr_eq(signed_text, "1700000000000\n77\nGET\n", 21);
+    cr_assert_not_null(memmem(out.header, out.header_bytes, "nonce=77\r\n", 10));
+}
+
 Test(deribit_rest, a_key_of_another_kind_signs_nothing)
 {
     struct clerk *clerk = clerk_make();

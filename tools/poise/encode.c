@@ -443,6 +443,8 @@ int encode_main(int argc, char **argv)
     }
     instrument_table_reset(&encode.table);
     encode.tie = encode.options.nonce;
+    encode.hooks.nonce = encode.options.nonce;
+    encode.hooks.has_nonce = encode.options.has_nonce;
     encode.out.body = encode.body;
     encode.out.body_capacity = sizeof encode.body;
     encode.hooks.signed_text = encode.signed_text;

@@ -97,6 +97,7 @@ bool io_options_read(struct io_options *options, int argc, char **argv, const ch
                 return refuse("--nonce is a whole number", value);
             }
             options->nonce = (uint64_t)number;
+            options->has_nonce = true;
         } else {
             return refuse("unknown argument", name);
         }

@@ -22,6 +22,7 @@ struct io_options {
     bool has_time;
     int64_t time_ns;
     uint64_t nonce;
+    bool has_nonce;
 };
 
 /* io_options_read reads "VENUE --name value ..." as cli.md says; false after a sentence on standard error.

@@ -74,13 +74,19 @@ static void told(struct venue_hooks *hooks, const char *text, size_t bytes)
     }
 }
 
+/* Any text is a nonce: the time serves, unless a person's tool names one. */
+static uint64_t nonce_of(uint64_t stamp_ms, const struct venue_hooks *hooks)
+{
+    return hooks != NULL && hooks->has_nonce ? hooks->nonce : stamp_ms;
+}
+
 size_t deribit_login_text(char what[64], uint64_t stamp_ms, struct venue_hooks *hooks)
 {
     struct text text = { what, what + 64, false };
-    for (int line = 0; line < 2; line++) { /* the time, and once more as the nonce */
-        text_put_unsigned(&text, stamp_ms);
-        text_put_char(&text, '\n');
-    }
+    text_put_unsigned(&text, stamp_ms);
+    text_put_char(&text, '\n');
+    text_put_unsigned(&text, nonce_of(stamp_ms, hooks));
+    text_put_char(&text, '\n');
     /* the data is empty; the line break before it is not */
     told(hooks, what, (size_t)(text.at - what));
     return (size_t)(text.at - what);
@@ -89,8 +95,9 @@ size_t deribit_login_text(char what[64], uint64_t stamp_ms, struct venue_hooks *
 void deribit_params_login(struct deribit_params *params, const struct sign_key *key, uint64_t stamp_ms,
                           struct venue_hooks *hooks)
 {
-    char signed_text[64], stamp[24], signature[SIGN_BASE64_BYTES];
-    size_t stamp_bytes = decimal_print(stamp, (int64_t)stamp_ms, 0);
+    char signed_text[64], nonce[24], signature[SIGN_BASE64_BYTES];
+    struct text text = { nonce, nonce + sizeof nonce, false };
+    text_put_unsigned(&text, nonce_of(stamp_ms, hooks));
     size_t bytes = deribit_login_text(signed_text, stamp_ms, hooks);
     size_t signature_bytes = sign_text(key, signed_text, bytes, signature);
 
@@ -98,7 +105,7 @@ void deribit_params_login(struct deribit_params *params, const struct sign_key *
     deribit_params_text(params, "client_id", key->api_key, strlen(key->api_key));
     deribit_params_number(params, "timestamp", stamp_ms);
     deribit_params_text(params, "signature", signature, signature_bytes);
-    deribit_params_text(params, "nonce", stamp, stamp_bytes);
+    deribit_params_text(params, "nonce", nonce, (size_t)(text.at - nonce));
     deribit_params_text(params, "data", "", 0);
 }
 
@@ -160,19 +167,22 @@ void deribit_header(struct text *text, const struct sign_key *key, const char *s
 bool deribit_query_sign(struct venue_out *out, struct text *text, const struct sign_key *key,
                         uint64_t stamp_ms, struct venue_hooks *hooks)
 {
-    char what[DERIBIT_SIGNED_BYTES], stamp[24], signature[SIGN_BASE64_BYTES];
+    char what[DERIBIT_SIGNED_BYTES], stamp[24], nonce[24], signature[SIGN_BASE64_BYTES];
     struct text signing = { what, what + sizeof what, false };
     struct text header = { out->header, out->header + sizeof out->header, false };
     if (key == NULL || key->type != SIGN_HMAC_SHA256 || !deribit_query_end(out, text)) {
         return false;
     }
+    struct text number = { nonce, nonce + sizeof nonce, false };
     size_t stamp_bytes = decimal_print(stamp, (int64_t)stamp_ms, 0);
-    deribit_signed_text(&signing, stamp, stamp_bytes, stamp, stamp_bytes, out->method, out->path,
+    text_put_unsigned(&number, nonce_of(stamp_ms, hooks));
+    size_t nonce_bytes = (size_t)(number.at - nonce);
+    deribit_signed_text(&signing, stamp, stamp_bytes, nonce, nonce_bytes, out->method, out->path,
                         out->path_bytes, "", 0);
     size_t bytes = (size_t)(signing.at - what);
     size_t signature_bytes = sign_text(key, what, bytes, signature);
     text_put(&header, "Authorization: ");
-    deribit_header(&header, key, stamp, stamp_bytes, stamp, stamp_bytes, signature, signature_bytes);
+    deribit_header(&header, key, stamp, stamp_bytes, nonce, nonce_bytes, signature, signature_bytes);
     text_put(&header, "\r\n");
     out->header_bytes = (uint32_t)(header.at - out->header);
     told(hooks, what, bytes);
