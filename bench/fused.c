@@ -18,6 +18,7 @@
 #define CONNS_MAX     16
 #define FRAME_BYTES   16384
 #define FRAMES_MAX    4
+#define SESSION_BYTES 1024 /* the longest text to Deribit here */
 #define AROUND        64
 #define JOURNAL_SLOTS (1u << 16)
 #define TURNS_MOST    5000000 /* seconds: a feed of Deribit waits 100 ms between its requests */
@@ -256,28 +257,30 @@ static void reply(struct conn *conn, const struct talk_request *request)
     }
 }
 
-/* session answers what Deribit is asked: one text after the other, as what follows depends on it. */
+/* session answers what Deribit is asked: one text after the other, as what follows depends on it.  Texts are
+ * taken out first, because answers make frames, and as small as they are, because a burst is not to find its
+ * caches emptied. */
 static void session(struct conn *conn)
 {
-    struct frame frame[FRAMES_MAX];
+    char text[FRAMES_MAX][SESSION_BYTES];
+    size_t bytes[FRAMES_MAX];
     uint32_t count = conn->frame_count;
-    memcpy(frame, conn->frame, count * sizeof *frame);
     for (uint32_t k = 0; k < count; k++) {
-        frame[k].begin = frame[k].room + (conn->frame[k].begin - conn->frame[k].room);
+        const char *from = text_of(&conn->frame[k], &bytes[k]);
+        POISE_ASSERT(bytes[k] <= SESSION_BYTES);
+        memcpy(text[k], from, bytes[k]);
     }
     conn->frame_count = 0;
     for (uint32_t k = 0; k < count; k++) {
         struct talk_request request;
-        size_t bytes;
-        const char *text = text_of(&frame[k], &bytes);
-        size_t said = talk_session(&desk.talk, text, bytes, desk.text + AROUND);
+        size_t said = talk_session(&desk.talk, text[k], bytes[k], desk.text + AROUND);
         if (said == 0) {
-            POISE_ASSERT(talk_read(&desk.talk, text, bytes, conn->leg, &request));
+            POISE_ASSERT(talk_read(&desk.talk, text[k], bytes[k], conn->leg, &request));
             reply(conn, &request);
             continue;
         }
         hear(conn, said);
-        if (talk_asks(text, bytes, "public/subscribe")) {
+        if (talk_asks(text[k], bytes[k], "public/subscribe")) {
             hear(conn, talk_snapshot(&desk.talk, MARKET_INVERSE, desk.text + AROUND));
         }
     }
