@@ -15,20 +15,40 @@ void deribit_params_begin(struct deribit_params *params, char *out, size_t capac
     text_put(&params->json, "\",\"params\":{");
 }
 
+/* name_of writes ,"name": with one look at the room. */
 static void name_of(struct deribit_params *params, const char *name)
 {
-    text_put(&params->json, params->any ? ",\"" : "\"");
-    text_put(&params->json, name);
-    text_put(&params->json, "\":");
+    struct text *json = &params->json;
+    size_t bytes = strlen(name);
+    if (POISE_UNLIKELY((size_t)(json->end - json->at) < bytes + 3 + params->any)) {
+        json->full = true;
+        return;
+    }
+    char *at = json->at;
+    *at = ',';
+    at += params->any;
+    *at++ = '"';
+    memcpy(at, name, bytes);
+    at += bytes;
+    *at++ = '"';
+    *at++ = ':';
+    json->at = at;
     params->any = true;
 }
 
 void deribit_params_text(struct deribit_params *params, const char *name, const char *value, size_t bytes)
 {
+    struct text *json = &params->json;
     name_of(params, name);
-    text_put_char(&params->json, '"');
-    text_put_bytes(&params->json, value, bytes);
-    text_put_char(&params->json, '"');
+    if (POISE_UNLIKELY((size_t)(json->end - json->at) < bytes + 2)) {
+        json->full = true;
+        return;
+    }
+    char *at = json->at;
+    *at++ = '"';
+    memcpy(at, value, bytes);
+    at[bytes] = '"';
+    json->at = at + bytes + 1;
 }
 
 void deribit_params_number(struct deribit_params *params, const char *name, uint64_t value)
@@ -46,7 +66,7 @@ void deribit_params_decimal(struct deribit_params *params, const char *name, int
 void deribit_params_flag(struct deribit_params *params, const char *name, bool value)
 {
     name_of(params, name);
-    text_put(&params->json, value ? "true" : "false");
+    text_put_bytes(&params->json, value ? "true" : "false", value ? 4 : 5);
 }
 
 void deribit_params_names(struct deribit_params *params, const char *name, const char *const *values,
