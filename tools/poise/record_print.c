@@ -218,8 +218,8 @@ static void print_status(struct print *print, const struct record_status *status
     static const char *const parts[] = { "trading",  "basis",    "funding", "fee",
                                          "slippage", "residual", "rounding" };
     natural(print, "instance", status->instance);
-    natural(print, "state", status->state);
-    natural(print, "pull_reason", status->pull_reason);
+    words(print, "state", NAME_OF(instance_state_names, status->state));
+    words(print, "pull_reason", reason_pull_name(status->pull_reason));
     natural(print, "fills", status->fills);
     natural(print, "hedges", status->hedges);
     natural(print, "requotes", status->requotes);
