@@ -18,6 +18,7 @@ enum {
     OPEN_MAX = 8192,
     SETTLE_TURNS = 4, /* looks at positions and fills until they agree: fills go on meanwhile */
     CANCEL_TURNS = 20,
+    STRANGERS_MAX = 64, /* an owner who trades by hand costs so many questions, not one an execution */
 };
 
 const char *const recover_state_names[RECOVER_STATE_COUNT] = {
@@ -58,6 +59,8 @@ struct recover {
     uint64_t *dropped; /* orders that never were: left out of RESTORE */
     uint32_t dropped_count;
     uint32_t missed, foreign_fills, cancelled;
+    uint32_t stranger_count; /* orders that were asked for and are not ours, by the venue's id */
+    char stranger[STRANGERS_MAX][VENUE_ORDER_ID_BYTES];
 
     struct slots restore; /* RESTORE records in this run's indexes, before the venue was asked */
     struct slots learned; /* what the venue told, in order */
@@ -1366,6 +1369,79 @@ static void attribute(struct recover *recover, const struct slot *record)
     learn(recover, copy);
 }
 
+/* is_nameless: an execution of an order that is in no book of ours, told without our id. */
+static bool is_nameless(const struct recover *recover, const struct record_report *fill)
+{
+    return !is_ours(recover, fill->order) && fill->venue_order_id[0] != 0 &&
+           reduce_order_by_venue(recover->held, fill->head.account, fill->head.instrument,
+                                 fill->venue_order_id) == NULL &&
+           !reduce_seen(recover->held, fill->head.account, fill->head.instrument, fill->side, fill->exec_id);
+}
+
+/* name_order asks whose such an order was: a loss of power takes the journal's tail, and with it an order
+ * that went out and was executed meanwhile.  What is not ours by its id stays a stranger's.  False: refused.
+ */
+static bool name_order(struct recover *recover, struct pair *pair, const struct record_report *fill)
+{
+    for (uint32_t i = 0; i < recover->stranger_count; i++) {
+        if (memcmp(recover->stranger[i], fill->venue_order_id, VENUE_ORDER_ID_BYTES) == 0) {
+            return true;
+        }
+    }
+    const struct instrument *instrument = instrument_at(recover, pair->instrument);
+    struct rest_question question = question_of(recover, pair->account, REST_ORDER, instrument);
+    memcpy(question.query.venue_order, fill->venue_order_id, VENUE_ORDER_ID_BYTES);
+    if (recover->stranger_count == STRANGERS_MAX || !rest_knows(recover->options.rest, &question)) {
+        return true;
+    }
+    char what[160];
+    snprintf(what, sizeof what, "whose order %.*s on %s was", VENUE_ORDER_ID_BYTES, fill->venue_order_id,
+             instrument->name);
+    const struct rest_reply *reply = ask(recover, &question, what);
+    if (reply == NULL) {
+        return false;
+    }
+    bool named = false;
+    uint32_t at = 0;
+    for (const struct slot *record; (record = slots_next(reply->records, &at)) != NULL;) {
+        const struct record_report *report = (const struct record_report *)record_head_of(record);
+        if (report->head.type == RECORD_ORDER_STATE && report->head.slot_count >= 3 &&
+            report->status != ORDER_STATUS_NOT_FOUND && is_ours(recover, report->order) &&
+            memcmp(report->venue_order_id, fill->venue_order_id, VENUE_ORDER_ID_BYTES) == 0) {
+            take_order_state(recover, pair, record, false);
+            named = true;
+        }
+    }
+    if (!named) {
+        memcpy(recover->stranger[recover->stranger_count++], fill->venue_order_id, VENUE_ORDER_ID_BYTES);
+    }
+    return true;
+}
+
+/* attribute_all takes the executions of one answer; they are copied, for more is asked meanwhile. */
+static bool attribute_all(struct recover *recover, struct pair *pair, const struct slots *records)
+{
+    struct slots fills = { 0 };
+    bool fine = true;
+    uint32_t at = 0;
+    for (const struct slot *record; (record = slots_next(records, &at)) != NULL;) {
+        const struct record_head *head = record_head_of(record);
+        if (head->type == RECORD_FILL && head->slot_count >= 3 && head->instrument == pair->instrument) {
+            slots_add(&fills, record);
+        }
+    }
+    at = 0;
+    for (const struct slot *record; fine && (record = slots_next(&fills, &at)) != NULL;) {
+        const struct record_report *fill = (const struct record_report *)record_head_of(record);
+        fine = !is_nameless(recover, fill) || name_order(recover, pair, fill);
+        if (fine) {
+            attribute(recover, record);
+        }
+    }
+    slots_free(&fills);
+    return fine;
+}
+
 static bool read_fills(struct recover *recover)
 {
     if (!recover->any_run && recover->open_count == 0) {
@@ -1391,12 +1467,8 @@ static bool read_fills(struct recover *recover)
         if (reply == NULL) {
             return false;
         }
-        uint32_t at = 0;
-        for (const struct slot *record; (record = slots_next(reply->records, &at)) != NULL;) {
-            const struct record_head *head = record_head_of(record);
-            if (head->type == RECORD_FILL && head->slot_count >= 3 && head->instrument == pair->instrument) {
-                attribute(recover, record);
-            }
+        if (!attribute_all(recover, pair, reply->records)) {
+            return false;
         }
     }
     return true;

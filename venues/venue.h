@@ -420,10 +420,12 @@ struct rest_query {
     uint8_t what;    /* enum rest_what */
     uint8_t product; /* enum product */
     uint16_t page;
-    const struct instrument *instrument; /* or NULL: all */
-    uint64_t order;                      /* REST_ORDER: our id */
-    uint64_t from_id;                    /* REST_FILLS: executions from this id on; 0: use since_ns */
-    int64_t since_ns;                    /* wall time; 0 none */
+    const struct instrument *instrument;    /* or NULL: all */
+    uint64_t order;                         /* REST_ORDER: our id, or 0 and .. */
+    char venue_order[VENUE_ORDER_ID_BYTES]; /* .. the venue's, zero padded: whose order is it?  No such
+                                             * question where executions name our order themselves */
+    uint64_t from_id;                       /* REST_FILLS: executions from this id on; 0: use since_ns */
+    int64_t since_ns;                       /* wall time; 0 none */
     int64_t until_ns;   /* REST_FILLS by time: wall time now.  Venues answer in windows: with it, `more` goes
                          * on with page + 1 until the windows reach it; 0: one window */
     int64_t timeout_ms; /* REST_DEAD_MAN */

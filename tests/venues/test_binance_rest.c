@@ -347,6 +347,12 @@ Test(binance_rest, an_order_that_the_venue_does_not_know)
     char text[ORDER_ID_TEXT_BYTES + 1] = { 0 };
     order_id_print(text, clerk->query.order);
     cr_assert_not_null(strstr(ask(clerk, REST_ORDER), text));
+    uint64_t ours = clerk->query.order;
+    clerk->query.order = 0;
+    strcpy(clerk->query.venue_order, "8886774");
+    cr_assert_not_null(strstr(ask(clerk, REST_ORDER), "&orderId=8886774&"));
+    clerk->query.order = ours;
+    clerk->query.venue_order[0] = 0;
     cr_assert_eq(hear(clerk, REST_ORDER, 400, "{\"code\":-2013,\"msg\":\"Order does not exist.\"}"), REST_OK);
     cr_assert_eq(desk_report(clerk->desk, 0)->head.type, RECORD_ORDER_STATE);
     cr_assert_eq(desk_report(clerk->desk, 0)->status, ORDER_STATUS_NOT_FOUND);

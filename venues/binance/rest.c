@@ -157,11 +157,17 @@ static bool put_arguments(struct text *text, const struct rest_query *query, str
     case REST_FILLS:
         return put_fills(text, query);
     case REST_ORDER:
-        if (query->instrument == NULL || query->order == 0) {
+        if (query->instrument == NULL || (query->order == 0 && query->venue_order[0] == 0)) {
             return false;
         }
-        order_id_print(client, query->order);
         put_symbol(text, query->instrument);
+        if (query->order == 0) {
+            text_put(text, "orderId=");
+            text_put_bytes(text, query->venue_order, strnlen(query->venue_order, sizeof query->venue_order));
+            text_put_char(text, '&');
+            return true;
+        }
+        order_id_print(client, query->order);
         text_put(text, "origClientOrderId=");
         text_put_bytes(text, client, sizeof client);
         text_put_char(text, '&');

@@ -173,7 +173,11 @@ static void answer(const struct rest_query *query)
     case REST_ORDER: {
         bool known = false;
         for (uint32_t i = 0; i < world.order_count; i++) {
-            if (world.order[i].order == query->order && !world.order[i].forgotten) {
+            char venue_id[VENUE_ORDER_ID_BYTES] = { 0 };
+            snprintf(venue_id, sizeof venue_id, "%u", world.order[i].venue_id);
+            bool meant = query->order != 0 ? world.order[i].order == query->order
+                                           : strcmp(venue_id, query->venue_order) == 0;
+            if (meant && !world.order[i].forgotten) {
                 put_order(&world.order[i]);
                 known = true;
             }

@@ -590,6 +590,44 @@ Test(recover, an_order_only_the_venue_knows_is_adopted_by_its_id)
     reduce_destroy(reduce);
 }
 
+/* A loss of power took the order's record; it was executed before anybody could look.  The venue's executions
+ * name their order by the venue's id alone. */
+Test(recover, an_execution_of_an_order_that_the_journal_lost_is_ours_when_the_venue_says_so)
+{
+    struct last last = usual();
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 10,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 70 };
+    world.order[world.order_count++] = (struct world_order){ .order = 0,
+                                                             .side = SIDE_BUY,
+                                                             .qty = 2,
+                                                             .cum = 2,
+                                                             .price = 600000,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 99 };
+    world.fill[world.fill_count++] = (struct world_fill){ 601, 0, SIDE_BUY, 4, 600000, 70 };
+    world.fill[world.fill_count++] = (struct world_fill){ 602, 0, SIDE_BUY, 1, 600000, 99 };
+    world.fill[world.fill_count++] = (struct world_fill){ 603, 0, SIDE_BUY, 6, 600000, 70 };
+    world.fill[world.fill_count++] = (struct world_fill){ 604, 0, SIDE_BUY, 1, 600000, 99 };
+    world.position[0] = 42;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(world.asked[REST_ORDER], 2, "each of the two orders once, not each execution");
+    cr_assert_eq(count_emitted(RECORD_RESTORE_ORDER), 1);
+    struct reduce *reduce = rebuilt();
+    const struct reduce_order *order = reduce_order(reduce, test_order_id(77));
+    cr_assert_eq(order->instance, 3);
+    cr_assert_eq(order->filled, 10);
+    cr_assert_eq(order->state, REDUCE_DONE);
+    cr_assert_geq(reduce_counter(reduce), 78, "its number is not used again");
+    reduce_destroy(reduce);
+    cr_assert_eq(held(0), 42, "nothing is lost, whoever it belongs to");
+}
+
 Test(recover, on_restart_cancel_leaves_nothing_resting)
 {
     struct last last = usual();
