@@ -165,14 +165,34 @@ static bool collect(rest_arrived tell, void *context)
     return any;
 }
 
+static bool answered(void)
+{
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        if (ask.question[i].used && wire_answered(ask.question[i].link)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* When the caller's patience, or that with a question, ends. */
+static uint64_t patience_ns(uint64_t until_ns)
+{
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        if (ask.question[i].used && ask.question[i].until_ns < until_ns) {
+            until_ns = ask.question[i].until_ns;
+        }
+    }
+    return until_ns;
+}
+
 static void ask_poll(void *context, int timeout_ms, rest_arrived tell, void *tell_context)
 {
     (void)context;
     uint64_t until_ns = time_now.now_ns + (uint64_t)timeout_ms * NS_PER_MS;
     point_pass(POINT_ASK);
     while (!collect(tell, tell_context) && time_now.now_ns < until_ns) {
-        uint64_t step_ns = time_now.now_ns + NS_PER_MS;
-        world_run(step_ns < until_ns ? step_ns : until_ns, NULL);
+        world_run(patience_ns(until_ns), answered);
     }
 }
 

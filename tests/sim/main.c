@@ -6,6 +6,7 @@
 #include "tests/sim/story.h"
 
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +112,8 @@ static void child(uint64_t seed, bool log, int to)
         dup2(STDOUT_FILENO, STDERR_FILENO);
         setvbuf(stdout, NULL, _IOLBF, 1 << 16);
     }
+    /* what a process takes at its birth is mostly never touched: leave it to the kernel to make it zero */
+    mallopt(M_MMAP_THRESHOLD, 256 << 10);
     /* of the processor, not of a busy machine's wall clock */
     struct itimerval most = { .it_value = { .tv_sec = EPISODE_SECONDS } };
     setitimer(ITIMER_PROF, &most, NULL);

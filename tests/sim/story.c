@@ -405,12 +405,19 @@ static void often(void *context, struct run *run)
 
 /* ------------------------------------------------------------------ lives */
 
+/* How long a thread that finds nothing to do is away; most are slow, since what they do then costs us time.
+ */
+static uint64_t draw_pace_ns(void)
+{
+    return (uint64_t)(chance(100000) ? draw(1, 15) : draw(20, 100)) * NS_PER_MS;
+}
+
 static void choose_machine(void)
 {
     struct world_machine *machine = world_machine();
     machine->busy_ns = (uint64_t)draw(2, 200) * NS_PER_US;
-    machine->idle_ns = (uint64_t)draw(1, 8) * NS_PER_MS;
-    story.options.cold_ns = (uint64_t)draw(1, 15) * NS_PER_MS;
+    machine->idle_ns = draw_pace_ns();
+    story.options.cold_ns = draw_pace_ns();
     story.options.three_loops = chance(300000);
     machine->shuffle = story.options.three_loops;
 }
@@ -692,6 +699,7 @@ void story_tell(FILE *out)
         { "answers.stale", a->stale },
         { "answers.empty", a->empty },
         { "answers.none", a->failed },
+        { "turns_of_the_hot_loops", v->turns },
         { "stalls", v->stalls },
     };
     for (size_t i = 0; i < POISE_COUNT_OF(rows); i++) {

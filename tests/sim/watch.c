@@ -545,9 +545,11 @@ static void read_journal(uint64_t run)
     if (reader == NULL) {
         return; /* it died before its first record */
     }
-    struct replayed replayed = { .strategy = strategy_init(
-                                     aligned_alloc(128, (strategy_bytes() + 127) & ~(size_t)127)),
-                                 .outbox = calloc(1, sizeof(struct outbox)) };
+    static void *memory;
+    static struct outbox outbox;
+    memory = memory != NULL ? memory : aligned_alloc(128, (strategy_bytes() + 127) & ~(size_t)127);
+    struct replayed replayed = { .strategy = strategy_init(memory), .outbox = &outbox };
+    outbox.used = outbox.records = 0;
     struct journal_item item;
     enum journal_result result;
     watch.counts.journals++;
@@ -568,8 +570,6 @@ static void read_journal(uint64_t run)
         watch.counts.replayed++;
     }
     journal_reader_close(reader);
-    free(replayed.strategy);
-    free(replayed.outbox);
 }
 
 /* Whatever reached the venue in this life stands in its journal. */

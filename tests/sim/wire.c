@@ -555,6 +555,11 @@ bool wire_answer(int32_t at, struct sim_text *out)
     return !(down->first == down->count && down->over && down->over_ns <= time_now.now_ns);
 }
 
+bool wire_answered(int32_t at)
+{
+    return flow_next_ns(&wire.link[at].down) <= time_now.now_ns;
+}
+
 void wire_forget(int32_t at)
 {
     if (wire.link[at].state != LINK_FREE) {

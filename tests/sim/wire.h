@@ -52,8 +52,10 @@ void wire_kill(void);
 void wire_free_memory(void);
 
 /* A question over its own link, for the cold thread's transport: wire_ask sends the bytes, wire_answer
- * appends what arrived by now and answers false when the link is over. */
+ * appends what arrived by now and answers false when the link is over; wire_answered says whether it would
+ * find anything. */
 int32_t wire_ask(const char *bytes, size_t len);
+bool wire_answered(int32_t link);
 bool wire_answer(int32_t link, struct sim_text *out);
 void wire_forget(int32_t link);
 

@@ -287,21 +287,21 @@ static bool turn_engine(uint64_t *next_ns)
     return false;
 }
 
-void world_run(uint64_t until_ns, const bool *stop)
+void world_run(uint64_t until_ns, bool (*stop)(void))
 {
     static uint64_t turn_ns;
     static bool stalled;
-    while (time_now.now_ns < until_ns && (stop == NULL || !*stop)) {
+    while (time_now.now_ns < until_ns && (stop == NULL || !stop())) {
         if (world.asked) {
             world.venues_ns = venues_next_ns();
             world.asked = false;
         }
-        uint64_t next = world.venues_ns, wire = wire_next_ns();
+        uint64_t next = world.venues_ns, wire = wire_next_ns(), turn = NEVER;
         next = wire < next ? wire : next;
         if (world.engine != NULL) {
-            uint64_t due = strategy_next_ns(world.engine->strategy.strategy);
-            next = turn_ns < next ? turn_ns : next;
-            next = due < next && !stalled ? due : next;
+            uint64_t due = stalled ? NEVER : strategy_next_ns(world.engine->strategy.strategy);
+            turn = due < turn_ns ? due : turn_ns;
+            next = turn < next ? turn : next;
         }
         next = next > until_ns ? until_ns : next;
         set_time(next > time_now.now_ns ? next : time_now.now_ns + 1);
@@ -313,7 +313,9 @@ void world_run(uint64_t until_ns, const bool *stop)
         if (wire_turn(time_now.now_ns)) {
             world.asked = true;
         }
-        if (world.engine != NULL && (!stalled || time_now.now_ns >= turn_ns)) {
+        /* hot loops turn all the time; only a turn that finds something is played, and some that do not */
+        bool something = turn <= time_now.now_ns || (wire <= time_now.now_ns && !stalled);
+        if (world.engine != NULL && something) {
             stalled = turn_engine(&turn_ns);
         }
     }

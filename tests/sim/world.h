@@ -26,7 +26,7 @@ enum { WORLD_LINEAR = 0, WORLD_INVERSE = 1 };
 /* How the engine's machine turns; drawn once a life. */
 struct world_machine {
     uint64_t busy_ns;  /* from one turn to the next while there is work */
-    uint64_t idle_ns;  /* and while there is none */
+    uint64_t idle_ns;  /* and while there is none, unless something arrives or is due */
     uint64_t stall_ns; /* the hot threads do not run for so long; used up by the next turn */
     bool shuffle;      /* loops take their turns in a drawn order */
 };
@@ -51,8 +51,8 @@ struct sim_random *world_random(void);
 /* world_engine enters an engine whose loops are turned from now on; NULL takes it out. */
 void world_engine(struct engine *engine);
 
-/* world_run lets time pass until then, or until *stop turns true (NULL: not asked). */
-void world_run(uint64_t until_ns, const bool *stop);
+/* world_run lets time pass until then, or until stop answers true (NULL: not asked). */
+void world_run(uint64_t until_ns, bool (*stop)(void));
 
 /* world_fault begins a fault of the venue now, as poise-sim's --fault takes it. */
 void world_fault(const char *format, ...) __attribute__((format(printf, 1, 2)));
