@@ -377,6 +377,12 @@ void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_n
         }
         return;
     }
+    if (question.venue != NULL && rest_held(reconcile->options.rest, question.venue->id) != 0) {
+        reconcile->at++; /* other venues are not kept waiting for one that wants to be left alone */
+        reconcile->round_failed = true;
+        reconcile->counts.held++;
+        return;
+    }
     if (question.venue == NULL || !rest_ask(reconcile->options.rest, &question, answered, reconcile)) {
         reconcile->at++; /* the venue has no such question (a spot position) */
         return;

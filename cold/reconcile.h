@@ -11,6 +11,8 @@
  * was not heard of for `settle_ns`; the answer is told, "not found" included: proof of nothing by itself.
  *   - A failed question is skipped until the next round and counted: it resolves nothing.  An instrument that
  *     an answer does not name is not told as flat: it is not told at all.
+ *   - A venue that wants to be left alone is passed over until it may be asked again (rest.h); the round
+ * counts as failed and other venues are asked as ever.
  *
  * Cold thread. */
 #ifndef POISE_COLD_RECONCILE_H
@@ -44,7 +46,7 @@ struct reconcile_options {
 };
 
 struct reconcile_counts {
-    uint64_t rounds, questions, failures, fills, orders, positions, balances;
+    uint64_t rounds, questions, failures, held, fills, orders, positions, balances;
     uint64_t last_round_ns; /* when the last whole round ended */
 };
 

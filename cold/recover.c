@@ -1,4 +1,5 @@
 #include "cold/recover.h"
+#include "cold/ask.h"
 #include "cold/counter_block.h"
 #include "cold/journal.h"
 #include "ring/clock.h"
@@ -9,9 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define PATIENCE_NS    (30 * NS_PER_S)
-#define ANSWER_NS      (20 * NS_PER_S)
-#define LIMITS_WAIT_NS (5 * NS_PER_S)
+#define PATIENCE_NS (30 * NS_PER_S)
+#define WAIT_NS     (600 * NS_PER_S)
 
 enum {
     PAIRS_MAX = 96,
@@ -44,6 +44,7 @@ struct recover {
     enum recover_state next;
     enum recover_verdict verdict;
     char reason[768];
+    struct ask ask;
 
     struct reduce *old;  /* of the last run, its indexes */
     struct reduce *held; /* in this run's indexes, with what the venue told */
@@ -139,42 +140,49 @@ static struct rest_question question_of(const struct recover *recover, uint16_t 
                                           .instrument = instrument } };
 }
 
-/* Asks until there is an answer or patience ends; NULL after a refusal was written. */
+static void on_ask(void *context, const char *line)
+{
+    tell(context, "%s", line);
+}
+
+static bool on_idle(void *context)
+{
+    const struct recover *recover = context;
+    return recover->options.idle == NULL || recover->options.idle(recover->options.context);
+}
+
+/* Asks until there is an answer or there will be none; NULL after a refusal was written. */
 static const struct rest_reply *ask(struct recover *recover, const struct rest_question *question,
                                     const char *what)
 {
-    uint64_t until_ns = now(recover) + recover->options.patience_ns;
-    uint32_t turn = 0;
-    if (question->venue == NULL || !rest_knows(recover->options.rest, question)) {
-        refuse(recover, RECOVER_UNAVAILABLE, "%s: the venue has no such question", what);
-        return NULL;
+    const struct rest_reply *reply = ask_until(&recover->ask, question, what);
+    const char *why = recover->ask.why;
+    switch (recover->ask.result) {
+    case ASK_ANSWERED:
+        break;
+    case ASK_REFUSED:
+        refuse(recover, RECOVER_UNAVAILABLE, "%s; check the key, its rights and the clock", why);
+        break;
+    case ASK_SILENT:
+        refuse(recover, RECOVER_UNAVAILABLE,
+               "%s; nothing is known from a failed read, so nothing was started: try again when the venue "
+               "answers",
+               why);
+        break;
+    case ASK_NO_QUESTION:
+    case ASK_TOO_LONG:
+    case ASK_STOPPED:
+        refuse(recover, RECOVER_UNAVAILABLE, "%s; nothing was started", why);
+        break;
     }
-    for (;;) {
-        const struct rest_reply *reply = rest_wait(recover->options.rest, question, ANSWER_NS);
-        if (reply->result == REST_OK) {
-            return reply;
-        }
-        if (reply->result == REST_REFUSED) {
-            refuse(recover, RECOVER_UNAVAILABLE,
-                   "%s: the venue refuses: %s; check the key, its rights and the clock", what, reply->error);
-            return NULL;
-        }
-        if (now(recover) >= until_ns) {
-            refuse(recover, RECOVER_UNAVAILABLE,
-                   "%s: no usable answer (%s); nothing is known from a failed read, so nothing was started: "
-                   "try again "
-                   "when the venue answers",
-                   what, reply->error);
-            return NULL;
-        }
-        if (turn++ == 0) {
-            tell(recover, "%s: %s; asking again", what, reply->error);
-        }
-        uint64_t pause_ns = now(recover) + 500 * NS_PER_MS;
-        while (now(recover) < pause_ns) {
-            rest_poll(recover->options.rest, 100);
-        }
-    }
+    return reply;
+}
+
+/* Lets so much time pass; false after a refusal was written. */
+static bool pause(struct recover *recover, uint64_t ns)
+{
+    return ask_pause(&recover->ask, ns) ||
+           refuse(recover, RECOVER_UNAVAILABLE, "told to stop before recovery was done; nothing was started");
 }
 
 /* ------------------------------------------------------------------ pairs */
@@ -844,7 +852,7 @@ static void want_orphans(struct recover *recover, struct wanted *wanted)
 }
 
 /* What an account may ask, where its venue tells: never more than was configured. */
-static void read_limits(struct recover *recover)
+static bool read_limits(struct recover *recover)
 {
     for (uint16_t i = 0; i < recover->options.accounts->count; i++) {
         struct account *row = &recover->options.accounts->row[i];
@@ -852,11 +860,15 @@ static void read_limits(struct recover *recover)
         if (!rest_knows(recover->options.rest, &question)) {
             continue;
         }
-        const struct rest_reply *reply = rest_wait(recover->options.rest, &question, LIMITS_WAIT_NS);
-        if (reply->result != REST_OK) {
-            tell(recover, "%s: the venue does not tell what it allows (%s): as configured", row->name,
-                 reply->error);
+        char what[96];
+        snprintf(what, sizeof what, "limits of %s", row->name);
+        const struct rest_reply *reply = ask_until(&recover->ask, &question, what);
+        if (reply == NULL && recover->ask.result == ASK_REFUSED) {
+            tell(recover, "%s: as configured", recover->ask.why);
             continue;
+        }
+        if (reply == NULL) {
+            return refuse(recover, RECOVER_UNAVAILABLE, "%s; nothing was started", recover->ask.why);
         }
         for (uint32_t c = 0; c < CREDIT_COUNT; c++) {
             credit_lower(&row->credit[c], reply->answer.limit[c]);
@@ -869,6 +881,7 @@ static void read_limits(struct recover *recover)
              reply->answer.limit[CREDIT_TRADE].rate_e3 / 1000,
              reply->answer.limit[CREDIT_TRADE].rate_e3 % 1000);
     }
+    return true;
 }
 
 static bool step_metadata(struct recover *recover)
@@ -906,7 +919,9 @@ static bool step_metadata(struct recover *recover)
                       config->fault_count != 0 ? config->fault[0].text : "configuration",
                       config->fault_count > 1 ? " (and more)" : "");
     }
-    read_limits(recover);
+    if (!read_limits(recover)) {
+        return false;
+    }
     begin_held(recover);
     for (uint32_t i = 0; i < config->quote_count; i++) {
         const struct quote_params *params = &config->quote[i].params;
@@ -1169,9 +1184,8 @@ static bool read_order(struct recover *recover, uint64_t id, bool *missing)
         if (!fresh || wall_now(recover) >= wait_until_ns) {
             return true;
         }
-        uint64_t pause_ns = now(recover) + NS_PER_S;
-        while (now(recover) < pause_ns) {
-            rest_poll(recover->options.rest, 100);
+        if (!pause(recover, NS_PER_S)) {
+            return false;
         }
     }
 }
@@ -1508,11 +1522,7 @@ static bool all_agree(const struct recover *recover)
 static bool settle(struct recover *recover)
 {
     for (int turn = 0; turn < SETTLE_TURNS && !all_agree(recover); turn++) {
-        uint64_t pause_ns = now(recover) + 300 * NS_PER_MS;
-        while (now(recover) < pause_ns) {
-            rest_poll(recover->options.rest, 100);
-        }
-        if (!read_positions(recover) || !read_fills(recover)) {
+        if (!pause(recover, 300 * NS_PER_MS) || !read_positions(recover) || !read_fills(recover)) {
             return false;
         }
     }
@@ -1871,9 +1881,8 @@ static bool cancel_pair(struct recover *recover, struct pair *pair)
                 drop(recover, order->order);
                 break;
             }
-            uint64_t pause_ns = now(recover) + 200 * NS_PER_MS;
-            while (done && order->state == REDUCE_LIVE && now(recover) < pause_ns) {
-                rest_poll(recover->options.rest, 50);
+            if (done && order->state == REDUCE_LIVE) {
+                done = pause(recover, 200 * NS_PER_MS);
             }
         }
         if (done && order->state == REDUCE_LIVE) {
@@ -1989,7 +1998,14 @@ struct recover *recover_create(const struct recover_options *options)
     struct recover *recover = calloc(1, sizeof *recover);
     POISE_ASSERT(recover != NULL);
     recover->options = *options;
-    recover->options.patience_ns = options->patience_ns != 0 ? options->patience_ns : PATIENCE_NS;
+    recover->ask =
+        (struct ask){ .rest = options->rest,
+                      .clock = options->clock,
+                      .patience_ns = options->patience_ns != 0 ? options->patience_ns : PATIENCE_NS,
+                      .wait_ns = options->wait_ns != 0 ? options->wait_ns : WAIT_NS,
+                      .tell = on_ask,
+                      .idle = on_idle,
+                      .context = recover };
     recover->old = reduce_create();
     recover->held = reduce_create();
     recover->open = calloc(OPEN_MAX, sizeof *recover->open);
@@ -2007,6 +2023,7 @@ void recover_destroy(struct recover *recover)
     slots_free(&recover->restore);
     slots_free(&recover->learned);
     slots_free(&recover->closing);
+    ask_free(&recover->ask);
     free(recover->open);
     free(recover->dropped);
     free(recover);

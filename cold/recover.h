@@ -15,8 +15,10 @@
  *   READY       order ids reserved; the records for the strategy stand in order
  *
  * A read that fails resolves nothing: it is asked again until patience ends, then recovery stops (exit code
- * 3).  An answer without a row for an instrument is not "flat": what the journal holds must be named by the
- * venue.  A difference nobody explains is refused (exit code 4) with what differs and what to do about it.
+ * 3).  A venue that says "too many requests" is left alone for as long as it says and asked again, ten
+ * minutes of such waits in all (ask.h).  An answer without a row for an instrument is not "flat": what the
+ * journal holds must be named by the venue.  A difference nobody explains is refused (exit code 4) with what
+ * differs and what to do about it.
  *
  * An order that the venue does not know ends as never executed only when everything agrees: it is not among
  * the open ones, it was sent RECOVER_GRACE_NS ago or earlier, no execution names it, and the position fits.
@@ -72,9 +74,11 @@ struct recover_options {
     const char *shared_directory;  /* ring, spills */
     const char *lock_directory;    /* shared by all engines of the machine */
     uint64_t patience_ns;          /* how long a venue that does not answer is asked again; 0: 30 s */
+    uint64_t wait_ns;              /* how long venues that want to be left alone are waited for; 0: 600 s */
     bool accept_difference; /* a person said: what the venue shows beyond ours goes to the unassigned row */
     bool refuse_unassigned; /* a position the engine never had to do with is refused instead of set aside */
     void (*tell)(void *context, enum recover_state state, const char *line); /* may be NULL */
+    bool (*idle)(void *context); /* called while recovery waits; false: leave.  May be NULL */
     void *context;
 };
 

@@ -10,8 +10,13 @@
 #define CONNECT_MS     5000L
 #define ANSWER_MS      15000L
 #define BODY_BYTES_MAX (64u << 20)
-#define HOLD_MS_MIN    1000 /* a 429 that says no time */
-#define HOLD_MS_MAX    600000
+
+/* How long a venue is left alone that does not say how long: the window of its limits is a minute, bans begin
+ * at two; for anything else a moment.  What it says is believed up to a week. */
+#define HOLD_429_MS   60000
+#define HOLD_418_MS   120000
+#define HOLD_LATER_MS 2000
+#define HOLD_MAX_MS   (7LL * 24 * 3600 * 1000)
 
 enum call_state { CALL_FREE = 0, CALL_WAITING, CALL_RUNNING };
 
@@ -33,8 +38,8 @@ struct rest {
     const struct instrument_table *instruments;
     int64_t offset_ns[VENUE_COUNT];
     uint64_t hold_ns[VENUE_COUNT]; /* nothing is asked before */
-    struct credit_bucket bucket[VENUE_COUNT][CREDIT_COUNT];
-    uint64_t next_id;
+    struct credit_bucket bucket[VENUE_COUNT][CREDIT_COUNT], weight[VENUE_COUNT];
+    uint64_t next_id, answers;
     struct call call[REST_CALLS_MAX];
     struct venue_out out; /* scratch: large */
     char body[16384];
@@ -59,6 +64,9 @@ struct rest *rest_create(const struct rest_transport *transport, const struct re
             credit_begin(&rest->bucket[venue][i], account_venues[venue].credit[i]);
             credit_fill(&rest->bucket[venue][i], clock->now_ns(clock->context));
         }
+        /* Full: a start must not wait, and one start too many is told to. */
+        credit_begin(&rest->weight[venue], account_venues[venue].weight);
+        rest->weight[venue].level_e9 = rest->weight[venue].limit.burst * 1000000000LL;
     }
     return rest;
 }
@@ -94,6 +102,17 @@ void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told
     }
 }
 
+uint64_t rest_held(const struct rest *rest, uint8_t venue)
+{
+    POISE_ASSERT(venue < VENUE_COUNT);
+    return rest->clock.now_ns(rest->clock.context) < rest->hold_ns[venue] ? rest->hold_ns[venue] : 0;
+}
+
+uint64_t rest_answers(const struct rest *rest)
+{
+    return rest->answers;
+}
+
 uint32_t rest_running(const struct rest *rest)
 {
     uint32_t count = 0;
@@ -114,6 +133,7 @@ static bool fill_request(struct rest *rest, const struct rest_question *question
     out->body_capacity = sizeof rest->body;
     out->method = NULL;
     out->credit = CREDIT_NONE;
+    out->weight = 0;
     int64_t wall_ns = rest->clock.wall_ns(rest->clock.context) + rest->offset_ns[question->venue->id];
     return question->venue->rest->request(question->key, rest->instruments, &question->query, wall_ns, out) &&
            out->act == ACT_REQUEST;
@@ -171,18 +191,27 @@ static void start_waiting(struct rest *rest)
     for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
         struct call *call = &rest->call[i];
         const struct venue *venue = call->question.venue;
-        if (call->state != CALL_WAITING || now_ns < rest->hold_ns[venue->id]) {
+        if (call->state != CALL_WAITING) {
+            continue;
+        }
+        if (now_ns < rest->hold_ns[venue->id]) {
+            char error[REST_ERROR_BYTES];
+            snprintf(error, sizeof error, "%s wants to be left alone for %llu s more", venue->name,
+                     (unsigned long long)((rest->hold_ns[venue->id] - now_ns + NS_PER_S - 1) / NS_PER_S));
+            finish(rest, call, REST_LATER, 0, error);
             continue;
         }
         if (!fill_request(rest, &call->question)) {
             finish(rest, call, REST_UNKNOWN, 0, "the venue has no such page");
             continue;
         }
-        struct credit_bucket *bucket = &rest->bucket[venue->id][rest->out.credit];
-        if (!credit_has(bucket, now_ns, 1, 0)) {
-            continue; /* one too many would cost the gateway its session */
+        struct credit_bucket *bucket = &rest->bucket[venue->id][rest->out.credit],
+                             *weight = &rest->weight[venue->id];
+        if (!credit_has(bucket, now_ns, 1, 0) || !credit_has(weight, now_ns, rest->out.weight, 0)) {
+            continue; /* one too many would cost the gateway its session, or its cancels */
         }
         credit_charge(bucket, now_ns, 1);
+        credit_charge(weight, now_ns, rest->out.weight);
         if (call->asked_wall_ns == 0) {
             call->asked_wall_ns = rest->clock.wall_ns(rest->clock.context);
         }
@@ -201,24 +230,33 @@ static void keep(void *context, const struct slot *record)
     slots_add(context, record);
 }
 
-static void hold(struct rest *rest, uint8_t venue, const struct rest_body *body,
+static void hold(struct rest *rest, uint8_t venue, enum rest_result result, const struct rest_body *body,
                  const struct rest_answer *answer)
 {
-    int64_t wait_ms =
-        body->retry_after_ms > answer->retry_after_ms ? body->retry_after_ms : answer->retry_after_ms;
-    if (wait_ms == 0 && body->status != 429 && body->status != 418) {
-        return;
+    int64_t wait_ms = base_max(body->retry_after_ms, answer->retry_after_ms);
+    if (answer->retry_at_ns != 0) {
+        int64_t venue_ns = rest->clock.wall_ns(rest->clock.context) + rest->offset_ns[venue];
+        wait_ms = base_max(wait_ms, (answer->retry_at_ns - venue_ns) / 1000000 + 1);
     }
-    wait_ms = base_min(base_max(wait_ms, HOLD_MS_MIN), HOLD_MS_MAX);
-    uint64_t until_ns = rest->clock.now_ns(rest->clock.context) + (uint64_t)wait_ms * NS_PER_MS;
-    if (until_ns > rest->hold_ns[venue]) {
+    if (wait_ms <= 0) {
+        wait_ms = body->status == 418    ? HOLD_418_MS
+                  : body->status == 429  ? HOLD_429_MS
+                  : result == REST_LATER ? HOLD_LATER_MS
+                                         : 0;
+    }
+    uint64_t until_ns =
+        rest->clock.now_ns(rest->clock.context) + (uint64_t)base_min(wait_ms, HOLD_MAX_MS) * NS_PER_MS;
+    if (wait_ms > 0 && until_ns > rest->hold_ns[venue]) {
         rest->hold_ns[venue] = until_ns;
     }
 }
 
 static const char *result_words(enum rest_result result)
 {
-    return result == REST_REFUSED ? "refused" : result == REST_BROKEN ? "not understood" : "outcome unknown";
+    return result == REST_REFUSED  ? "refused"
+           : result == REST_BROKEN ? "not understood"
+           : result == REST_LATER  ? "not now"
+                                   : "outcome unknown";
 }
 
 static void arrived(void *context, uint64_t id, const struct rest_body *body)
@@ -230,6 +268,7 @@ static void arrived(void *context, uint64_t id, const struct rest_body *body)
     }
     struct rest_question *question = &call->question;
     struct rest_answer *answer = &call->answer;
+    rest->answers++;
     if (body->status == 0) {
         finish(rest, call, REST_UNKNOWN, 0, body->error != NULL ? body->error : "no answer");
         return;
@@ -241,7 +280,7 @@ static void arrived(void *context, uint64_t id, const struct rest_body *body)
     answer->instrument_context = question->instrument_context;
     enum rest_result result =
         question->venue->rest->parse(&question->query, body->status, body->bytes, body->count, answer);
-    hold(rest, question->venue->id, body, answer);
+    hold(rest, question->venue->id, result, body, answer);
     if (result != REST_OK) {
         char error[REST_ERROR_BYTES];
         snprintf(error, sizeof error, "%s: HTTP %d, code %d %s", result_words(result), body->status,
@@ -277,6 +316,16 @@ void rest_poll(struct rest *rest, int timeout_ms)
     start_waiting(rest);
 }
 
+void rest_drop(struct rest *rest, const void *context)
+{
+    for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
+        if (rest->call[i].state != CALL_FREE && rest->call[i].context == context) {
+            rest->call[i].state = CALL_FREE;
+            slots_free(&rest->call[i].records);
+        }
+    }
+}
+
 static void waited(void *context, const struct rest_reply *reply)
 {
     struct rest *rest = context;
@@ -306,12 +355,7 @@ const struct rest_reply *rest_wait(struct rest *rest, const struct rest_question
         rest_poll(rest, 50);
     }
     if (!rest->waited_done) {
-        for (uint32_t i = 0; i < REST_CALLS_MAX; i++) {
-            if (rest->call[i].state != CALL_FREE && rest->call[i].done == waited) {
-                rest->call[i].state = CALL_FREE; /* its arrival finds nobody */
-                slots_free(&rest->call[i].records);
-            }
-        }
+        rest_drop(rest, rest);
         rest->waited.result = REST_UNKNOWN;
         snprintf(rest->waited.error, sizeof rest->waited.error, "no answer in time");
     }

@@ -4,8 +4,9 @@
  * other and their answers come from rest_poll; rest_wait asks and waits.  Several pages of one question are
  * asked one after the other and answered once, with all rows: an answer that lacks a page is no answer.
  *
- * A venue that says slow down (429, 418, Retry-After) is left alone for as long as it says, by everybody; one
- * that counts in credits is asked no faster than our share of them.
+ * A venue that says slow down (429, 418, Retry-After, its own codes) is left alone for as long as it says, by
+ * everybody: what is asked of it meanwhile is answered REST_LATER and nothing is sent.  One that counts in
+ * credits or in weight is asked no faster than our share of them.
  * TLS certificates and host names are verified; nothing is redirected.  The transport is a value, so that a
  * test needs no socket.  Cold thread. */
 #ifndef POISE_COLD_REST_H
@@ -80,6 +81,12 @@ void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns);
 /* rest_lower: the venue allows no more than told; both 0 in a family: not told. */
 void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT]);
 
+/* rest_held answers until when nothing is asked of a venue, on the steady clock; 0: it may be asked. */
+uint64_t rest_held(const struct rest *rest, uint8_t venue);
+
+/* rest_answers counts the answers that arrived: pages too, whatever they said. */
+uint64_t rest_answers(const struct rest *rest);
+
 /* rest_ask begins a question; done is called once, from rest_poll.  False (and done is not called) when
  * REST_CALLS_MAX are running or the venue has no such question. */
 bool rest_ask(struct rest *rest, const struct rest_question *question, rest_done done, void *context);
@@ -91,8 +98,11 @@ bool rest_knows(struct rest *rest, const struct rest_question *question);
 void rest_poll(struct rest *rest, int timeout_ms);
 uint32_t rest_running(const struct rest *rest);
 
+/* rest_drop forgets what was asked with this context: an answer that still comes finds nobody. */
+void rest_drop(struct rest *rest, const void *context);
+
 /* rest_wait asks and waits for the answer, at most wait_ns; the reply stays valid until the next call of
- * rest_wait.  A timeout is REST_UNKNOWN. */
+ * rest_wait.  A timeout is REST_UNKNOWN.  Who has patience uses cold/ask.h. */
 const struct rest_reply *rest_wait(struct rest *rest, const struct rest_question *question, uint64_t wait_ns);
 
 /* ------------------------------------------------------------------ over libcurl */

@@ -29,6 +29,8 @@ struct account {
 struct account_venue {
     bool one_login; /* an account trades every product: its product is PRODUCT_ALL */
     struct credit_limit credit[CREDIT_COUNT]; /* what the least of its accounts may ask */
+    struct credit_limit weight; /* request weight of the cold thread's questions: the address's limit has to
+                                 * do for the gateways too */
 };
 extern const struct account_venue account_venues[VENUE_COUNT];
 

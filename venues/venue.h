@@ -436,6 +436,8 @@ enum rest_result {
     REST_REFUSED, /* the venue said no: code and text */
     REST_UNKNOWN, /* it cannot be told whether it was done or what the truth is: never "empty" */
     REST_BROKEN,  /* the body is not what the page says */
+    REST_LATER, /* not done, and not because of what was asked: its limits, its maintenance.  Ask again later
+                 */
 };
 
 /* Three-valued facts: unknown is not no. */
@@ -463,7 +465,8 @@ struct rest_answer {
     uint8_t mode_single_asset;
     uint8_t can_trade;
     uint8_t can_withdraw;
-    int64_t retry_after_ms;
+    int64_t retry_after_ms;                  /* REST_LATER: not before; 0 not told */
+    int64_t retry_at_ns;                     /* the same as a time on the venue's clock; 0 not told */
     struct credit_limit limit[CREDIT_COUNT]; /* both 0: not told */
 };
 

@@ -339,6 +339,31 @@ Test(binance_rest, what_nobody_can_tell_is_unknown_and_never_empty)
     cr_assert_eq(clerk->desk->record_count, 0, "half an answer is none");
 }
 
+Test(binance_rest, what_comes_too_often_is_to_be_asked_later)
+{
+    struct clerk *clerk = clerk_make(PRODUCT_LINEAR);
+    cr_assert_eq(hear(clerk, REST_OPEN_ORDERS, 429, "{\"code\":-1003,\"msg\":\"Too many requests\"}"),
+                 REST_LATER);
+    cr_assert_eq(clerk->answer.retry_at_ns, 0, "how long is in the header");
+    cr_assert_eq(
+        hear(clerk, REST_POSITIONS, 418,
+             "{\"code\":-1003,\"msg\":\"Way too much request weight used; IP banned until 1786522966946. "
+             "Please use WebSocket Streams for live updates to avoid bans.\"}"),
+        REST_LATER);
+    cr_assert_eq(clerk->answer.retry_at_ns, 1786522966946000000);
+    cr_assert_eq(hear(clerk, REST_TIME, 418, ""), REST_LATER);
+    cr_assert_eq(clerk->answer.retry_at_ns, 0);
+    cr_assert_eq(
+        hear(clerk, REST_TIME, 418, "{\"code\":-1003,\"msg\":\"banned until 99999999999999999999999999\"}"),
+        REST_LATER);
+    cr_assert_eq(clerk->answer.retry_at_ns, 0, "no time");
+    cr_assert_eq(hear(clerk, REST_TIME, 429, "{\"code\":-1003,\"msg\":\"banned until \"}"), REST_LATER);
+    cr_assert_eq(clerk->answer.retry_at_ns, 0);
+    cr_assert_eq(hear(clerk, REST_BALANCES, 503, "{\"code\":-1008,\"msg\":\"overloaded\"}"), REST_LATER);
+    cr_assert_eq(hear(clerk, REST_BALANCES, 400, "{\"code\":-1021,\"msg\":\"outside of the recvWindow\"}"),
+                 REST_REFUSED);
+}
+
 Test(binance_rest, an_order_that_the_venue_does_not_know)
 {
     struct clerk *clerk = clerk_make(PRODUCT_LINEAR);

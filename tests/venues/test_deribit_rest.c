@@ -577,8 +577,18 @@ Test(deribit_rest, a_cancel_all_counts_and_a_throttled_venue_is_left_alone)
     cr_assert_eq(hear(clerk, REST_CANCEL_ALL, 200, "{\"result\":\"ok\"}"), REST_BROKEN);
     cr_assert_eq(
         hear(clerk, REST_CANCEL_ALL, 400, "{\"error\":{\"message\":\"too_many_requests\",\"code\":10028}}"),
-        REST_UNKNOWN);
+        REST_LATER);
     cr_assert_eq(clerk->answer.retry_after_ms, 10000);
+    cr_assert_eq(hear(clerk, REST_BALANCES, 429, "slow down"), REST_LATER);
+    cr_assert_eq(clerk->answer.retry_after_ms, 10000);
+    static const char *const closed[] = {
+        "{\"error\":{\"message\":\"settlement_in_progress\",\"code\":10041}}",
+        "{\"error\":{\"message\":\"system_maintenance\",\"code\":11051}}"
+    };
+    for (size_t i = 0; i < POISE_COUNT_OF(closed); i++) {
+        cr_assert_eq(hear(clerk, REST_CANCEL_ALL, 400, closed[i]), REST_LATER, "%s", closed[i]);
+        cr_assert_eq(clerk->answer.retry_after_ms, 5000);
+    }
     cr_assert_eq(hear(clerk, REST_CANCEL_ALL, 400, "{\"error\":{\"message\":\"x\",\"code\":13021}}"),
                  REST_REFUSED);
     cr_assert_eq(hear(clerk, REST_CANCEL_ALL, 400, "{\"error\":{\"message\":\"x\",\"code\":10040}}"),

@@ -1060,7 +1060,7 @@ static void try_rest(struct decode *decode, struct trial *trial, const char *bod
             size_t digit_count = decimal_print(digits, answer.server_time_ns, 0);
             print_control(decode, CONTROL_TIME, 0, 0, digits, digit_count);
         }
-    } else if (result == REST_REFUSED && decode->printed == 0) {
+    } else if ((result == REST_REFUSED || result == REST_LATER) && decode->printed == 0) {
         if (answer.code < 0) {
             begin(decode, "reject");
             io_number(decode->out, "code", answer.code);

@@ -5,7 +5,7 @@
  * is naked hedged, the journal drained, final.json written.  Every step before trading prints one line; a
  * refusal names its remedy and leaves nothing behind. */
 #include "tools/poise/run.h"
-#include "cold/slots.h"
+#include "cold/ask.h"
 #include "ring/clock.h"
 #include "ring/names.h"
 #include "tools/poise/commands.h"
@@ -17,7 +17,13 @@
 #include <unistd.h>
 
 /* How long leaving may take before the venue-wide cancel is all that is left. */
-enum { STOP_SECONDS = 20, FLATTEN_SECONDS = 60, READY_SECONDS = 30, COMPLETE_SECONDS = 8 };
+enum {
+    STOP_SECONDS = 20,
+    FLATTEN_SECONDS = 60,
+    READY_SECONDS = 30,
+    COMPLETE_SECONDS = 8,
+    FEES_WAIT_SECONDS = 300,
+};
 
 static void nap(struct run *run, uint64_t ns)
 {
@@ -279,6 +285,16 @@ static bool wait_for_gateways(struct run *run)
     return true;
 }
 
+/* While recovery waits for a venue the journal is kept; a person may end it. */
+static bool on_idle(void *context)
+{
+    struct run *run = context;
+    if (run->journal != NULL) {
+        run_cold_turn(run);
+    }
+    return asked_to_stop(run) == 0;
+}
+
 static struct recover *open_recovery(struct run *run)
 {
     struct engine *engine = &run->engine;
@@ -297,12 +313,20 @@ static struct recover *open_recovery(struct run *run)
                                        .lock_directory = run->lock_directory,
                                        .accept_difference = run->wishes.accept_difference,
                                        .tell = on_recover,
+                                       .idle = on_idle,
                                        .context = run };
     return recover_create(&options);
 }
 
+static void on_ask(void *context, const char *line)
+{
+    (void)context;
+    tell("%-11s %s", "fees", line);
+}
+
 /* The venue's own word on fees, for accounts whose rates the configuration leaves to it. */
-static bool ask_fee(struct run *run, const struct account *account, const struct instrument *instrument)
+static bool ask_fee(struct run *run, struct ask *ask, const struct account *account,
+                    const struct instrument *instrument)
 {
     struct rest_question question = {
         .venue = venue_by_id(account->venue),
@@ -310,10 +334,11 @@ static bool ask_fee(struct run *run, const struct account *account, const struct
         .account = account->index,
         .query = { .what = REST_FEES, .product = instrument->product, .instrument = instrument }
     };
-    const struct rest_reply *reply = rest_wait(run->rest, &question, 10 * NS_PER_S);
+    char what[ACCOUNT_NAME_BYTES + INSTRUMENT_NAME_BYTES + 16];
+    snprintf(what, sizeof what, "fees of %s on %s", instrument->name, account->name);
+    const struct rest_reply *reply = ask_until(ask, &question, what);
     uint32_t at = 0;
-    for (const struct slot *record;
-         reply->result == REST_OK && (record = slots_next(reply->records, &at)) != NULL;) {
+    for (const struct slot *record; reply != NULL && (record = slots_next(reply->records, &at)) != NULL;) {
         const struct record_fee *fee = (const struct record_fee *)record;
         if (fee->head.type == RECORD_FEE && fee->head.instrument == instrument->index) {
             run->fee[account->index][instrument->index] =
@@ -324,13 +349,21 @@ static bool ask_fee(struct run *run, const struct account *account, const struct
         }
     }
     tell("%s on %s: the venue does not tell its fees (%s): set maker_bp and taker_bp of the account",
-         instrument->name, account->name, reply->error);
+         instrument->name, account->name, ask->why);
     return false;
 }
 
 static bool find_fees(struct run *run)
 {
     struct engine *engine = &run->engine;
+    struct ask ask = { .rest = run->rest,
+                       .clock = run->clock,
+                       .patience_ns = 10 * NS_PER_S,
+                       .wait_ns = FEES_WAIT_SECONDS * NS_PER_S,
+                       .tell = on_ask,
+                       .idle = on_idle,
+                       .context = run };
+    bool done = true;
     for (uint32_t a = 0; a < engine->accounts.count; a++) {
         const struct account *account = &engine->accounts.row[a];
         const struct config_account *from = &engine->config.account[a];
@@ -338,10 +371,9 @@ static bool find_fees(struct run *run)
             const struct instrument *instrument = &engine->instruments.row[i];
             struct run_fee *fee = &run->fee[a][i];
             *fee = (struct run_fee){ from->maker_centibp, from->taker_centibp };
-            bool ask = fee->maker_centibp == INT64_MIN || fee->taker_centibp == INT64_MIN;
-            if (ask && account_trades(account, instrument->venue, instrument->product) &&
-                !ask_fee(run, account, instrument)) {
-                return false;
+            bool open = fee->maker_centibp == INT64_MIN || fee->taker_centibp == INT64_MIN;
+            if (open && account_trades(account, instrument->venue, instrument->product)) {
+                done = done && ask_fee(run, &ask, account, instrument);
             }
             if (from->maker_centibp != INT64_MIN) {
                 fee->maker_centibp = from->maker_centibp;
@@ -351,7 +383,8 @@ static bool find_fees(struct run *run)
             }
         }
     }
-    return true;
+    ask_free(&ask);
+    return done;
 }
 
 /* Tables, parameters, what is held; then the strategy may decide. */

@@ -632,13 +632,33 @@ static enum rest_result instruments_answer(const struct rest_query *query, const
     return REST_OK;
 }
 
+/* "IP banned until 1658476800000. Please ...": the end of a ban stands in the words only. */
+static int64_t banned_until_ns(const char *text, size_t bytes)
+{
+    static const char words_before[] = "banned until ";
+    const char *at = memmem(text, bytes, words_before, sizeof words_before - 1), *end = text + bytes;
+    int64_t ms = 0;
+    for (at = at != NULL ? at + sizeof words_before - 1 : end; at < end && *at >= '0' && *at <= '9'; at++) {
+        if (ms >= INT64_MAX / 1000000 / 10) {
+            return 0; /* no time of this age */
+        }
+        ms = ms * 10 + (*at - '0');
+    }
+    return ms * 1000000;
+}
+
 static enum rest_result refused(const struct rest_query *query, int status, int64_t code, const char *text,
                                 size_t bytes, struct binance_reader *reader, struct rest_answer *answer)
 {
     answer->code = (int32_t)code;
     words(answer, text, bytes);
-    if (binance_outcome(query->product, status, code, text, bytes) == BINANCE_OUTCOME_UNKNOWN) {
+    uint8_t outcome = binance_outcome(query->product, status, code, text, bytes);
+    if (outcome == BINANCE_OUTCOME_UNKNOWN) {
         return REST_UNKNOWN;
+    }
+    if (outcome == REASON_RATE_LIMIT) {
+        answer->retry_at_ns = banned_until_ns(text, bytes);
+        return REST_LATER;
     }
     if (query->what == REST_ORDER && code == -2013) {
         reader->request = REQUEST_QUERY;
@@ -739,6 +759,7 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
     answer->skipped = 0;
     answer->text[0] = '\0';
     answer->retry_after_ms = 0;
+    answer->retry_at_ns = 0;
 
     scan_open(&scan, bytes, count);
     scan_take(&scan, &whole);

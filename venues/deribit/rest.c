@@ -12,6 +12,7 @@
 #define PAGE_ROWS    "1000"
 #define LOG_ROWS     "250"
 #define THROTTLED_MS 10000
+#define CLOSED_MS    5000
 
 /* What a question about rights asks a token for: the answer names what the key has of it. */
 #define RIGHTS "expires:60%20account:read%20trade:read_write%20wallet:read_write"
@@ -887,12 +888,16 @@ static enum rest_result refused(const struct rest_query *query, int status, cons
     answer->code = (int32_t)code;
     words(answer, fields[1].type == SCAN_STRING ? fields[1].at : "",
           fields[1].type == SCAN_STRING ? fields[1].bytes : 0);
-    if (code == 10028 || code == 10066) {
+    if (code == 10028 || code == 10066 || (code == 0 && status == 429)) {
         answer->retry_after_ms = THROTTLED_MS;
-        return REST_UNKNOWN; /* asked again later it may be told */
+        return REST_LATER;
+    }
+    if (code == 10041 || code == 11051) {
+        answer->retry_after_ms = CLOSED_MS; /* settlement lasts seconds, maintenance says no time */
+        return REST_LATER;
     }
     if (code == 0) {
-        return status >= 400 && status < 500 && status != 429 ? REST_REFUSED : REST_UNKNOWN;
+        return status >= 400 && status < 500 ? REST_REFUSED : REST_UNKNOWN;
     }
     uint8_t outcome = deribit_outcome(code);
     if (query->what == REST_ORDER && outcome == REASON_NOT_FOUND && query->page < 2) {
@@ -949,6 +954,7 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
     answer->skipped = 0;
     answer->text[0] = '\0';
     answer->retry_after_ms = 0;
+    answer->retry_at_ns = 0;
 
     scan_open(&scan, bytes, count);
     scan_take(&scan, &whole);

@@ -37,7 +37,9 @@ static enum rest_result fake_parse(const struct rest_query *query, int status, c
     const struct wire_head *head = (const struct wire_head *)(const void *)bytes;
     (void)count;
     if (status != 200) {
-        return REST_UNKNOWN;
+        answer->retry_after_ms = 0;
+        snprintf(answer->text, sizeof answer->text, "slow down");
+        return status == 429 ? REST_LATER : REST_UNKNOWN;
     }
     answer->more = head->more;
     answer->next_from_id = head->next_from_id;
@@ -246,6 +248,7 @@ static void wire_poll(void *context, int timeout_ms, rest_arrived arrived, void 
     }
     world.now_ns += 1000000;
     world.wall_ns += 1000000;
+    cr_assert(world.now_ns >= world.closed_until_ns, "asked while the venue wants to be left alone");
     uint64_t call = pending.call;
     struct rest_query query = pending.query;
     pending.call = 0;
@@ -254,7 +257,11 @@ static void wire_poll(void *context, int timeout_ms, rest_arrived arrived, void 
         world.before(&query);
     }
     struct rest_body body = { .status = 0, .error = "connection reset" };
-    if (query.what == world.fail_what && world.fail_times != 0) {
+    if (query.what == world.later_what && world.later_times != 0) {
+        world.later_times--;
+        world.closed_until_ns = world.now_ns + (uint64_t)world.later_ms * 1000000;
+        body = (struct rest_body){ .status = 429, .bytes = "", .retry_after_ms = world.later_ms };
+    } else if (query.what == world.fail_what && world.fail_times != 0) {
         world.fail_times--;
     } else {
         answer(&query);

@@ -41,6 +41,10 @@ extern struct world {
     bool names_position[2];
     uint8_t fail_what; /* enum rest_what that gets no answer */
     uint32_t fail_times;
+    uint8_t later_what; /* enum rest_what that is answered with 429, and how long to wait */
+    uint32_t later_times;
+    int64_t later_ms;
+    uint64_t closed_until_ns; /* who asks before then fails the test */
     uint8_t one_way;
     uint32_t asked[32];
     bool fill_on_positions; /* an execution happens between the first look at positions and at fills */

@@ -485,6 +485,77 @@ Test(recover, a_failed_read_resolves_nothing)
     }
 }
 
+Test(recover, a_venue_that_is_asked_too_often_is_left_alone_and_asked_again)
+{
+    static const uint8_t whats[] = { REST_TIME,   REST_INSTRUMENTS, REST_ACCOUNT_MODE, REST_OPEN_ORDERS,
+                                     REST_LIMITS, REST_POSITIONS,   REST_BALANCES,     REST_FILLS };
+    for (size_t i = 0; i < POISE_COUNT_OF(whats); i++) {
+        struct last last = usual();
+        killed(&last);
+        world.later_what = whats[i];
+        world.later_times = 3;
+        world.later_ms = 46000; /* longer than patience: what a venue asks for does not use it up */
+        uint64_t begin_ns = world.now_ns;
+        cr_assert_eq(run_plain(), RECOVER_DONE, "what %u: %s", whats[i], recover_reason(recover));
+        cr_assert_eq(world.later_times, 0);
+        cr_assert_geq(world.now_ns - begin_ns, 3 * 46000000000ULL);
+        cr_assert_eq(held(0), 30);
+        cr_assert(strstr(told, "slow down") != NULL &&
+                      strstr(told, "nothing is sent to it for 46 s") != NULL &&
+                      strstr(told, "s more") != NULL,
+                  "%s", told);
+        end();
+        begin();
+    }
+}
+
+Test(recover, waits_that_venues_ask_for_are_bounded_in_all)
+{
+    struct last last = usual();
+    killed(&last);
+    struct recover_options options = options_of();
+    options.wait_ns = 100000000000ULL;
+    world.later_what = REST_POSITIONS;
+    world.later_times = 1000;
+    world.later_ms = 30000;
+    uint64_t begin_ns = world.now_ns;
+    cr_assert_eq(run(&options), RECOVER_UNAVAILABLE);
+    cr_assert(strstr(recover_reason(recover), "no more than 100 s of such waits") != NULL, "%s",
+              recover_reason(recover));
+    cr_assert_lt(world.now_ns - begin_ns, 100000000000ULL, "a wait that would be too long is not begun");
+    cr_assert_eq(1000 - world.later_times, 4);
+    end();
+    begin();
+    last = usual();
+    world.later_what = REST_TIME;
+    world.later_times = 1;
+    world.later_ms = 3LL * 24 * 3600 * 1000;
+    begin_ns = world.now_ns;
+    cr_assert_eq(run_plain(), RECOVER_UNAVAILABLE, "a ban of days is not sat out");
+    cr_assert_lt(world.now_ns - begin_ns, 1000000000);
+    cr_assert(strstr(recover_reason(recover), "259200 s") != NULL, "%s", recover_reason(recover));
+}
+
+static bool impatient(void *context)
+{
+    (void)context;
+    return world.now_ns < 8000000000ULL;
+}
+
+Test(recover, a_person_ends_a_wait)
+{
+    struct last last = usual();
+    killed(&last);
+    struct recover_options options = options_of();
+    options.idle = impatient;
+    world.later_what = REST_POSITIONS;
+    world.later_times = 1000;
+    world.later_ms = 60000;
+    cr_assert_eq(run(&options), RECOVER_UNAVAILABLE);
+    cr_assert(strstr(recover_reason(recover), "told to stop") != NULL, "%s", recover_reason(recover));
+    cr_assert_lt(world.now_ns, 8200000000ULL);
+}
+
 Test(recover, an_empty_answer_is_not_flat)
 {
     struct last last = usual();

@@ -11,6 +11,8 @@ static uint32_t started;
 static uint64_t asked[2000];
 static uint32_t page_count, pages;
 static uint64_t pages_from[16];
+static int http_status; /* of what comes back */
+static int64_t retry_after_ms, retry_at_ns;
 
 static uint64_t clock_now(void *context)
 {
@@ -32,15 +34,19 @@ static bool request(const struct sign_key *key, const struct instrument_table *i
     (void)wall_ns;
     out->act = ACT_REQUEST;
     out->credit = query->what == REST_TIME ? CREDIT_NONE : CREDIT_REST;
+    out->weight = query->what == REST_TIME ? 0 : 40;
     return true;
 }
 
 static enum rest_result parse(const struct rest_query *query, int status, const char *bytes, size_t count,
                               struct rest_answer *answer)
 {
-    (void)status;
     (void)bytes;
     (void)count;
+    if (status != 200) {
+        answer->retry_at_ns = retry_at_ns;
+        return REST_LATER;
+    }
     pages_from[pages % 16] = query->from_id;
     pages++;
     answer->more = pages < page_count;
@@ -71,7 +77,9 @@ static void poll(void *context, int timeout_ms, rest_arrived arrived, void *arri
     uint32_t count = running_count;
     running_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const struct rest_body body = { .status = 200, .bytes = "{}", .count = 2 };
+        const struct rest_body body = {
+            .status = http_status, .bytes = "{}", .count = 2, .retry_after_ms = retry_after_ms
+        };
         arrived(arrived_context, running[i], &body);
     }
 }
@@ -91,6 +99,8 @@ static struct rest *make(void)
     const struct rest_transport transport = { start, poll, NULL };
     const struct rest_clock clock = { clock_now, clock_wall, NULL };
     now_ns = 1000 * NS_PER_S;
+    http_status = 200;
+    retry_after_ms = retry_at_ns = 0;
     started = running_count = done_count = pages = page_count = 0;
     return rest_create(&transport, &clock, &table);
 }
@@ -150,5 +160,78 @@ Test(rest, pages_may_go_back_but_not_stand_still)
     cr_assert_eq(pages, 4);
     cr_assert_eq(pages_from[1], 999);
     cr_assert_eq(pages_from[3], 997);
+    rest_destroy(rest);
+}
+
+static enum rest_result result;
+
+static void hear(void *context, const struct rest_reply *reply)
+{
+    (void)context;
+    result = reply->result;
+}
+
+static enum rest_result ask_now(struct rest *rest, const struct venue *venue)
+{
+    const struct rest_question question = { .venue = venue, .query = { .what = REST_TIME } };
+    cr_assert(rest_ask(rest, &question, hear, NULL));
+    result = 0;
+    rest_poll(rest, 0);
+    rest_poll(rest, 0);
+    return result;
+}
+
+Test(rest, a_venue_is_left_alone_for_as_long_as_it_says_and_others_are_not)
+{
+    static const struct venue other = { .name = "other", .id = VENUE_BINANCE, .rest = &fake_rest };
+    static const struct {
+        int status;
+        int64_t after_ms, at_s; /* at: behind the clock of the venue, which is an hour ahead */
+        uint64_t held_s;
+    } cases[] = {
+        { 429, 46000, 0, 46 },         { 429, 0, 0, 60 },      { 418, 0, 0, 120 },
+        { 418, 259200000, 0, 259200 }, { 418, 0, 3000, 3000 }, { 418, 5000, -10, 5 },
+        { 418, 0, -10, 120 },          { 400, 0, 0, 2 },       { 418, 999999999999, 0, 604800 },
+    };
+    for (size_t i = 0; i < POISE_COUNT_OF(cases); i++) {
+        struct rest *rest = make();
+        rest_offset(rest, VENUE_DERIBIT, 3600 * 1000000000LL);
+        http_status = cases[i].status;
+        retry_after_ms = cases[i].after_ms;
+        retry_at_ns = cases[i].at_s != 0 ? (int64_t)now_ns + (3600 + cases[i].at_s) * 1000000000LL : 0;
+        cr_assert_eq(rest_held(rest, VENUE_DERIBIT), 0);
+        cr_assert_eq(ask_now(rest, &fake), REST_LATER);
+        cr_assert_leq(rest_held(rest, VENUE_DERIBIT) - now_ns, cases[i].held_s * NS_PER_S + 2 * NS_PER_MS,
+                      "case %zu", i);
+        cr_assert_geq(rest_held(rest, VENUE_DERIBIT) - now_ns, cases[i].held_s * NS_PER_S, "case %zu", i);
+        http_status = 200;
+        uint32_t before = started;
+        now_ns += cases[i].held_s * NS_PER_S - NS_PER_MS;
+        cr_assert_eq(ask_now(rest, &fake), REST_LATER);
+        cr_assert_eq(started, before, "nothing is sent");
+        cr_assert_eq(ask_now(rest, &other), REST_OK);
+        now_ns += 3 * NS_PER_MS;
+        cr_assert_eq(ask_now(rest, &fake), REST_OK);
+        rest_destroy(rest);
+    }
+}
+
+Test(rest, a_venue_that_counts_weight_is_asked_for_our_share_of_it)
+{
+    static const struct venue weighty = { .name = "weighty", .id = VENUE_BINANCE, .rest = &fake_rest };
+    struct rest *rest = make();
+    const struct rest_question question = { .venue = &weighty, .query = { .what = REST_BALANCES } };
+    uint32_t in_minute[3] = { 0 };
+    for (uint32_t ms = 0; ms < 180000; ms += 10) {
+        rest_ask(rest, &question, done, NULL);
+        now_ns += 10 * NS_PER_MS;
+        uint32_t before = started;
+        rest_poll(rest, 0);
+        in_minute[ms / 60000] += started - before;
+    }
+    cr_assert_leq(in_minute[0] * 40, 1200, "half of what the address has");
+    cr_assert_geq(in_minute[0] * 40, 1000);
+    cr_assert_leq(in_minute[2] * 40, 640);
+    cr_assert_geq(in_minute[2] * 40, 560);
     rest_destroy(rest);
 }
