@@ -407,7 +407,7 @@ void world_calm(void)
 void world_start(uint64_t seed)
 {
     static const struct sim_handlers handlers = { NULL,       on_woke,          on_request, on_open,
-                                                  on_message, on_control_frame, on_closed };
+                                                  on_message, on_control_frame, on_closed,  NULL };
     char error[256];
     bool log = world.log;
     memset(&world, 0, sizeof world);

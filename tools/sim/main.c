@@ -3,6 +3,7 @@
 #include "tools/sim/deribit/db_shell.h"
 #include "tools/sim/model/sim_decimal.h"
 #include "tools/sim/sim_cert.h"
+#include "tools/sim/sim_diary.h"
 #include "tools/sim/sim_net.h"
 #include "tools/sim/sim_report.h"
 #include "tools/sim/sim_setup.h"
@@ -82,6 +83,11 @@ static const char usage[] =
     "                       (kind=deribit.inverse, or symbol=BTC-PERPETUAL for any of Deribit's)\n"
     "  --report FILE        JSON at exit and on SIGUSR1\n"
     "  --ready-file FILE    written when the ports listen\n"
+    "  --state FILE         what came in, and when: started again with it and the same options, poise-sim "
+    "is\n"
+    "                       what it was when it ended or was killed, orders, accounts and ids to the last "
+    "bit\n"
+    "  --play               only plays --state back, writes --report and leaves\n"
     "\n"
     "faults:\n";
 
@@ -104,8 +110,12 @@ struct program {
     int instrument[SIM_KIND_COUNT]; /* -1: not served */
     int64_t wall_ns;                /* CLOCK_REALTIME at monotonic_ns */
     int64_t monotonic_ns;
-    int64_t started_ns;
-    int64_t done_ns; /* everything before this has happened */
+    int64_t started_ns; /* with a state file: the first time */
+    int64_t woke_ns;    /* when what is handled now arrived */
+    int64_t done_ns;    /* everything before this has happened */
+    struct sim_diary diary;
+    bool keeps, playing; /* there is a state file; it is being played back */
+    uint64_t digest;     /* of every private report so far */
     uint64_t seed;
     const char *report_file;
     char ready[512];
@@ -136,6 +146,82 @@ static int64_t now_ns(const struct program *p)
     return p->wall_ns + clock_ns(CLOCK_MONOTONIC) - p->monotonic_ns;
 }
 
+/* --- what is kept over a death ------------------------------------------------------------------------- */
+
+static void mix(uint64_t *digest, uint64_t word)
+{
+    *digest = (*digest ^ word) * UINT64_C(0x100000001b3);
+}
+
+static void digest(struct program *p, const struct sim_event *event)
+{
+    if (event->kind == SIM_EVENT_ORDER) {
+        mix(&p->digest, event->order->id);
+        mix(&p->digest, (uint64_t)event->order->state << 32 | event->exec);
+        mix(&p->digest, (uint64_t)event->order->filled);
+        mix(&p->digest, (uint64_t)event->price);
+        mix(&p->digest, (uint64_t)event->exec_id);
+    } else if (event->kind == SIM_EVENT_FUNDING || event->kind == SIM_EVENT_BALANCE) {
+        mix(&p->digest,
+            event->payment != NULL ? (uint64_t)event->payment->amount_e8 : (uint64_t)event->pnl_e8);
+    }
+}
+
+static void on_emit(void *user, const struct sim_event *event)
+{
+    struct program *p = user;
+
+    digest(p, event);
+    bn_shell_emit(p->shell, event);
+}
+
+static void on_db_emit(void *user, const struct sim_event *event)
+{
+    struct program *p = user;
+
+    digest(p, event);
+    db_shell_emit(p->db_shell, event);
+}
+
+/* note keeps an entry before it has any effect.  A venue that cannot keep what it acknowledges closes. */
+static void note(struct program *p, struct sim_entry entry)
+{
+    entry.digest = p->digest;
+    if (p->keeps && !p->playing && !sim_diary_write(&p->diary, &entry)) {
+        fprintf(stderr, "poise-sim: --state: %s: the venue closes\n", strerror(errno));
+        exit(1);
+    }
+}
+
+/* heard notes what arrived and tells the shells its time; no earlier than what has happened. */
+static void heard(struct program *p, struct sim_entry entry)
+{
+    p->woke_ns = entry.at_ns = p->woke_ns > p->done_ns ? p->woke_ns : p->done_ns;
+    note(p, entry);
+    bn_shell_time(p->shell, p->woke_ns);
+    if (p->serves_deribit) {
+        db_shell_time(p->db_shell, p->woke_ns);
+    }
+}
+
+static void heard_request(struct program *p, enum sim_entry_kind kind, const struct sim_request *request)
+{
+    const char *words[] = { request->verb, request->path, request->query,
+                            request->host, request->key,  request->authorization };
+    struct sim_text text = { 0 };
+
+    for (size_t i = 0; p->keeps && i < sizeof words / sizeof words[0]; i++) {
+        sim_text_put(&text, words[i], strlen(words[i]) + 1);
+    }
+    sim_text_put(&text, request->body, request->body_length);
+    heard(p, (struct sim_entry){ .kind = kind,
+                                 .control = request->control,
+                                 .conn = request->conn,
+                                 .data = text.data,
+                                 .length = text.length });
+    sim_text_free(&text);
+}
+
 static void write_deribit(struct program *p, struct sim_text *out, bool lists)
 {
     sim_text_str(out, ",\"deribit\":{\"venue\":");
@@ -146,6 +232,8 @@ static void write_deribit(struct program *p, struct sim_text *out, bool lists)
     sim_report_accounts(out, p->db_venue, lists);
     sim_text_str(out, ",\"faults\":");
     sim_report_faults(out, &p->db_faults);
+    sim_text_str(out, ",\"fault_kinds\":");
+    sim_report_fault_kinds(out, &p->db_faults);
     sim_text_str(out, ",\"unknown\":[");
     for (int i = 0; i < db_shell_unknown_count(p->db_shell); i++) {
         uint64_t times;
@@ -163,7 +251,7 @@ static void write_report(struct program *p, struct sim_text *out, bool lists)
         out,
         "{\"program\":\"poise-sim\",\"model\":\"no market impact beyond rule 2 is modelled\",\"seed\":%llu,"
         "\"running_ms\":%lld,\"tape_passes\":%llu,",
-        (unsigned long long)p->seed, (long long)(now_ns(p) - p->started_ns) / 1000000,
+        (unsigned long long)p->seed, (long long)(p->done_ns - p->started_ns) / 1000000,
         (unsigned long long)p->source.passes);
     bn_shell_counters(p->shell, out);
     sim_text_str(out, ",\"markets\":");
@@ -172,6 +260,8 @@ static void write_report(struct program *p, struct sim_text *out, bool lists)
     sim_report_accounts(out, p->venue, lists);
     sim_text_str(out, ",\"faults\":");
     sim_report_faults(out, &p->faults);
+    sim_text_str(out, ",\"fault_kinds\":");
+    sim_report_fault_kinds(out, &p->faults);
     sim_text_str(out, ",\"unknown\":[");
     for (int i = 0; i < bn_shell_unknown_count(p->shell); i++) {
         uint64_t times;
@@ -296,13 +386,13 @@ static const char *set_market(struct program *p, const char *body)
         return "a number is not understood";
     }
     if (trade != 0 && qty > 0) {
-        sim_source_trade(source, at, trade, qty, strcmp(side, "sell") == 0, now_ns(p));
+        sim_source_trade(source, at, trade, qty, strcmp(side, "sell") == 0, p->woke_ns);
         return NULL;
     }
     if (source->mode != SIM_SOURCE_SET) {
         return "books are set only with --synthetic";
     }
-    sim_source_touch(source, at, bid, ask, bid_qty, ask_qty, now_ns(p));
+    sim_source_touch(source, at, bid, ask, bid_qty, ask_qty, p->woke_ns);
     return NULL;
 }
 
@@ -328,10 +418,12 @@ static void control(struct program *p, const struct sim_request *request)
     } else if (strcmp(request->path, "/ready") == 0) {
         sim_text_str(&out, p->ready);
     } else if (strcmp(request->path, "/fault") == 0) {
-        if (!add_fault(p, request->body, now_ns(p), error, sizeof error)) {
+        heard_request(p, SIM_ENTRY_REQUEST, request);
+        if (!add_fault(p, request->body, p->woke_ns, error, sizeof error)) {
             status = 400;
         }
     } else if (strcmp(request->path, "/set") == 0) {
+        heard_request(p, SIM_ENTRY_REQUEST, request);
         const char *why = set_market(p, request->body);
         if (why != NULL) {
             snprintf(error, sizeof error, "%s", why);
@@ -356,10 +448,7 @@ static void on_woke(void *user)
 {
     struct program *p = user;
 
-    bn_shell_time(p->shell, now_ns(p));
-    if (p->serves_deribit) {
-        db_shell_time(p->db_shell, now_ns(p));
-    }
+    p->woke_ns = now_ns(p);
 }
 
 static void on_request(void *user, const struct sim_request *request)
@@ -368,7 +457,10 @@ static void on_request(void *user, const struct sim_request *request)
 
     if (request->control) {
         control(p, request);
-    } else if (p->serves_deribit && db_shell_ours(request)) {
+        return;
+    }
+    heard_request(p, SIM_ENTRY_REQUEST, request);
+    if (p->serves_deribit && db_shell_ours(request)) {
         db_shell_request(p->db_shell, request);
     } else {
         bn_shell_request(p->shell, request);
@@ -379,6 +471,7 @@ static void *on_open(void *user, const struct sim_request *request)
 {
     struct program *p = user;
 
+    heard_request(p, SIM_ENTRY_OPEN, request);
     return p->serves_deribit && db_shell_ours(request) ? db_shell_open(p->db_shell, request)
                                                        : bn_shell_open(p->shell, request);
 }
@@ -392,6 +485,7 @@ static void on_message(void *user, uint64_t conn, void *session, const char *tex
 {
     struct program *p = user;
 
+    heard(p, (struct sim_entry){ .kind = SIM_ENTRY_MESSAGE, .conn = conn, .data = text, .length = length });
     if (deribits(p, session)) {
         db_shell_message(p->db_shell, conn, session, text, length);
     } else {
@@ -403,6 +497,7 @@ static void on_control_frame(void *user, uint64_t conn, void *session, bool pong
 {
     struct program *p = user;
 
+    heard(p, (struct sim_entry){ .kind = pong ? SIM_ENTRY_PONG : SIM_ENTRY_PING, .conn = conn });
     if (deribits(p, session)) {
         db_shell_control_frame(p->db_shell, conn, session, pong);
     } else {
@@ -414,11 +509,17 @@ static void on_closed(void *user, uint64_t conn, void *session)
 {
     struct program *p = user;
 
+    heard(p, (struct sim_entry){ .kind = SIM_ENTRY_CLOSED, .conn = conn });
     if (deribits(p, session)) {
         db_shell_closed(p->db_shell, conn, session);
     } else {
         bn_shell_closed(p->shell, conn, session);
     }
+}
+
+static void on_lost(void *user, uint64_t conn)
+{
+    heard(user, (struct sim_entry){ .kind = SIM_ENTRY_LOST, .conn = conn });
 }
 
 /* --- the loop ------------------------------------------------------------------------------------------ */
@@ -480,6 +581,8 @@ static void do_work(struct program *p, int work, int64_t now)
  * its arrival however late the loop runs. */
 static int64_t turn(struct program *p, int64_t now)
 {
+    bool noted = false;
+
     for (;;) {
         int64_t first = INT64_MAX;
         int work = 0;
@@ -496,8 +599,109 @@ static int64_t turn(struct program *p, int64_t now)
         if (first > now) {
             return first;
         }
+        if (!noted) {
+            note(p, (struct sim_entry){ .kind = SIM_ENTRY_TURN, .at_ns = now });
+            noted = true;
+        }
         do_work(p, work, p->done_ns = first);
     }
+}
+
+/* replay hands one kept entry to the handlers as it came. */
+static void replay(struct program *p, const struct sim_entry *entry)
+{
+    p->woke_ns = entry->at_ns;
+    switch (entry->kind) {
+    case SIM_ENTRY_TURN:
+        turn(p, entry->at_ns);
+        break;
+    case SIM_ENTRY_REQUEST:
+    case SIM_ENTRY_OPEN: {
+        const char *at = entry->data, *words[6];
+        size_t left = entry->length;
+
+        for (int i = 0; i < 6; i++) {
+            size_t length = strnlen(at, left);
+            words[i] = at;
+            at += length + 1;
+            left -= length + 1;
+        }
+        char *body = strndup(at, left);
+        struct sim_request request = { .conn = entry->conn,
+                                       .control = entry->control,
+                                       .verb = words[0],
+                                       .path = words[1],
+                                       .query = words[2],
+                                       .host = words[3],
+                                       .key = words[4],
+                                       .authorization = words[5],
+                                       .body = body,
+                                       .body_length = left };
+        sim_net_ghost_request(p->net, &request, entry->kind == SIM_ENTRY_OPEN);
+        free(body);
+        break;
+    }
+    case SIM_ENTRY_MESSAGE: {
+        char *text = strndup(entry->data, entry->length);
+        sim_net_ghost_message(p->net, entry->conn, text, entry->length);
+        free(text);
+        break;
+    }
+    case SIM_ENTRY_PING:
+    case SIM_ENTRY_PONG:
+        sim_net_ghost_control_frame(p->net, entry->conn, entry->kind == SIM_ENTRY_PONG);
+        break;
+    case SIM_ENTRY_LOST:
+        sim_net_ghost_lost(p->net, entry->conn);
+        break;
+    case SIM_ENTRY_CLOSED:
+        sim_net_ghost_closed(p->net, entry->conn);
+        break;
+    default:
+        break;
+    }
+}
+
+/* play lives the past again; false with a sentence on standard error when it does not repeat. */
+static bool play(struct program *p)
+{
+    struct sim_entry entry;
+    uint64_t count = 0;
+    bool damaged;
+
+    p->playing = true;
+    while (sim_diary_next(&p->diary, &entry, &damaged)) {
+        count++;
+        if (entry.digest != p->digest) {
+            fprintf(
+                stderr,
+                "poise-sim: --state: entry %llu does not follow from those before it (another build wrote "
+                "them?); nothing was started\n",
+                (unsigned long long)count);
+            return false;
+        }
+        replay(p, &entry);
+    }
+    p->playing = false;
+    if (damaged) {
+        fprintf(stderr, "poise-sim: --state: damaged after entry %llu; nothing was started\n",
+                (unsigned long long)count);
+    }
+    return !damaged;
+}
+
+/* hang_up tells the shells that every connection of the life before is gone. */
+static void hang_up(struct program *p)
+{
+    uint64_t conn[1024];
+    size_t count = sim_net_ghosts(p->net, conn, sizeof conn / sizeof conn[0]);
+
+    for (size_t i = 0; i < count; i++) {
+        on_lost(p, conn[i]);
+        sim_net_ghost_lost(p->net, conn[i]);
+        sim_net_ghost_closed(p->net, conn[i]);
+    }
+    sim_net_ghosts_end(p->net);
 }
 
 static void run(struct program *p)
@@ -538,6 +742,8 @@ struct wishes {
     enum sim_cancel_ahead cancel_ahead;
     struct bn_options options;
     bool synthetic;
+    const char *state_file;
+    bool only_play;
 };
 
 static int fail(const char *what, const char *why)
@@ -604,6 +810,8 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         TIER,
         DERIBIT_TEST,
         DERIBIT_CHOICE,
+        STATE,
+        PLAY,
         HELP
     };
     static const struct option options[] = {
@@ -635,6 +843,8 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         { "tier", 1, NULL, TIER },
         { "deribit-test", 0, NULL, DERIBIT_TEST },
         { "deribit-choice", 1, NULL, DERIBIT_CHOICE },
+        { "state", 1, NULL, STATE },
+        { "play", 0, NULL, PLAY },
         { "help", 0, NULL, HELP },
         { NULL, 0, NULL, 0 },
     };
@@ -776,6 +986,12 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         case READY:
             w->ready_file = optarg;
             break;
+        case STATE:
+            w->state_file = optarg;
+            break;
+        case PLAY:
+            w->only_play = true;
+            break;
         case HELP:
         case 'h':
             fputs(usage, stdout);
@@ -810,7 +1026,7 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
     w->options.seed = w->db_options.seed = p->seed;
     for (int i = 0; i < fault_count; i++) {
         char error[256];
-        if (!add_fault(p, faults[i], p->wall_ns, error, sizeof error)) {
+        if (!add_fault(p, faults[i], p->started_ns, error, sizeof error)) {
             *status = fail("--fault", error);
             return false;
         }
@@ -961,6 +1177,81 @@ static void choose_venues(struct program *p, const struct wishes *w)
     p->serves_deribit = deribit;
 }
 
+/* begin opens the venue, now or as the state file says, and lives what that holds. */
+static bool begin(struct program *p)
+{
+    struct sim_entry first = { .kind = SIM_ENTRY_BEGIN, .at_ns = now_ns(p) };
+    bool damaged = false, past = p->keeps && sim_diary_next(&p->diary, &first, &damaged);
+
+    if (damaged || (past && first.kind != SIM_ENTRY_BEGIN)) {
+        fprintf(stderr, "poise-sim: --state: damaged at its beginning; nothing was started\n");
+        return false;
+    }
+    if (!past) {
+        note(p, first);
+    }
+    p->done_ns = first.at_ns;
+    bn_shell_step(p->shell, first.at_ns);
+    if (p->serves_binance) {
+        sim_source_start(&p->source, first.at_ns);
+    }
+    if (p->serves_deribit) {
+        db_shell_step(p->db_shell, first.at_ns);
+        if (p->db_has_tape) {
+            sim_source_start(&p->db_tape, first.at_ns);
+        }
+        sim_source_start(&p->db_made, first.at_ns);
+    }
+    return !past || play(p);
+}
+
+/* set_up_of writes the options that make the venue what it is, one a line: those of the doors are left out.
+ */
+static void set_up_of(struct sim_text *out, int count, char **arguments)
+{
+    static const char *const doors[] = { "port",   "control", "cert-dir", "ready-file",
+                                         "report", "state",   "play" };
+
+    for (int i = 1; i < count; i++) {
+        const char *name = strncmp(arguments[i], "--", 2) == 0 ? arguments[i] + 2 : "";
+        size_t length = strcspn(name, "=");
+        bool door = false;
+
+        for (size_t k = 0; k < sizeof doors / sizeof doors[0] && length > 0; k++) {
+            door = door || (strncmp(doors[k], name, length) == 0 && doors[k][length] == '\0');
+        }
+        if (door) {
+            i += name[length] == '\0' && strcmp(name, "play") != 0;
+            continue;
+        }
+        sim_text_add(out, "%s\n", arguments[i]);
+    }
+}
+
+/* open_diary finds --state before the options are read: with a past, the venue began when that says. */
+static int open_diary(struct program *p, int count, char **arguments)
+{
+    struct sim_text set_up = { 0 };
+    const char *path = NULL;
+    char error[512];
+
+    for (int i = 1; i < count; i++) {
+        if (strncmp(arguments[i], "--state=", 8) == 0) {
+            path = arguments[i] + 8;
+        } else if (strcmp(arguments[i], "--state") == 0 && i + 1 < count) {
+            path = arguments[i + 1];
+        }
+    }
+    if (path == NULL) {
+        return 0;
+    }
+    sim_text_str(&set_up, "");
+    set_up_of(&set_up, count, arguments);
+    p->keeps = sim_diary_open(&p->diary, path, set_up.data, &p->started_ns, error, sizeof error);
+    sim_text_free(&set_up);
+    return p->keeps ? 0 : fail("--state", error);
+}
+
 int main(int count, char **arguments)
 {
     static struct program p;
@@ -970,6 +1261,10 @@ int main(int count, char **arguments)
 
     p.wall_ns = p.started_ns = clock_ns(CLOCK_REALTIME);
     p.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    p.diary.fd = -1;
+    if ((status = open_diary(&p, count, arguments)) != 0) {
+        return status;
+    }
     p.seed = 1;
     p.source.speed_ppm = 1000000;
     p.source.loop = true;
@@ -980,7 +1275,7 @@ int main(int count, char **arguments)
     }
     w.db_options = db_shell_usual();
     for (int at = 0; at < DB_MARKET_COUNT; at++) {
-        w.db_contract[at] = db_market_contract((enum db_place)at, p.wall_ns);
+        w.db_contract[at] = db_market_contract((enum db_place)at, p.started_ns);
     }
     if (!read_options(&p, &w, count, arguments, &status)) {
         return status;
@@ -991,12 +1286,11 @@ int main(int count, char **arguments)
     snprintf(cert, sizeof cert, "%s/srv.pem", w.cert_dir);
     snprintf(key, sizeof key, "%s/srv.key", w.cert_dir);
 
-    struct sim_handlers handlers = {
-        &p, on_woke, on_request, on_open, on_message, on_control_frame, on_closed
-    };
+    struct sim_handlers handlers = { &p,         on_woke,          on_request, on_open,
+                                     on_message, on_control_frame, on_closed,  on_lost };
 
     p.shell = bn_shell_new(&w.options, &p.faults, &p.delay);
-    p.venue = sim_venue_new(p.seed, w.cancel_ahead, bn_shell_emit, p.shell);
+    p.venue = sim_venue_new(p.seed, w.cancel_ahead, on_emit, &p);
     p.net = sim_net_new(cert, key, &handlers, error, sizeof error);
     if (p.net == NULL) {
         return fail("--cert-dir", error);
@@ -1010,9 +1304,9 @@ int main(int count, char **arguments)
         const struct sim_rules rules = db_market_rules();
 
         p.db_shell = db_shell_new(&w.db_options, &p.db_faults, &p.db_delay);
-        p.db_venue = sim_venue_new(p.seed, w.cancel_ahead, db_shell_emit, p.db_shell);
+        p.db_venue = sim_venue_new(p.seed, w.cancel_ahead, on_db_emit, &p);
         sim_venue_rules(p.db_venue, &rules);
-        db_shell_attach(p.db_shell, p.db_venue, p.net, p.wall_ns);
+        db_shell_attach(p.db_shell, p.db_venue, p.net, p.started_ns);
         if ((status = add_deribit(&p, &w)) != 0) {
             return status;
         }
@@ -1026,6 +1320,21 @@ int main(int count, char **arguments)
             sim_venue_account(p.venue, i)->wallet[kind].updated_ns = p.started_ns;
         }
     }
+    if (!begin(&p)) {
+        return 2;
+    }
+    if (w.only_play) {
+        save_report(&p);
+        return 0;
+    }
+    hang_up(&p);
+    /* The doors open when everything is as it was.  What rested goes on being matched over the time between.
+     */
+    int64_t wall_ns = clock_ns(CLOCK_REALTIME);
+
+    p.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+    p.wall_ns = wall_ns > p.done_ns ? wall_ns : p.done_ns + 1;
+    turn(&p, now_ns(&p));
     int port = sim_net_listen(p.net, w.port, true, false);
     int control_port = w.control_port < 0 ? 0 : sim_net_listen(p.net, w.control_port, false, true);
     if (port < 0 || control_port < 0) {
@@ -1034,20 +1343,6 @@ int main(int count, char **arguments)
     snprintf(p.ready, sizeof p.ready, "{\"port\":%d,\"control\":%d,\"pid\":%ld,\"ca\":\"%.300s/ca.pem\"}\n",
              port, control_port, (long)getpid(), w.cert_dir);
     fprintf(stderr, "poise-sim: %s", p.ready);
-    int64_t begin = now_ns(&p);
-
-    p.done_ns = begin;
-    bn_shell_step(p.shell, begin);
-    if (p.serves_binance) {
-        sim_source_start(&p.source, begin);
-    }
-    if (p.serves_deribit) {
-        db_shell_step(p.db_shell, begin);
-        if (p.db_has_tape) {
-            sim_source_start(&p.db_tape, begin);
-        }
-        sim_source_start(&p.db_made, begin);
-    }
     if (w.ready_file != NULL && !save(w.ready_file, p.ready, strlen(p.ready))) {
         return fail(w.ready_file, strerror(errno));
     }
@@ -1064,6 +1359,7 @@ int main(int count, char **arguments)
         const char *what = db_shell_unknown(p.db_shell, i, &times);
         fprintf(stderr, "poise-sim: unknown: %s (%llu times)\n", what, (unsigned long long)times);
     }
+    sim_diary_close(&p.diary);
     sim_net_free(p.net);
     bn_shell_free(p.shell);
     sim_venue_free(p.venue);

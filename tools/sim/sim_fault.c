@@ -91,6 +91,46 @@ static bool duration(const char *text, int64_t *ns)
     return true;
 }
 
+const char *sim_fault_name(enum sim_fault_kind kind)
+{
+    return kinds[kind].name;
+}
+
+uint64_t sim_fault_fired(const struct sim_faults *faults, enum sim_fault_kind kind)
+{
+    uint64_t fired = faults->past[kind];
+
+    for (int i = 0; i < faults->count; i++) {
+        fired += faults->fault[i].kind == kind ? faults->fault[i].fired : 0;
+    }
+    return fired;
+}
+
+static bool over(const struct sim_fault *fault, int64_t now_ns)
+{
+    return fault->count == 0 ||
+           (kinds[fault->kind].moment ? fault->next_ns == INT64_MAX
+                                      : fault->for_ns != 0 && now_ns >= fault->at_ns + fault->for_ns);
+}
+
+/* place_of answers where a new fault goes: behind the others, or where one is over; the count when neither.
+ */
+static int place_of(struct sim_faults *faults, int64_t now_ns)
+{
+    int at = 0;
+
+    if (faults->count < SIM_FAULT_MAX) {
+        return faults->count++;
+    }
+    while (at < SIM_FAULT_MAX && !over(&faults->fault[at], now_ns)) {
+        at++;
+    }
+    if (at < SIM_FAULT_MAX) {
+        faults->past[faults->fault[at].kind] += faults->fault[at].fired;
+    }
+    return at;
+}
+
 bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, char *error,
                    size_t error_size)
 {
@@ -108,9 +148,8 @@ bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, 
     while (kind < SIM_FAULT_KIND_COUNT && strcmp(kinds[kind].name, copy) != 0) {
         kind++;
     }
-    if (kind == SIM_FAULT_KIND_COUNT || faults->count == SIM_FAULT_MAX) {
-        snprintf(error, error_size, "%s: %s", spec,
-                 kind == SIM_FAULT_KIND_COUNT ? "no such fault (--help lists them)" : "too many faults");
+    if (kind == SIM_FAULT_KIND_COUNT) {
+        snprintf(error, error_size, "%s: no such fault (--help lists them)", spec);
         return false;
     }
     fault.kind = (enum sim_fault_kind)kind;
@@ -164,7 +203,12 @@ bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, 
     }
     fault.at_ns += now_ns;
     fault.next_ns = kinds[kind].moment ? fault.at_ns : INT64_MAX;
-    faults->fault[faults->count++] = fault;
+    int at = place_of(faults, now_ns);
+    if (at == SIM_FAULT_MAX) {
+        snprintf(error, error_size, "%s: too many faults", spec);
+        return false;
+    }
+    faults->fault[at] = fault;
     return true;
 }
 

@@ -63,10 +63,11 @@ struct sim_faults {
     int count;
     int64_t start_ns;
     struct sim_random random;
+    uint64_t past[SIM_FAULT_KIND_COUNT]; /* fired by those whose place another took */
 };
 
 /* sim_fault_add reads a spec; false with a sentence in error.  now_ns is the venue's time; before the run
- * starts give start_ns. */
+ * starts give start_ns.  When the table is full it takes the place of one that is over. */
 bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, char *error,
                    size_t error_size);
 
@@ -82,6 +83,10 @@ struct sim_fault *sim_fault_open(struct sim_faults *faults, enum sim_fault_kind 
 /* sim_fault_due answers a moment that is due and moves it to its next time; NULL when there is none. */
 struct sim_fault *sim_fault_due(struct sim_faults *faults, int64_t now_ns);
 int64_t sim_fault_next_ns(const struct sim_faults *faults);
+
+/* sim_fault_name and sim_fault_fired tell a kind's name and how often it has struck so far. */
+const char *sim_fault_name(enum sim_fault_kind kind);
+uint64_t sim_fault_fired(const struct sim_faults *faults, enum sim_fault_kind kind);
 
 /* sim_fault_help is the text of every kind, one a line. */
 extern const char sim_fault_help[];

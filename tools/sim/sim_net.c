@@ -38,6 +38,7 @@ struct conn {
     bool want_write; /* epoll asks for writability */
     bool keep_alive;
     bool dead;
+    bool ghost; /* of an earlier life: what is sent goes nowhere */
     struct sim_text in;
     struct sim_text out;
     size_t out_at;
@@ -75,6 +76,14 @@ void *sim_net_session(struct sim_net *net, uint64_t id)
     struct conn *conn = find(net, id);
 
     return conn != NULL && conn->state == CONN_SOCKET ? conn->session : NULL;
+}
+
+/* lose tells that the other side or the wire ends a WebSocket; before its state says so. */
+static void lose(struct sim_net *net, const struct conn *conn)
+{
+    if (conn->state == CONN_SOCKET && !conn->dead && conn->session != NULL && net->handlers.lost != NULL) {
+        net->handlers.lost(net->handlers.user, conn->id);
+    }
 }
 
 /* --- bytes ------------------------------------------------------------------------------------------ */
@@ -130,6 +139,7 @@ static void flush(struct sim_net *net, struct conn *conn)
                 if (why == SSL_ERROR_WANT_WRITE || why == SSL_ERROR_WANT_READ) {
                     break;
                 }
+                lose(net, conn);
                 conn->dead = true;
                 return;
             }
@@ -140,6 +150,7 @@ static void flush(struct sim_net *net, struct conn *conn)
                 if (errno == EAGAIN || errno == EINTR) {
                     break;
                 }
+                lose(net, conn);
                 conn->dead = true;
                 return;
             }
@@ -156,6 +167,7 @@ static void flush(struct sim_net *net, struct conn *conn)
     } else {
         watch(net, conn, true);
         if (conn->out.length - conn->out_at > BACKLOG_MAX) {
+            lose(net, conn);
             conn->dead = true; /* a reader that far behind is gone */
         }
     }
@@ -194,7 +206,7 @@ void sim_net_reply(struct sim_net *net, uint64_t id, int status, const char *hea
 {
     struct conn *conn = find(net, id);
 
-    if (conn == NULL || conn->state != CONN_WAITING) {
+    if (conn == NULL || conn->state != CONN_WAITING || conn->ghost) {
         return;
     }
     sim_text_add(&conn->out,
@@ -352,6 +364,9 @@ static void frame(struct conn *conn, int opcode, const void *payload, size_t len
     unsigned char head[10] = { (unsigned char)(0x80 | opcode) };
     size_t n = 2;
 
+    if (conn->ghost) {
+        return;
+    }
     if (length < 126) {
         head[1] = (unsigned char)length;
     } else if (length < 65536) {
@@ -433,6 +448,7 @@ static bool one_frame(struct sim_net *net, struct conn *conn)
     uint64_t length = data[1] & 127;
 
     if ((data[0] & 0x70) != 0 || !masked) { /* a client must mask, and no extension was agreed */
+        lose(net, conn);
         end_socket(conn, 1002, "protocol error");
         return false;
     }
@@ -451,6 +467,7 @@ static bool one_frame(struct sim_net *net, struct conn *conn)
         }
     }
     if (length > FRAME_MAX) {
+        lose(net, conn);
         end_socket(conn, 1009, "too big");
         return false;
     }
@@ -465,6 +482,7 @@ static bool one_frame(struct sim_net *net, struct conn *conn)
 
     if (opcode >= 8) {
         if (opcode == 8) {
+            lose(net, conn);
             frame(conn, 8, payload, length);
             conn->state = CONN_ENDING;
         } else {
@@ -477,6 +495,7 @@ static bool one_frame(struct sim_net *net, struct conn *conn)
         return conn->state == CONN_SOCKET;
     }
     if ((opcode == 0) != (conn->message_opcode != 0)) {
+        lose(net, conn);
         end_socket(conn, 1002, "protocol error");
         return false;
     }
@@ -491,6 +510,7 @@ static bool one_frame(struct sim_net *net, struct conn *conn)
         net->handlers.message(net->handlers.user, id, conn->session, conn->message.data,
                               conn->message.length);
     } else if (conn->message.length > FRAME_MAX) {
+        lose(net, conn);
         end_socket(conn, 1009, "too big");
     }
     return conn->state == CONN_SOCKET && !conn->dead;
@@ -518,6 +538,7 @@ static void digest_input(struct sim_net *net, struct conn *conn)
 static void receive(struct sim_net *net, struct conn *conn)
 {
     char buffer[65536];
+    bool over = false;
 
     if (conn->state == CONN_HANDSHAKE) {
         ERR_clear_error();
@@ -542,23 +563,27 @@ static void receive(struct sim_net *net, struct conn *conn)
             int n = SSL_read(conn->ssl, buffer, sizeof buffer);
             if (n <= 0) {
                 int why = SSL_get_error(conn->ssl, n);
-                conn->dead = why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE;
+                over = why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE;
                 break;
             }
             got = n;
         } else {
             got = recv(conn->fd, buffer, sizeof buffer, 0);
             if (got <= 0) {
-                conn->dead = got == 0 || (errno != EAGAIN && errno != EINTR);
+                over = got == 0 || (errno != EAGAIN && errno != EINTR);
                 break;
             }
         }
         sim_text_put(&conn->in, buffer, (size_t)got);
         digest_input(net, conn);
-        if (conn->dead || conn->in.length > 2 * REQUEST_MAX) {
-            conn->dead = true;
+        over = conn->in.length > 2 * REQUEST_MAX;
+        if (conn->dead || over) {
             break;
         }
+    }
+    if (over) {
+        lose(net, conn);
+        conn->dead = true;
     }
 }
 
@@ -714,6 +739,87 @@ void sim_net_hang_up(struct sim_net *net, uint64_t id)
 
     if (conn != NULL) {
         release(net, conn);
+    }
+}
+
+/* --- ghosts ----------------------------------------------------------------------------------------- */
+
+void sim_net_ghost_request(struct sim_net *net, const struct sim_request *request, bool upgrade)
+{
+    struct conn *conn = &net->conn[request->conn & (CONN_MAX - 1)];
+    uint64_t generation = request->conn >> SLOT_BITS;
+
+    if (conn->state != CONN_FREE && conn->id != request->conn) {
+        release(net, conn); /* an HTTP connection that ended without anybody being told */
+    }
+    conn->id = request->conn;
+    conn->fd = -1;
+    conn->ghost = true;
+    conn->state = CONN_WAITING;
+    net->next_generation = generation > net->next_generation ? generation : net->next_generation;
+    if (!upgrade) {
+        net->handlers.request(net->handlers.user, request);
+        return;
+    }
+    conn->session = net->handlers.open(net->handlers.user, request);
+    conn->state = conn->session == NULL ? CONN_HTTP : CONN_SOCKET;
+}
+
+void sim_net_ghost_message(struct sim_net *net, uint64_t id, const char *text, size_t length)
+{
+    struct conn *conn = find(net, id);
+
+    if (conn != NULL && conn->state == CONN_SOCKET) {
+        net->handlers.message(net->handlers.user, id, conn->session, text, length);
+    }
+}
+
+void sim_net_ghost_control_frame(struct sim_net *net, uint64_t id, bool pong)
+{
+    struct conn *conn = find(net, id);
+
+    if (conn != NULL && conn->state == CONN_SOCKET) {
+        net->handlers.control_frame(net->handlers.user, id, conn->session, pong);
+    }
+}
+
+void sim_net_ghost_lost(struct sim_net *net, uint64_t id)
+{
+    struct conn *conn = find(net, id);
+
+    if (conn != NULL) {
+        conn->dead = true;
+    }
+}
+
+void sim_net_ghost_closed(struct sim_net *net, uint64_t id)
+{
+    struct conn *conn = &net->conn[id & (CONN_MAX - 1)];
+
+    if (conn->state != CONN_FREE && conn->id == id && conn->ghost) {
+        release(net, conn);
+    }
+}
+
+size_t sim_net_ghosts(const struct sim_net *net, uint64_t *id, size_t most)
+{
+    size_t count = 0;
+
+    for (int i = 0; i < CONN_MAX && count < most; i++) {
+        const struct conn *conn = &net->conn[i];
+        if (conn->ghost && conn->session != NULL) {
+            id[count++] = conn->id;
+        }
+    }
+    return count;
+}
+
+void sim_net_ghosts_end(struct sim_net *net)
+{
+    for (int i = 0; i < CONN_MAX; i++) {
+        if (net->conn[i].ghost) {
+            release(net, &net->conn[i]);
+        }
     }
 }
 

@@ -44,6 +44,9 @@ struct sim_handlers {
     /* A ping or pong arrived (limits count them); the pong to a ping is sent already. */
     void (*control_frame)(void *user, uint64_t conn, void *session, bool pong);
     void (*closed)(void *user, uint64_t conn, void *session);
+    /* The other side, or the wire, ended a WebSocket: sim_net_session answers NULL from here on, closed comes
+     * later.  May be NULL. */
+    void (*lost)(void *user, uint64_t conn);
 };
 
 /* sim_net_new makes a server with certificate and key files; NULL with a sentence in error. */
@@ -80,6 +83,18 @@ uint64_t sim_net_pipe(struct sim_net *net);
 void sim_net_give(struct sim_net *net, uint64_t id, const void *bytes, size_t length);
 bool sim_net_take(struct sim_net *net, uint64_t id, struct sim_text *out);
 void sim_net_hang_up(struct sim_net *net, uint64_t id);
+
+/* Ghosts (sim_diary): connections of an earlier life of the process, played back.  The handlers run as they
+ * did, what is sent to a ghost goes nowhere, and new connections get ids beyond theirs.  request is a whole
+ * one with its conn; sim_net_ghosts writes the WebSockets still open and answers how many, sim_net_ghosts_end
+ * forgets the rest. */
+void sim_net_ghost_request(struct sim_net *net, const struct sim_request *request, bool upgrade);
+void sim_net_ghost_message(struct sim_net *net, uint64_t conn, const char *text, size_t length);
+void sim_net_ghost_control_frame(struct sim_net *net, uint64_t conn, bool pong);
+void sim_net_ghost_lost(struct sim_net *net, uint64_t conn);
+void sim_net_ghost_closed(struct sim_net *net, uint64_t conn);
+size_t sim_net_ghosts(const struct sim_net *net, uint64_t *conn, size_t most);
+void sim_net_ghosts_end(struct sim_net *net);
 
 /* sim_net_session answers what open() returned, NULL for a connection gone or not a WebSocket. */
 void *sim_net_session(struct sim_net *net, uint64_t conn);

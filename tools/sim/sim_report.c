@@ -175,3 +175,19 @@ void sim_report_faults(struct sim_text *out, const struct sim_faults *faults)
     }
     sim_text_str(out, "]");
 }
+
+void sim_report_fault_kinds(struct sim_text *out, const struct sim_faults *faults)
+{
+    bool first = true;
+
+    sim_text_str(out, "{");
+    for (int kind = 0; kind < SIM_FAULT_KIND_COUNT; kind++) {
+        uint64_t fired = sim_fault_fired(faults, (enum sim_fault_kind)kind);
+        if (fired > 0) {
+            sim_text_add(out, "%s\"%s\":%llu", first ? "" : ",", sim_fault_name((enum sim_fault_kind)kind),
+                         (unsigned long long)fired);
+            first = false;
+        }
+    }
+    sim_text_str(out, "}");
+}

@@ -6,9 +6,11 @@
 #include "tools/sim/sim_fault.h"
 #include "tools/sim/sim_text.h"
 
-/* Each appends one JSON array.  lists adds every order and fill of the accounts. */
+/* Each appends one JSON array, the last an object: how often each kind of fault struck.  lists adds every
+ * order and fill of the accounts. */
 void sim_report_accounts(struct sim_text *out, struct sim_venue *venue, bool lists);
 void sim_report_markets(struct sim_text *out, struct sim_venue *venue);
 void sim_report_faults(struct sim_text *out, const struct sim_faults *faults);
+void sim_report_fault_kinds(struct sim_text *out, const struct sim_faults *faults);
 
 #endif

@@ -97,3 +97,21 @@ Test(fault, the_help_names_every_kind)
         cr_assert_not_null(strstr(sim_fault_help, kinds[i]), "%s", kinds[i]);
     }
 }
+
+Test(fault, when_the_table_is_full_one_that_is_over_gives_its_place_and_is_still_counted)
+{
+    struct sim_faults faults = made("gap:for=1s");
+    char error[256] = "";
+
+    cr_assert_not_null(sim_fault_hit(&faults, SIM_FAULT_GAP, "x", START));
+    for (int i = 1; i < SIM_FAULT_MAX; i++) {
+        cr_assert(sim_fault_add(&faults, "silence:for=9s", START, error, sizeof error));
+    }
+    cr_assert_not(sim_fault_add(&faults, "no_reply:for=1s", START, error, sizeof error), "none is over yet");
+    cr_assert(sim_fault_add(&faults, "no_reply:for=1s", START + 2 * S, error, sizeof error), "%s", error);
+    cr_assert_eq(faults.count, SIM_FAULT_MAX);
+    cr_assert_not_null(sim_fault_hit(&faults, SIM_FAULT_NO_REPLY, "x", START + 2 * S));
+    cr_assert_eq(sim_fault_fired(&faults, SIM_FAULT_GAP), 1);
+    cr_assert_eq(sim_fault_fired(&faults, SIM_FAULT_NO_REPLY), 1);
+    cr_assert_str_eq(sim_fault_name(SIM_FAULT_NO_REPLY), "no_reply");
+}
