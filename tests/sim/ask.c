@@ -1,6 +1,7 @@
 #include "tests/sim/ask.h"
 
 #include "tests/sim/point.h"
+#include "tests/sim/trouble.h"
 #include "tests/sim/world.h"
 
 #include <stdio.h>
@@ -220,6 +221,8 @@ struct rest_clock ask_clock(void)
 
 void ask_lies(int64_t stale_ppm, int64_t empty_ppm)
 {
+    trouble_is("old_answers", stale_ppm != 0);
+    trouble_is("empty_answers", empty_ppm != 0);
     ask.stale_ppm = stale_ppm;
     ask.empty_ppm = empty_ppm;
 }

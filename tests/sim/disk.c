@@ -1,5 +1,6 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/point.h"
+#include "tests/sim/trouble.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +163,11 @@ const struct journal_disk *disk_table(void)
 
 void disk_set(enum disk_fault fault, int64_t short_ppm)
 {
+    static const char *const names[DISK_FAULT_COUNT] = { NULL, "disk_full", "disk_read_only", "disk_broken" };
+    for (enum disk_fault one = DISK_FULL; one < DISK_FAULT_COUNT; one++) {
+        trouble_is(names[one], fault == one);
+    }
+    trouble_is("disk_short_writes", short_ppm != 0);
     disk.fault = fault;
     disk.short_ppm = short_ppm;
 }

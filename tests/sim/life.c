@@ -285,6 +285,8 @@ int life_run(const struct life_options *options)
     } else {
         code = LIFE_DIED;
         life.counts.deaths++;
+        life.counts.positions += watch_counts()->records != life.counts.last_position;
+        life.counts.last_position = watch_counts()->records;
         life.counts.deaths_at[point_of_death()]++;
         watch_died(run);
     }

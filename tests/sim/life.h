@@ -24,6 +24,9 @@ struct life_options {
 
 struct life_counts {
     uint64_t lives, deaths, exits[8], deaths_at[POINT_COUNT];
+    uint64_t positions; /* deaths before which a record was consumed since the last: at a journal position of
+                           its own */
+    uint64_t last_position;
 };
 
 /* life_start makes the folder of an episode anew and works in it, so that no record knows its name; life_stop

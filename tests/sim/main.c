@@ -1,8 +1,10 @@
-/* poise-sim-dst: seeds in, counts out; `run` plays many episodes, `replay` one of them with its event log.
+/* poise-sim-dst: seeds in, counts out; `run` plays many episodes, `replay` one of them with its event log,
+ * and `totals` prints what many runs added up.
  *
  * Each episode runs in a process of its own, so that nothing of one reaches another and a failed promise ends
  * only the episode.  Exit code 0: nothing was violated; 1: something was, and the seed is printed; 2: usage.
  */
+#include "tests/sim/count.h"
 #include "tests/sim/story.h"
 
 #include <inttypes.h>
@@ -10,64 +12,37 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { ROWS_MAX = 1024, NAME_BYTES = 64, FAILED_MAX = 64, EPISODE_SECONDS = 120 };
+enum { NAME_BYTES = 64, FAILED_MAX = 64, EPISODE_SECONDS = 120, JOBS_MAX = 64, SAVE_SECONDS = 60 };
+#define FRESH_STEP 100000 /* seeds from one minute's base to the next */
 
-struct row {
-    char name[NAME_BYTES];
-    uint64_t value;
-};
-
-static struct row rows[ROWS_MAX];
-static uint32_t row_count;
-
-static bool is_cell(const struct row *row)
-{
-    return strncmp(row->name, "cell.", 5) == 0;
-}
-
-/* One line a table, and with `all` each cell nobody reached. */
-static void print_cells(bool all)
-{
-    for (uint32_t i = 0; i < row_count; i++) {
-        const char *table = rows[i].name + 5, *end = is_cell(&rows[i]) ? strchr(table, '.') : NULL;
-        size_t bytes = end != NULL ? (size_t)(end - table) + 1 : 0;
-        if (end == NULL ||
-            (i > 0 && is_cell(&rows[i - 1]) && strncmp(rows[i - 1].name + 5, table, bytes) == 0)) {
-            continue;
-        }
-        uint32_t cells = 0, reached = 0;
-        for (uint32_t k = i; k < row_count; k++) {
-            if (is_cell(&rows[k]) && strncmp(rows[k].name + 5, table, bytes) == 0) {
-                cells++;
-                reached += rows[k].value != 0;
-            }
-        }
-        printf("cells of %.*s reached %*u of %u\n", (int)bytes - 1, table, (int)(38 - bytes), reached, cells);
-    }
-    for (uint32_t i = 0; i < row_count && all; i++) {
-        if (is_cell(&rows[i]) && rows[i].value == 0) {
-            printf("  not reached: %s\n", rows[i].name + 5);
-        }
-    }
-}
+static volatile sig_atomic_t asked_to_end;
 
 static void usage(FILE *out)
 {
-    fprintf(out,
-            "usage: poise-sim-dst run [--seeds A..B] [--seconds N] [--twice] [--quiet] [--cells] [--first]\n"
-            "       poise-sim-dst replay SEED\n"
-            "  --seeds A..B  these episodes (default 1..20)\n"
-            "  --seconds N   end after so many seconds, whatever is left (default: none)\n"
-            "  --twice       play each episode twice; different records are a violation\n"
-            "  --quiet       no counts\n"
-            "  --cells       name the cells of state tables that were not reached\n"
-            "  --first       end at the first violation\n"
-            "replay prints the event log of an episode, dense, one line a thing\n");
+    fprintf(
+        out,
+        "usage: poise-sim-dst run [--seeds A..B | --fresh] [--seconds N] [--jobs N] [--twice] [--first]\n"
+        "                         [--quiet] [--cells] [--pairs] [--totals FILE]\n"
+        "       poise-sim-dst replay SEED\n"
+        "       poise-sim-dst totals FILE [--cells] [--pairs]\n"
+        "  --seeds A..B  these episodes (default 1..20)\n"
+        "  --fresh       seeds nobody played: from the minute of the date on; the first is printed\n"
+        "  --seconds N   begin none after so many seconds (default: none; needed with --fresh)\n"
+        "  --jobs N      so many episodes at once (default 1)\n"
+        "  --twice       play each episode twice; different records are a violation\n"
+        "  --first       end at the first violation\n"
+        "  --quiet       no counts\n"
+        "  --cells       name the cells of state tables that were not reached\n"
+        "  --pairs       say how often each pair of faults met\n"
+        "  --totals FILE add what was counted to this file, now and then and at the end (SIGINT and SIGTERM\n"
+        "                end a run in peace)\n"
+        "replay prints the event log of an episode, dense, one line a thing\n");
 }
 
 static double seconds_now(void)
@@ -77,27 +52,18 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+static double processor_seconds(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
 static void folder_of(char *folder, size_t bytes, pid_t pid)
 {
     snprintf(folder, bytes, "%s/poise-sim-dst-%d", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp",
              (int)pid);
-}
-
-static void count(const char *name, uint64_t value)
-{
-    uint32_t at = 0;
-    while (at < row_count && strcmp(rows[at].name, name) != 0) {
-        at++;
-    }
-    if (at == ROWS_MAX) {
-        return;
-    }
-    if (at == row_count) {
-        snprintf(rows[row_count++].name, NAME_BYTES, "%s", name);
-    }
-    rows[at].value = strncmp(name, "most_", 5) == 0 && rows[at].value > value ? rows[at].value
-                     : strncmp(name, "most_", 5) == 0                         ? value
-                                                                              : rows[at].value + value;
 }
 
 /* The child: the counts go to the pipe, sentences to standard output, what the engine says nowhere. */
@@ -129,11 +95,28 @@ static void child(uint64_t seed, bool log, int to)
     _exit(0);
 }
 
-/* play runs one episode; false when it was violated.  *hash is of its records. */
-static bool play(uint64_t seed, bool log, bool counted, uint64_t *hash)
+/* ------------------------------------------------------------------ episodes under way */
+
+struct episode {
+    uint64_t seed;
+    bool again; /* the second time of two */
+    pid_t pid;
+    int from;
+};
+
+struct outcome {
+    bool good;
+    uint64_t hash;
+};
+
+static struct {
+    uint32_t first, count; /* a queue: what began first is waited for first */
+    struct episode episode[JOBS_MAX];
+} playing;
+
+static bool begin(uint64_t seed, bool log, bool again)
 {
     int pipes[2];
-    char line[256], name[NAME_BYTES], folder[64];
     if (pipe(pipes) != 0) {
         perror("poise-sim-dst: pipe");
         return false;
@@ -141,46 +124,79 @@ static bool play(uint64_t seed, bool log, bool counted, uint64_t *hash)
     fflush(stdout);
     pid_t pid = fork();
     if (pid == 0) {
+        signal(SIGINT, SIG_IGN); /* an episode is finished, then the run ends */
+        signal(SIGTERM, SIG_DFL);
         close(pipes[0]);
         child(seed, log, pipes[1]);
     }
     close(pipes[1]);
-    FILE *in = fdopen(pipes[0], "r");
-    *hash = 0;
+    playing.episode[(playing.first + playing.count++) % JOBS_MAX] =
+        (struct episode){ .seed = seed, .again = again, .pid = pid, .from = pipes[0] };
+    return true;
+}
+
+static void clean_up(const struct episode *episode, int status)
+{
+    char folder[64], command[128];
+    folder_of(folder, sizeof folder, episode->pid);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    if (getenv("POISE_SIM_KEEP") != NULL) {
+        printf("kept: %s\n", folder);
+    } else {
+        (void)!system(command);
+    }
+    if (WIFSIGNALED(status)) {
+        printf("VIOLATION seed %" PRIu64 ": the episode ended by signal %d (%s)\n", episode->seed,
+               WTERMSIG(status),
+               WTERMSIG(status) == SIGPROF ? "it did not end" : strsignal(WTERMSIG(status)));
+    }
+}
+
+/* end_one waits for the episode that began first and adds up what it counted. */
+static struct outcome end_one(struct episode *episode)
+{
+    *episode = playing.episode[playing.first];
+    playing.first = (playing.first + 1) % JOBS_MAX;
+    playing.count--;
+    struct outcome outcome = { 0 };
+    char line[256], name[NAME_BYTES];
+    FILE *in = fdopen(episode->from, "r");
     while (in != NULL && fgets(line, sizeof line, in) != NULL) {
         uint64_t value;
         if (sscanf(line, "%63s %" SCNu64, name, &value) != 2) {
             continue;
         }
         if (strcmp(name, "hash") == 0) {
-            *hash = value;
-        } else if (counted) {
-            count(name, value);
+            outcome.hash = value;
+        } else if (!episode->again) {
+            count_add(name, value);
         }
     }
     if (in != NULL) {
         fclose(in);
     }
     int status = 0;
-    waitpid(pid, &status, 0);
-    bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    if (!good) {
-        folder_of(folder, sizeof folder, pid);
-        char command[128];
-        snprintf(command, sizeof command, "rm -rf %s", folder);
-        if (getenv("POISE_SIM_KEEP") != NULL) {
-            printf("kept: %s\n", folder);
-        } else {
-            (void)!system(command);
-        }
-        if (WIFSIGNALED(status)) {
-            printf("VIOLATION seed %" PRIu64 ": the episode ended by signal %d (%s)\n", seed,
-                   WTERMSIG(status),
-                   WTERMSIG(status) == SIGPROF ? "it did not end" : strsignal(WTERMSIG(status)));
-        }
+    while (waitpid(episode->pid, &status, 0) < 0 && asked_to_end) {
     }
-    return good;
+    outcome.good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    if (!outcome.good) {
+        clean_up(episode, status);
+    }
+    return outcome;
 }
+
+/* ------------------------------------------------------------------ run */
+
+struct wishes {
+    uint64_t first, last, jobs;
+    double seconds;
+    bool twice, quiet, cells, pairs, until_first, fresh;
+    const char *totals;
+};
+
+struct result {
+    uint64_t played, failed, bad[FAILED_MAX], hash;
+};
 
 static bool seeds_of(const char *text, uint64_t *first, uint64_t *last)
 {
@@ -192,79 +208,165 @@ static bool seeds_of(const char *text, uint64_t *first, uint64_t *last)
     return end != text && *end == 0 && *first <= *last;
 }
 
-static int run(int argc, char **argv)
+static bool wishes_of(int argc, char **argv, struct wishes *w)
 {
-    uint64_t first = 1, last = 20, played = 0, failed = 0, bad[FAILED_MAX], hash = 0, again = 0, all = 0;
-    double limit = 0, began = seconds_now();
-    bool twice = false, quiet = false, cells = false, until_first = false;
+    *w = (struct wishes){ .first = 1, .last = 20, .jobs = 1 };
     for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc && seeds_of(argv[i + 1], &first, &last)) {
+        bool more = i + 1 < argc;
+        if (more && strcmp(argv[i], "--seeds") == 0 && seeds_of(argv[i + 1], &w->first, &w->last)) {
             i++;
-        } else if (strcmp(argv[i], "--seconds") == 0 && i + 1 < argc) {
-            limit = strtod(argv[++i], NULL);
+        } else if (more && strcmp(argv[i], "--seconds") == 0) {
+            w->seconds = strtod(argv[++i], NULL);
+        } else if (more && strcmp(argv[i], "--jobs") == 0) {
+            w->jobs = strtoull(argv[++i], NULL, 10);
+        } else if (more && strcmp(argv[i], "--totals") == 0) {
+            w->totals = argv[++i];
+        } else if (strcmp(argv[i], "--fresh") == 0) {
+            w->fresh = true;
         } else if (strcmp(argv[i], "--twice") == 0) {
-            twice = true;
+            w->twice = true;
         } else if (strcmp(argv[i], "--quiet") == 0) {
-            quiet = true;
+            w->quiet = true;
         } else if (strcmp(argv[i], "--cells") == 0) {
-            cells = true;
+            w->cells = true;
+        } else if (strcmp(argv[i], "--pairs") == 0) {
+            w->pairs = true;
         } else if (strcmp(argv[i], "--first") == 0) {
-            until_first = true;
+            w->until_first = true;
         } else {
-            usage(stderr);
-            return 2;
+            return false;
         }
     }
-    for (uint64_t seed = first; seed <= last && (limit == 0 || seconds_now() - began < limit); seed++) {
-        bool good = play(seed, false, true, &hash);
-        if (good && twice) {
-            good = play(seed, false, false, &again) && again == hash;
-            if (again != hash) {
-                printf("VIOLATION seed %" PRIu64 ": played twice, and the records differ\n", seed);
-            }
-        }
-        if (!good && failed < FAILED_MAX) {
-            bad[failed] = seed;
-        }
-        failed += !good;
-        all = (all ^ hash) * 1099511628211ULL;
-        played++;
-        if (failed != 0 && until_first) {
-            break;
-        }
+    if (w->fresh) {
+        w->first = (uint64_t)time(NULL) / 60 * FRESH_STEP;
+        w->last = UINT64_MAX - 1;
     }
-    double took = seconds_now() - began;
-    for (uint32_t i = 0; i < row_count && !quiet; i++) {
-        if (is_cell(&rows[i])) {
+    return w->jobs > 0 && w->jobs <= JOBS_MAX && (!w->fresh || w->seconds > 0 || w->totals != NULL);
+}
+
+static void note(struct result *result, uint64_t seed, bool good)
+{
+    if (!good && result->failed < FAILED_MAX) {
+        result->bad[result->failed] = seed;
+    }
+    result->failed += !good;
+}
+
+/* What one episode said; the second playing of a seed comes right after the first. */
+static void harvest(const struct wishes *wishes, struct result *result)
+{
+    static struct outcome before;
+    struct episode episode;
+    struct outcome outcome = end_one(&episode);
+    if (!episode.again) {
+        result->played++;
+        result->hash = (result->hash ^ outcome.hash) * 1099511628211ULL;
+        count_add("episodes", 1);
+        note(result, episode.seed, outcome.good);
+    } else if (before.good && (!outcome.good || outcome.hash != before.hash)) {
+        printf("VIOLATION seed %" PRIu64 ": played twice, and the records differ\n", episode.seed);
+        note(result, episode.seed, false);
+    }
+    (void)wishes;
+    before = outcome;
+}
+
+static void save(const struct wishes *wishes, double *used)
+{
+    double now = processor_seconds();
+    count_add("processor_ms", (uint64_t)((now - *used) * 1000));
+    *used = now;
+    if (wishes->totals != NULL && !count_save(wishes->totals)) {
+        perror(wishes->totals);
+    }
+}
+
+static void on_signal(int number)
+{
+    (void)number;
+    asked_to_end = 1;
+}
+
+static void play_all(const struct wishes *wishes, struct result *result, double *used)
+{
+    double began = seconds_now(), saved = began;
+    uint64_t seed = wishes->first;
+    bool again = false;
+    while (playing.count > 0 || seed <= wishes->last) {
+        bool ends = asked_to_end || (wishes->until_first && result->failed != 0) ||
+                    (wishes->seconds > 0 && seconds_now() - began >= wishes->seconds);
+        if (!again && (ends || seed > wishes->last)) {
+            seed = wishes->last + 1;
+        } else if (playing.count < wishes->jobs) {
+            begin(seed, false, again);
+            again = wishes->twice && !again;
+            seed += !again;
             continue;
         }
-        printf("%-40s %14" PRIu64 "\n", rows[i].name, rows[i].value);
+        if (playing.count > 0) {
+            harvest(wishes, result);
+        }
+        if (wishes->totals != NULL && seconds_now() - saved > SAVE_SECONDS) {
+            saved = seconds_now();
+            save(wishes, used);
+        }
     }
-    if (!quiet && row_count > 0) {
-        print_cells(cells);
-        printf("%-40s %14.2f\n", "simulated_days", (double)rows[0].value / 86400);
-        printf("%-40s %14.0f\n", "times_faster_than_life", (double)rows[0].value / took);
+}
+
+static int run(int argc, char **argv)
+{
+    struct wishes wishes;
+    struct result result = { 0 };
+    double began = seconds_now(), used = 0;
+    if (!wishes_of(argc, argv, &wishes)) {
+        usage(stderr);
+        return 2;
     }
-    printf("sim: %" PRIu64 " episodes (seeds %" PRIu64 "..%" PRIu64 ") in %.1f s, %" PRIu64
+    struct sigaction action = { .sa_handler = on_signal };
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (wishes.fresh) {
+        printf("sim: fresh seeds from %" PRIu64 " on\n", wishes.first);
+    }
+    play_all(&wishes, &result, &used);
+    count_add("violations", result.failed);
+    save(&wishes, &used);
+    if (!wishes.quiet) {
+        count_print(wishes.cells, wishes.pairs);
+    }
+    printf("sim: %" PRIu64 " episodes (seeds from %" PRIu64 ") in %.1f s, %" PRIu64
            " violated, hash %016" PRIx64 "\n",
-           played, first, first + played - 1, took, failed, all);
-    for (uint64_t i = 0; i < failed && i < FAILED_MAX; i++) {
-        printf("  tests/sim/replay %" PRIu64 "\n", bad[i]);
+           result.played, wishes.first, seconds_now() - began, result.failed, result.hash);
+    for (uint64_t i = 0; i < result.failed && i < FAILED_MAX; i++) {
+        printf("  tests/sim/replay %" PRIu64 "\n", result.bad[i]);
     }
-    return failed != 0;
+    return result.failed != 0;
+}
+
+static int replay(uint64_t seed)
+{
+    struct episode episode;
+    begin(seed, true, false);
+    struct outcome outcome = end_one(&episode);
+    printf("seed %" PRIu64 ": %s, hash %016" PRIx64 "\n", seed,
+           outcome.good ? "nothing was violated" : "violated", outcome.hash);
+    return outcome.good ? 0 : 1;
 }
 
 int main(int argc, char **argv)
 {
-    uint64_t hash, seed, last;
+    uint64_t seed, last;
     if (argc >= 2 && strcmp(argv[1], "run") == 0) {
         return run(argc, argv);
     }
     if (argc == 3 && strcmp(argv[1], "replay") == 0 && seeds_of(argv[2], &seed, &last)) {
-        bool good = play(seed, true, false, &hash);
-        printf("seed %" PRIu64 ": %s, hash %016" PRIx64 "\n", seed,
-               good ? "nothing was violated" : "violated", hash);
-        return good ? 0 : 1;
+        return replay(seed);
+    }
+    struct wishes wishes;
+    if (argc >= 3 && strcmp(argv[1], "totals") == 0 && wishes_of(argc - 1, argv + 1, &wishes) &&
+        count_load(argv[2])) {
+        count_print(wishes.cells, wishes.pairs);
+        return 0;
     }
     usage(argc == 2 && strcmp(argv[1], "--help") == 0 ? stdout : stderr);
     return argc == 2 && strcmp(argv[1], "--help") == 0 ? 0 : 2;

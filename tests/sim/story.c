@@ -5,6 +5,7 @@
 #include "tests/sim/cover.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/life.h"
+#include "tests/sim/trouble.h"
 #include "tests/sim/watch.h"
 #include "tests/sim/world.h"
 
@@ -102,6 +103,7 @@ static void net_event(void)
         weather->hole_ppm = chance(300000) ? draw(0, 2000) : 0;
         weather->refuse_ppm = chance(300000) ? draw(0, 900000) : 0;
         story.weather_ns = time_now.now_ns + for_ns;
+        trouble_begins("weather", story.weather_ns);
         world_say("net: weather for %.0f s: split %lld cut %lld hole %lld refuse %lld", (double)for_ns / 1e9,
                   (long long)weather->split_ppm, (long long)weather->cut_ppm, (long long)weather->hole_ppm,
                   (long long)weather->refuse_ppm);
@@ -297,6 +299,7 @@ static void say_command(struct run *run, enum command command)
 static void person_event(struct run *run)
 {
     static const enum command commands[] = { COMMAND_PAUSE, COMMAND_HALT, COMMAND_FLATTEN, COMMAND_RESUME };
+    trouble_begins("person", 0);
     if (chance(250000)) {
         story.options.stop_at_ns = time_now.now_ns;
         story.options.hurry_at_ns =
@@ -438,6 +441,7 @@ static void choose_death(void)
 static void after_death(void)
 {
     bool power = chance(200000);
+    trouble_begins(power ? "power_loss" : "death", 0);
     if (power) {
         story.power_losses++;
         life_power_loss();
@@ -519,6 +523,7 @@ static void begin(uint64_t seed, const char *folder, bool log)
     memset(&story, 0, sizeof story);
     story.seed = seed;
     watch_start(seed);
+    trouble_start();
     world_log(log);
     world_start(seed);
     ask_start(seed);
@@ -653,6 +658,7 @@ void story_tell(FILE *out)
     } rows[] = {
         { "simulated_seconds", (time_now.now_ns - story.begun_ns) / NS_PER_S },
         { "records_consumed", w->records },
+        { "records_consumed.clock", w->clocks },
         { "records_said", w->said },
         { "executions_told", w->fills },
         { "executions_told_again", w->duplicates },
@@ -673,6 +679,7 @@ void story_tell(FILE *out)
         { "most_naked_ms", w->max_naked_ns / NS_PER_MS },
         { "lives", l->lives },
         { "deaths", l->deaths },
+        { "deaths_at_own_position", l->positions },
         { "power_losses", story.power_losses },
         { "left_in_peace", l->exits[0] },
         { "left_in_haste", l->exits[1] },
@@ -717,6 +724,7 @@ void story_tell(FILE *out)
     for (int i = 0; i < FAMILY_COUNT; i++) {
         fprintf(out, "events.%s %llu\n", family_names[i], (unsigned long long)story.events[i]);
     }
+    trouble_tell(out);
     cover_tell(out);
     fprintf(out, "hash %llu\n", (unsigned long long)watch_hash());
 }

@@ -124,6 +124,9 @@ static void count_in(const struct slot *record)
     const struct record_report *r = (const struct record_report *)(const void *)head;
     watch.counts.records++;
     switch (head->type) {
+    case RECORD_CLOCK:
+        watch.counts.clocks++;
+        break;
     case RECORD_FILL:
         watch.counts.fills++;
         break;

@@ -9,7 +9,7 @@
 #include "tools/poise/run.h"
 
 struct watch_counts {
-    uint64_t records, said, fills, duplicates, orders, amends, cancels, queries, hedges, unknowns, rejects;
+    uint64_t records, clocks, said, fills, duplicates, orders, amends, cancels, queries, hedges, unknowns, rejects;
     uint64_t rungs[8], halts, events, lost;
     uint64_t checks, books_checks, journals, replayed;
     uint64_t max_naked_ns;

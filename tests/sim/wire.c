@@ -3,6 +3,7 @@
 #include "ring/base.h"
 #include "tests/sim/point.h"
 #include "tests/sim/time.h"
+#include "tests/sim/trouble.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -145,8 +146,17 @@ static void flow_free(struct flow *flow)
 static void cut(struct link *link)
 {
     wire.counts.cuts++;
+    trouble_begins("link_cut", 0);
     flow_end(&link->down, true, time_now.now_ns + latency_ns());
     flow_end(&link->up, true, time_now.now_ns + RTO_NS);
+}
+
+/* become_hole: the engine notices by itself, within a minute or so. */
+static void become_hole(struct link *link)
+{
+    wire.counts.holes++;
+    link->hole = true;
+    trouble_begins("link_silent", time_now.now_ns + 30 * NS_PER_S);
 }
 
 /* carry puts bytes on their way in one direction, as the weather will have it. */
@@ -157,13 +167,15 @@ static void carry(struct link *link, struct flow *flow, const uint8_t *bytes, si
         return; /* into the void */
     }
     if (chance(wire.weather.hole_ppm)) {
-        wire.counts.holes++;
-        link->hole = true;
+        become_hole(link);
         return;
     }
     if (chance(wire.weather.cut_ppm)) {
         size_t part = (size_t)sim_random_range(&wire.random, 0, (int64_t)len);
-        wire.counts.torn += part != 0 && part != len;
+        if (part != 0 && part != len) {
+            wire.counts.torn++;
+            trouble_begins("link_torn", 0);
+        }
         flow_add(flow, bytes, part < PIECE_MAX ? part : PIECE_MAX, due_ns);
         cut(link);
         return;
@@ -208,7 +220,10 @@ static int32_t link_open(struct io *io)
             link->born_ns = time_now.now_ns + CONNECT_NS + 2 * latency_ns();
             wire.used = i >= wire.used ? i + 1 : wire.used;
             wire.counts.links++;
-            wire.counts.refused += link->refused;
+            if (link->refused) {
+                wire.counts.refused++;
+                trouble_begins("link_refused", 0);
+            }
             return i;
         }
     }
@@ -322,12 +337,6 @@ static void each_open(void (*what)(struct link *link), bool one)
     for (int32_t i = 0; !one && i < count; i++) {
         what(&wire.link[open[i]]);
     }
-}
-
-static void become_hole(struct link *link)
-{
-    wire.counts.holes++;
-    link->hole = true;
 }
 
 void wire_cut_all(void)

@@ -1,5 +1,6 @@
 #include "tests/sim/world.h"
 
+#include "tests/sim/trouble.h"
 #include "tools/sim/binance/bn_shell.h"
 #include "tools/sim/sim_setup.h"
 
@@ -8,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NEVER UINT64_MAX
+#define NEVER         UINT64_MAX
+#define USUAL_HIGH_NS 5000000 /* of the delays of a venue that is well */
 enum { SHELLS_MAX = 4, CONNS = 1024 };
 
 /* What a venue's shell must do; time is the venue's. */
@@ -271,6 +273,7 @@ static bool turn_engine(uint64_t *next_ns)
     struct world_machine *machine = &world.machine;
     if (machine->stall_ns != 0) {
         *next_ns = time_now.now_ns + machine->stall_ns;
+        trouble_begins("stall", *next_ns);
         machine->stall_ns = 0;
         world.counts.stalls++;
         return true;
@@ -360,6 +363,7 @@ void world_fault(const char *format, ...)
             abort();
         }
         world.counts.faults++;
+        trouble_spec(spec);
         world.asked = true;
         world_say("venue fault %s", spec);
     }
@@ -368,12 +372,18 @@ void world_fault(const char *format, ...)
 void world_skew(int64_t ns)
 {
     world.skew_ns = ns;
+    trouble_is("own_clock", ns != 0);
     set_time(time_now.now_ns);
     world_say("the engine's date is off by %.3f s", (double)ns / 1e9);
 }
 
 void world_delay(enum sim_line line, int64_t low_ns, int64_t high_ns)
 {
+    static const char *const names[SIM_LINE_COUNT] = { [SIM_LINE_FEED] = "late_feed",
+                                                       [SIM_LINE_ORDER] = "late_orders",
+                                                       [SIM_LINE_ACK] = "late_answers",
+                                                       [SIM_LINE_PRIVATE] = "late_reports" };
+    trouble_is(names[line], high_ns > USUAL_HIGH_NS);
     world.delay.low_ns[line] = low_ns;
     world.delay.high_ns[line] = high_ns;
 }
@@ -381,7 +391,7 @@ void world_delay(enum sim_line line, int64_t low_ns, int64_t high_ns)
 static void usual_delays(void)
 {
     for (enum sim_line line = SIM_LINE_FEED; line < SIM_LINE_COUNT; line++) {
-        world_delay(line, 1000000, 5000000);
+        world_delay(line, 1000000, USUAL_HIGH_NS);
     }
 }
 
@@ -399,6 +409,7 @@ void world_calm(void)
         sim_venue_market(world.venue, i)->halted = false;
     }
     sim_venue_partials(world.venue, 0);
+    trouble_calm();
     world_say("calm");
 }
 
