@@ -229,17 +229,94 @@ static void put_digits(char *out, uint64_t number, int count)
     }
 }
 
-size_t decimal_print(char *out, int64_t value, int decimals)
+/* eight_digits answers the digits of a number below 10^8 as characters, zeros in front, the first in the
+ * lowest byte: halves, quarters, then single digits, all of them at once. */
+static inline uint64_t eight_digits(uint32_t number)
+{
+    uint64_t fours = number / 10000 | (uint64_t)(number % 10000) << 32;
+    uint64_t high = (fours * 10486) >> 20 & 0x0000007f0000007f;
+    uint64_t twos = high | (fours - high * 100) << 16;
+    high = (twos * 103) >> 10 & 0x000f000f000f000f;
+    return (high | (twos - high * 10) << 8) + 0x3030303030303030;
+}
+
+/* Prices and quantities have at most so many digits before the point, and at most so many behind it. */
+#define QUICK_DIGITS 8
+#define QUICK_LIMIT  100000000
+
+#define ZEROS 0x3030303030303030
+
+/* put_whole writes a number below QUICK_LIMIT without zeros in front, put_part `decimals` digits and the
+ * point before them, put_part also without the zeros behind them when it is to be short.  Both store eight
+ * bytes. */
+static inline char *put_whole(char *to, uint32_t number)
+{
+    uint64_t digits = eight_digits(number);
+    unsigned zeros = (unsigned)__builtin_ctzll((digits ^ ZEROS) | 1ULL << 56) / 8; /* the last one stays */
+    digits >>= 8 * zeros;
+    memcpy(to, &digits, sizeof digits);
+    return to + QUICK_DIGITS - zeros;
+}
+
+static inline char *put_part(char *to, uint32_t part, int decimals, bool shorten)
+{
+    uint64_t digits = eight_digits(part);
+    int keep = decimals;
+    if (shorten) {
+        if (part == 0) {
+            return to;
+        }
+        keep -= __builtin_clzll(digits ^ ZEROS) / 8;
+    }
+    digits >>= 8 * (QUICK_DIGITS - decimals);
+    *to = '.';
+    memcpy(to + 1, &digits, sizeof digits);
+    return to + 1 + keep;
+}
+
+/* print_quick prints what is short enough, NULL what is not. */
+static inline char *print_quick(char *to, uint64_t rest, int decimals, bool shorten)
+{
+    if (decimals == 0) {
+        if (rest >= (uint64_t)QUICK_LIMIT * QUICK_LIMIT) {
+            return NULL;
+        }
+        if (rest < QUICK_LIMIT) {
+            return put_whole(to, (uint32_t)rest);
+        }
+        uint64_t low = eight_digits((uint32_t)(rest % QUICK_LIMIT));
+        to = put_whole(to, (uint32_t)(rest / QUICK_LIMIT));
+        memcpy(to, &low, sizeof low);
+        return to + QUICK_DIGITS;
+    }
+    if (decimals > QUICK_DIGITS) {
+        return NULL;
+    }
+    uint64_t unit = (uint64_t)decimal_power[decimals], whole = rest / unit;
+    if (whole >= QUICK_LIMIT) {
+        return NULL;
+    }
+    to = put_whole(to, (uint32_t)whole);
+    return put_part(to, (uint32_t)(rest - whole * unit), decimals, shorten);
+}
+
+static inline size_t print(char *out, int64_t value, int decimals, bool shorten)
 {
     POISE_ASSERT(decimals >= 0 && decimals <= DECIMAL_MAX_DECIMALS);
 
     uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    int digits = count_digits(rest);
     char *to = out;
 
     if (value < 0) {
         *to++ = '-';
     }
+    char *quick = print_quick(to, rest, decimals, shorten);
+    if (POISE_LIKELY(quick != NULL)) {
+        *quick = '\0';
+        return (size_t)(quick - out);
+    }
+
+    int digits = count_digits(rest);
     if (digits <= decimals) {
         digits = decimals + 1; /* 0.05 */
     }
@@ -255,24 +332,23 @@ size_t decimal_print(char *out, int64_t value, int decimals)
         }
         to[whole] = '.';
         to += digits + 1;
+        while (shorten && to[-1] == '0') {
+            to--;
+        }
+        to -= shorten && to[-1] == '.';
     }
     *to = '\0';
     return (size_t)(to - out);
 }
 
+size_t decimal_print(char *out, int64_t value, int decimals)
+{
+    return print(out, value, decimals, false);
+}
+
 size_t decimal_print_short(char *out, int64_t value, int decimals)
 {
-    size_t bytes = decimal_print(out, value, decimals);
-    if (decimals > 0) {
-        while (out[bytes - 1] == '0') {
-            bytes--;
-        }
-        if (out[bytes - 1] == '.') {
-            bytes--;
-        }
-        out[bytes] = '\0';
-    }
-    return bytes;
+    return print(out, value, decimals, true);
 }
 
 /* divide cuts toward zero.  Nearly every quotient here fits 64 bits, and one instruction finds it; the
@@ -280,13 +356,21 @@ size_t decimal_print_short(char *out, int64_t value, int decimals)
 static inline void divide(int128 numerator, int128 denominator, int128 *quotient, int128 *remainder)
 {
 #if defined(__x86_64__)
+    bool negative = numerator < 0;
     uint64_t high = (uint64_t)(numerator >> 64), low = (uint64_t)numerator;
-    if (POISE_LIKELY(numerator >= 0 && denominator > 0 && denominator <= INT64_MAX &&
-                     high < (uint64_t)denominator)) {
+    if (POISE_UNLIKELY(negative)) {
+        high = ~high + (low == 0);
+        low = 0 - low;
+    }
+    if (POISE_LIKELY(denominator > 0 && denominator <= INT64_MAX && high < (uint64_t)denominator)) {
         uint64_t whole, rest;
         __asm__("divq %4" : "=a"(whole), "=d"(rest) : "0"(low), "1"(high), "r"((uint64_t)denominator) : "cc");
         *quotient = (int128)whole;
         *remainder = (int128)rest;
+        if (POISE_UNLIKELY(negative)) {
+            *quotient = -*quotient;
+            *remainder = -*remainder;
+        }
         return;
     }
 #endif

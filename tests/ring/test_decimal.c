@@ -213,6 +213,8 @@ Test(decimal, what_is_printed_reads_back)
     char out[DECIMAL_TEXT_BYTES];
     for (int i = 0; i < 200000; i++) {
         int64_t value = (int64_t)(random_next() >> (random_next() % 64));
+        value -=
+            random_next() % 2 != 0 ? value % decimal_power[random_next() % 12] : 0; /* zeros at the end */
         value = random_next() % 2 != 0 ? value : -value;
         int decimals = (int)(random_next() % (DECIMAL_MAX_DECIMALS + 1));
         int64_t back = 0;
@@ -223,6 +225,9 @@ Test(decimal, what_is_printed_reads_back)
         bytes = decimal_print_short(out, value, decimals);
         cr_assert_eq(decimal_parse(out, bytes, decimals, &back), DECIMAL_OK, "%s", out);
         cr_assert_eq(back, value, "%s", out);
+        cr_assert_eq(strlen(out), bytes);
+        cr_assert(memchr(out, '.', bytes) == NULL || (out[bytes - 1] != '0' && out[bytes - 1] != '.'), "%s",
+                  out);
     }
 }
 
