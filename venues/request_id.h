@@ -27,38 +27,36 @@ struct request_id {
 #define REQUEST_ID_LETTERS " nacqx"
 
 /* request_id_write writes REQUEST_ID_BYTES characters; request_id_write_session REQUEST_ID_SESSION_BYTES. */
+static inline void request_id_put_tie(char *id, char letter, uint64_t tie)
+{
+    uint64_t digits[2] = { text_hex((uint32_t)(tie >> 32)), text_hex((uint32_t)tie) };
+    id[0] = letter;
+    memcpy(id + 1, digits, sizeof digits);
+}
+
 static inline void request_id_write(char id[REQUEST_ID_BYTES], enum request_kind request,
                                     const struct record_order *order)
 {
-    struct text text = { id, id + REQUEST_ID_BYTES, false };
-    text_put_char(&text, REQUEST_ID_LETTERS[request]);
-    text_put_hex(&text, order->tie, 16);
-    text_put_hex(&text, order->head.instrument, 4);
-    order_id_print(text.at, order->order);
+    uint64_t instrument = text_hex((uint32_t)order->head.instrument << 16); /* its first four digits */
+    request_id_put_tie(id, REQUEST_ID_LETTERS[request], order->tie);
+    memcpy(id + 17, &instrument, sizeof instrument);
+    order_id_print(id + 21, order->order);
 }
 
 static inline void request_id_write_session(char id[REQUEST_ID_SESSION_BYTES], uint64_t tie)
 {
-    struct text text = { id, id + REQUEST_ID_SESSION_BYTES, false };
-    text_put_char(&text, 's');
-    text_put_hex(&text, tie, 16);
+    request_id_put_tie(id, 's', tie);
 }
 
-static inline bool request_id_hex(const char *text, int digits, uint64_t *out)
+/* request_id_tie reads the tie; false when its digits are not as request_id_put_tie writes them. */
+static inline bool request_id_tie(const char *id, uint64_t *tie)
 {
-    uint64_t number = 0;
-    for (int i = 0; i < digits; i++) {
-        char c = text[i];
-        uint64_t digit = c >= '0' && c <= '9'   ? (uint64_t)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (uint64_t)(c - 'a' + 10)
-                                                : 16;
-        if (digit > 15) {
-            return false;
-        }
-        number = number << 4 | digit;
-    }
-    *out = number;
-    return true;
+    char again[REQUEST_ID_SESSION_BYTES];
+    uint64_t digits[2];
+    memcpy(digits, id + 1, sizeof digits);
+    *tie = (uint64_t)text_unhex(digits[0]) << 32 | text_unhex(digits[1]);
+    request_id_put_tie(again, id[0], *tie);
+    return memcmp(again, id, sizeof again) == 0;
 }
 
 /* request_id_read answers false for an id that is not one of ours; an instrument beyond the table becomes
@@ -66,13 +64,12 @@ static inline bool request_id_hex(const char *text, int digits, uint64_t *out)
 static inline bool request_id_read(const struct scan_value *id, uint32_t instrument_count,
                                    struct request_id *out)
 {
-    uint64_t instrument;
     *out = (struct request_id){ .instrument = NO_INSTRUMENT };
     if (id->type != SCAN_STRING) {
         return false;
     }
     if (id->bytes == REQUEST_ID_SESSION_BYTES && id->at[0] == 's') {
-        return request_id_hex(id->at + 1, 16, &out->tie) && (out->tie & REQUEST_ID_SESSION_TIE) != 0;
+        return request_id_tie(id->at, &out->tie) && (out->tie & REQUEST_ID_SESSION_TIE) != 0;
     }
     if (id->bytes != REQUEST_ID_BYTES) {
         return false;
@@ -81,7 +78,11 @@ static inline bool request_id_read(const struct scan_value *id, uint32_t instrum
         if (id->at[0] != REQUEST_ID_LETTERS[request]) {
             continue;
         }
-        if (!request_id_hex(id->at + 1, 16, &out->tie) || !request_id_hex(id->at + 17, 4, &instrument)) {
+        uint64_t digits, again;
+        memcpy(&digits, id->at + 17, sizeof digits);
+        uint32_t instrument = text_unhex(digits) >> 16;
+        again = text_hex(instrument << 16) ^ digits;
+        if (!request_id_tie(id->at, &out->tie) || (uint32_t)again != 0) {
             return false;
         }
         out->request = request;

@@ -52,17 +52,26 @@ static inline void text_put_decimal(struct text *text, int64_t value, int decima
     text_put_bytes(text, digits, decimal_print_short(digits, value, decimals));
 }
 
-/* text_put_hex writes exactly `digits` digits. */
-static inline void text_put_hex(struct text *text, uint64_t number, int digits)
+/* text_hex answers eight hex digits as characters, the first in the lowest byte; text_unhex is its inverse:
+ * what are no such digits become a number that has others. */
+static inline uint64_t text_hex(uint32_t number)
 {
-    if (POISE_UNLIKELY(text->end - text->at < digits)) {
-        text->full = true;
-        return;
-    }
-    for (int i = 0; i < digits; i++) {
-        text->at[i] = "0123456789abcdef"[(number >> (4 * (digits - 1 - i))) & 15];
-    }
-    text->at += digits;
+    uint64_t bits = (number & 0xffff) | (uint64_t)(number & 0xffff0000) << 16;
+    bits = (bits & 0x000000ff000000ff) | (bits & 0x0000ff000000ff00) << 8;
+    bits = (bits & 0x000f000f000f000f) | (bits & 0x00f000f000f000f0) << 4;
+    bits = __builtin_bswap64(bits);
+    uint64_t letters = (bits + 0x7676767676767676) >> 7 & 0x0101010101010101; /* 1 where it is ten or more */
+    return bits + 0x3030303030303030 + letters * ('a' - '0' - 10);
+}
+
+static inline uint32_t text_unhex(uint64_t digits)
+{
+    uint64_t letters = digits >> 6 & 0x0101010101010101;
+    uint64_t bits = digits - 0x3030303030303030 - letters * ('a' - '0' - 10);
+    bits = __builtin_bswap64(bits) & 0x0f0f0f0f0f0f0f0f;
+    bits = (bits & 0x000f000f000f000f) | (bits & 0x0f000f000f000f00) >> 4;
+    bits = (bits & 0x000000ff000000ff) | (bits & 0x00ff000000ff0000) >> 8;
+    return (uint32_t)((bits & 0xffff) | bits >> 16);
 }
 
 #endif

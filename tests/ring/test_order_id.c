@@ -59,3 +59,20 @@ Test(order_id, texts_of_others_are_not_ours)
         cr_expect_eq(order_id_parse(others[i], strlen(others[i])), 0u, "'%s'", others[i]);
     }
 }
+
+Test(order_id, no_letter_of_another_alphabet_is_taken)
+{
+    for (size_t at = 0; at < ORDER_ID_TEXT_BYTES; at++) {
+        for (int c = 0; c < 256; c++) {
+            char text[] = "p789abcdefghij";
+            uint64_t order = order_id_parse(text, ORDER_ID_TEXT_BYTES);
+            text[at] = (char)c;
+            bool taken = at == 0   ? c == 'p'
+                         : at == 1 ? (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')
+                                   : (c >= '0' && c <= '9') || (c >= 'a' && c <= 'v');
+            uint64_t read = order_id_parse(text, ORDER_ID_TEXT_BYTES);
+            cr_assert(order != 0);
+            cr_assert_eq(read != 0, taken, "%d at %zu", c, at);
+        }
+    }
+}
