@@ -209,6 +209,47 @@ Test(deribit_order, an_order_is_named_by_its_label_until_the_venue_has_named_it)
     expect(desk, cancel, "private/get_order_state", "{\"order_id\":\"4008965646\"}}");
 }
 
+/* Hooks that want nothing make the encoder take its general way. */
+Test(deribit_order, the_quick_edit_is_the_general_one)
+{
+    static struct venue_hooks hooks;
+    struct desk *desk = deribit_desk_up();
+    struct deribit_session *session = (struct deribit_session *)desk->session;
+    uint64_t random = 88172645463325252ULL;
+    struct slot record[2];
+    for (uint32_t i = 0; i < 20000; i++) {
+        static const uint16_t instruments[] = { PERPETUAL, LINEAR, OPTION, SPOT };
+        static const char *const names[] = { "1", "4008965646", "ETH-584830574",
+                                             "0123456789abcdef0123456789abcde" };
+        char quick[sizeof desk->body];
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        uint64_t id = random | 1;
+        struct record_order *amend =
+            desk_order(record, RECORD_ORDER_AMEND, id, random * 0x9e3779b97f4a7c15ULL | 1);
+        amend->head.instrument = instruments[random % 4];
+        amend->flags = (uint8_t)((random >> 8 & 1 ? ORDER_FLAG_POST_ONLY : 0) |
+                                 (random >> 9 & 1 ? ORDER_FLAG_REDUCE_ONLY : 0));
+        amend->price = (int64_t)(random >> (4 + random % 56));
+        amend->qty = (int64_t)((random * 25214903917ULL) >> (4 + random % 59));
+        deribit_know(session, id, names[random >> 10 & 3]);
+
+        cr_assert(desk_encode(desk, amend));
+        memcpy(quick, desk->body, sizeof quick);
+        struct venue_out out = desk->out;
+        desk->session->hooks = &hooks;
+        cr_assert(desk_encode(desk, amend));
+        desk->session->hooks = NULL;
+        cr_assert_str_eq(quick, desk->body);
+        cr_assert(out.act == desk->out.act && out.slot == desk->out.slot && out.orders == desk->out.orders &&
+                  out.credit == desk->out.credit && out.tie == desk->out.tie &&
+                  out.order == desk->out.order && out.request == desk->out.request &&
+                  out.body_bytes == desk->out.body_bytes);
+        deribit_forget(session, id);
+    }
+}
+
 Test(deribit_order, an_ended_order_is_forgotten)
 {
     struct desk *desk = deribit_desk_up();

@@ -499,8 +499,11 @@ const char *deribit_known(const struct deribit_session *session, uint64_t order)
 void deribit_know(struct deribit_session *session, uint64_t order, const char *id)
 {
     uint32_t at = known_at(order);
+    if (POISE_LIKELY(session->known[at].order == order)) {
+        return;
+    }
     size_t bytes = strnlen(id, VENUE_ORDER_ID_BYTES);
-    if (order == 0 || bytes == 0 || bytes >= KNOWN_ID_BYTES || session->known[at].order == order) {
+    if (order == 0 || bytes == 0 || bytes >= KNOWN_ID_BYTES) {
         return;
     }
     for (size_t i = 0; i < bytes; i++) {
