@@ -59,9 +59,13 @@ static inline void credit_fill(struct credit_bucket *bucket, uint64_t now_ns)
     if (now_ns <= bucket->at_ns) {
         return;
     }
-    int128 back = (int128)(now_ns - bucket->at_ns) * bucket->limit.rate_e3 / 1000;
-    int128 level_e9 = bucket->level_e9 + back;
-    bucket->level_e9 = level_e9 < full_e9 ? (int64_t)level_e9 : full_e9;
+    uint64_t back, room_e9 = (uint64_t)(full_e9 - bucket->level_e9);
+    if (__builtin_mul_overflow(now_ns - bucket->at_ns, (uint64_t)bucket->limit.rate_e3, &back) ||
+        back / 1000 >= room_e9) {
+        bucket->level_e9 = full_e9;
+    } else {
+        bucket->level_e9 += (int64_t)(back / 1000);
+    }
     bucket->at_ns = now_ns;
 }
 
@@ -71,8 +75,12 @@ static inline bool credit_has(struct credit_bucket *bucket, uint64_t now_ns, int
     if (!credit_counts(bucket)) {
         return true;
     }
+    int64_t need_e9 = ((int64_t)count + reserve) * 1000000000LL;
+    if (bucket->at_ns != 0 && bucket->level_e9 >= need_e9) {
+        return true; /* what came back since is looked at when it is charged */
+    }
     credit_fill(bucket, now_ns);
-    return bucket->level_e9 >= ((int64_t)count + reserve) * 1000000000LL;
+    return bucket->level_e9 >= need_e9;
 }
 
 /* credit_charge takes them whatever is left. */

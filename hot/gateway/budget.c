@@ -40,7 +40,11 @@ void budget_start(struct budget *budget, uint64_t now_ns)
 /* advance forgets the parts that have left the window. */
 static void advance(struct budget_window *window, uint64_t now_ns)
 {
+    if (POISE_LIKELY(now_ns < window->part_end_ns)) {
+        return;
+    }
     uint64_t part = now_ns / window->part_ns;
+    window->part_end_ns = (part + 1) * window->part_ns;
     if (part <= window->part) {
         return;
     }
@@ -76,16 +80,20 @@ static void charge(struct budget_window *window, uint64_t now_ns, int32_t count)
     }
 }
 
+bool budget_has(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, enum credit credit,
+                bool urgent)
+{
+    return now_ns >= budget->banned_until_ns && (urgent || now_ns >= budget->quiet_until_ns) &&
+           has_room(&budget->window[BUDGET_ORDERS_10S], now_ns, orders, urgent) &&
+           has_room(&budget->window[BUDGET_ORDERS_60S], now_ns, orders, urgent) &&
+           has_room(&budget->window[BUDGET_WEIGHT_60S], now_ns, weight, urgent) &&
+           credit_has(&budget->bucket[credit], now_ns, 1, urgent ? 0 : budget->bucket_reserved[credit]);
+}
+
 bool budget_take(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, enum credit credit,
                  bool urgent)
 {
-    if (now_ns < budget->banned_until_ns || (!urgent && now_ns < budget->quiet_until_ns)) {
-        return false;
-    }
-    if (!has_room(&budget->window[BUDGET_ORDERS_10S], now_ns, orders, urgent) ||
-        !has_room(&budget->window[BUDGET_ORDERS_60S], now_ns, orders, urgent) ||
-        !has_room(&budget->window[BUDGET_WEIGHT_60S], now_ns, weight, urgent) ||
-        !credit_has(&budget->bucket[credit], now_ns, 1, urgent ? 0 : budget->bucket_reserved[credit])) {
+    if (!budget_has(budget, now_ns, orders, weight, credit, urgent)) {
         return false;
     }
     budget_charge(budget, now_ns, orders, weight, credit);

@@ -17,6 +17,7 @@ struct budget_window {
     int32_t reserved; /* of it, for urgent requests */
     uint64_t part_ns;
     uint64_t part;                  /* number of the part running */
+    uint64_t part_end_ns;           /* when it ends */
     int32_t used[BUDGET_PARTS + 1]; /* by part number modulo this many */
     int32_t sum;
 };
@@ -38,11 +39,15 @@ void budget_init(struct budget *budget, const struct account *account);
 /* budget_start: from now on buckets fill. */
 void budget_start(struct budget *budget, uint64_t now_ns);
 
-/* budget_take charges all windows and the request's bucket, or none and answers false. */
+/* budget_has: a request fits all windows and its bucket.  budget_take charges them as well, or none and
+ * answers false. */
+bool budget_has(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, enum credit credit,
+                bool urgent);
 bool budget_take(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight, enum credit credit,
                  bool urgent);
 
-/* budget_charge charges what must go out whatever the budget says (log-in, dead-man). */
+/* budget_charge charges what went out: what budget_has allowed, or what must go whatever the budget says
+ * (log-in, dead-man). */
 void budget_charge(struct budget *budget, uint64_t now_ns, int32_t orders, int32_t weight,
                    enum credit credit);
 

@@ -623,8 +623,8 @@ static bool send_order(struct gateway *gateway, const struct record_order *order
         counter_add(gateway->count.refused_actions, 1);
         return false;
     }
-    if (POISE_UNLIKELY(!budget_take(&gateway->budget, gateway->now_ns, out->orders, out->weight,
-                                    (enum credit)out->credit, urgent))) {
+    if (POISE_UNLIKELY(!budget_has(&gateway->budget, gateway->now_ns, out->orders, out->weight,
+                                   (enum credit)out->credit, urgent))) {
         counter_add(gateway->count.budget_refused, 1);
         return false;
     }
@@ -641,6 +641,7 @@ static bool send_order(struct gateway *gateway, const struct record_order *order
         }
         return false;
     }
+    budget_charge(&gateway->budget, gateway->now_ns, out->orders, out->weight, (enum credit)out->credit);
     count_sent(gateway, order, kind);
     return true;
 }

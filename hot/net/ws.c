@@ -340,14 +340,19 @@ uint32_t ws_mask_next(struct ws_mask *mask)
 
 static void apply_mask(uint8_t *p, size_t len, uint32_t mask)
 {
-    uint64_t wide = (uint64_t)mask << 32 | mask;
+    const __m128i wide = _mm_set1_epi32((int)mask);
     size_t i = 0;
 
-    for (; i + 8 <= len; i += 8) {
-        uint64_t word;
+    for (; i + 16 <= len; i += 16) {
+        __m128i *at = (__m128i *)(p + i);
+
+        _mm_storeu_si128(at, _mm_xor_si128(_mm_loadu_si128(at), wide));
+    }
+    for (; i + 4 <= len; i += 4) {
+        uint32_t word;
 
         memcpy(&word, p + i, sizeof word);
-        word ^= wide;
+        word ^= mask;
         memcpy(p + i, &word, sizeof word);
     }
     for (; i < len; i++) {
