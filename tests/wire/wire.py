@@ -13,56 +13,26 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
-import types
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
 sys.dont_write_bytecode = True
-import demo as demo_tool  # noqa: E402
+import rig  # noqa: E402
 
 
-class Run(demo_tool.Demo):
-    """One simulator and one engine at a time; the engine may be killed and started again."""
+class Run(rig.Rig):
+    """One simulator and one engine at a time; either may be killed and started again."""
 
-    def __init__(self, name, seed, build, settings=(), deribit=False):
-        options = types.SimpleNamespace(json=True, keep=False, seed=seed, seconds=0, forever=False, deribit=deribit)
-        super().__init__(options, folder=os.path.join(build, "wire", name))
-        self.tape_start, self.speed = "22", "3"  # the busiest part of the recording, hurried
-        # A lost order is known for lost after five seconds at the earliest; the ladder must not end before, or a
-        # slow machine turns a fault that recovers into a halt, which a person has to lift.
-        self.settings = ["quote.btc.ladder_step_ms=3000", *settings]
-
-    def engine_command(self):
-        command = super().engine_command()
-        for setting in self.settings:
-            command += ["--set", setting]
-        return command
-
-    def wait_figure(self, what, condition, seconds):
-        demo_tool.wait_for(what, lambda: condition(self.figures()), seconds)
-
-    def wait_quoting(self, seconds=30):
-        self.wait_figure("quoting", lambda f: f.get("i.btc.bid_qty", 0) + f.get("i.btc.ask_qty", 0) > 0, seconds)
-
-    def wait_fills(self, more, seconds=40):
-        begin = self.sim_executions()
-        demo_tool.wait_for(f"{more} executions", lambda: self.sim_executions() >= begin + more, seconds)
-
-    def sim_executions(self):
-        return sum(p["fills"] for p in demo_tool.books(self.sim_report(), self.market)[0])
-
-    def kill_engine(self):
-        self.engine.send_signal(signal.SIGKILL)
-        self.engine.wait()
-        # or what waits for the next engine would read this one's last figures
-        os.unlink(os.path.join(self.shared, "counters"))
-
-    def command(self, *words):
-        return subprocess.run([demo_tool.POISE, "control", self.shared, *words], capture_output=True, text=True).returncode
+    def __init__(self, name, seed, build, settings=(), deribit=False, remembers=False):
+        # The busiest part of the recording, hurried.  A lost order is known for lost after five seconds at the
+        # earliest; the ladder must not end before, or a slow machine turns a fault that recovers into a halt, which
+        # a person has to lift.
+        super().__init__(os.path.join(build, "wire", name), rig.Deribit if deribit else rig.Binance, seed,
+                         tape_start="22", speed="3", settings=["quote.btc.ladder_step_ms=3000", *settings],
+                         remembers=remembers)
 
     def flatten(self):
         """poise flatten in another process; what the simulator still shows of us afterwards must be nothing."""
@@ -70,43 +40,25 @@ class Run(demo_tool.Demo):
         command[1] = "flatten"
         with open(self.path("flatten.log"), "a") as log:
             code = subprocess.run(command, stdout=log, stderr=log, timeout=90).returncode
-        held = [p["symbol"] for p in demo_tool.books(self.sim_report(), self.market)[0] if p["qty"] != 0 or p["open_orders"] != 0]
+        held = [p["symbol"] for p in rig.books(self.sim_report(), self.market)[0] if p["qty"] != 0 or p["open_orders"] != 0]
         if code != 0 or held:
             raise SystemExit(f"flatten left with {code}, and {held or 'nothing'} is still there")
 
-    def executions(self, runs):
-        """Distinct executions over the journals of all runs."""
-        seen = set()
-        for run in range(1, runs + 1):
-            out = subprocess.run([demo_tool.POISE, "journal", self.path("state", "journal"), "--run", str(run), "--json",
-                                  "--type", "fill"], capture_output=True, text=True).stdout
-            for line in out.splitlines():
-                fill = json.loads(line)
-                seen.add((fill["instrument"], fill["side"], fill["exec_id"]))
-        return len(seen)
-
     def verdict(self):
-        """Stops the engine and answers the names of the invariants that did not hold."""
-        begin = time.monotonic()
-        code = self.stop()
-        with open(self.path("state", "final.json")) as file:
-            final = json.load(file)
-        final["executions"] = self.executions(final["run"])
-        replay = subprocess.run([demo_tool.POISE, "replay", self.path("state", "journal")], capture_output=True, text=True)
-        with open(self.path("replay.log"), "w") as file:
-            file.write(replay.stdout + replay.stderr)
-        summary = demo_tool.judge(self, code, time.monotonic() - begin, final, self.sim_report(), replay.returncode)
+        """Stops the engine and answers what did not hold."""
+        outcome = self.finish()
         with open(self.path("summary.json"), "w") as file:
-            json.dump(summary, file, indent=1)
-        return [name for name, held in summary["invariants"].items() if not held]
+            json.dump({"invariants": outcome.invariants, "statement": outcome.statement, "runs_that_differ": outcome.different},
+                      file, indent=1)
+        return outcome.broken + outcome.statement
 
 
 SCENARIOS = {}
 
 
-def scenario(settings=(), deribit=False):
+def scenario(settings=(), deribit=False, remembers=False):
     def add(function):
-        SCENARIOS[function.__name__] = (function, settings, deribit)
+        SCENARIOS[function.__name__] = (function, settings, deribit, remembers)
         return function
     return add
 
@@ -125,6 +77,20 @@ def kill_nine(run, rng):
         time.sleep(rng.uniform(0.2, 3.0))
         run.kill_engine()
         run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(2)
+
+
+@scenario(remembers=True)
+def venue_killed(run, rng):
+    """SIGKILL of the simulator at random points: it forgets nothing, and the engine finds its way back."""
+    for _ in range(3):
+        run.wait_quoting()
+        run.wait_fills(1)
+        run.kill_sim()
+        run.wait_pulled()
+        time.sleep(rng.uniform(0.1, 1.5))
+        run.start_sim()
     run.wait_quoting()
     run.wait_fills(2)
 
@@ -174,7 +140,7 @@ def halted_and_resumed(run, rng):
         raise SystemExit("control answered otherwise than it says")
     run.wait_figure("the halt", lambda f: f.get("i.btc.bid_qty", 1) + f.get("i.btc.ask_qty", 1) == 0, 10)
     time.sleep(2)
-    if any(p["open_orders"] for p in demo_tool.books(run.sim_report(), run.market)[0]):
+    if any(p["open_orders"] for p in rig.books(run.sim_report(), run.market)[0]):
         raise SystemExit("something rests after the halt")
     if run.command("resume") != 0:
         raise SystemExit("resume was refused")
@@ -277,9 +243,9 @@ fault_scenario("deribit_settlement", "settlement:scope=deribit", seconds=6, deri
 
 def play(name, options, attempt):
     """One scenario in a fresh folder; answers what did not hold."""
-    function, settings, deribit = SCENARIOS[name]
+    function, settings, deribit, remembers = SCENARIOS[name]
     rng = random.Random(f"{options.seed}/{name}/{attempt}")
-    run = Run(name, rng.randrange(1 << 30), options.build, settings, deribit)
+    run = Run(name, rng.randrange(1 << 30), options.build, settings, deribit, remembers)
     begin = time.monotonic()
     try:
         run.start_sim()
