@@ -351,8 +351,8 @@ size_t decimal_print_short(char *out, int64_t value, int decimals)
     return print(out, value, decimals, true);
 }
 
-/* divide cuts toward zero.  Nearly every quotient here fits 64 bits, and one instruction finds it; the
- * compiler's own division of 128 bits is a call of sixty. */
+/* divide cuts toward zero.  What comes here from the header has a negative numerator, mostly: one instruction
+ * as well. */
 static inline void divide(int128 numerator, int128 denominator, int128 *quotient, int128 *remainder)
 {
 #if defined(__x86_64__)
@@ -378,7 +378,7 @@ static inline void divide(int128 numerator, int128 denominator, int128 *quotient
     *remainder = numerator % denominator;
 }
 
-int128 decimal_divide_wide(int128 numerator, int128 denominator, enum rounding rounding)
+int128 decimal_divide_any(int128 numerator, int128 denominator, enum rounding rounding)
 {
     POISE_ASSERT(denominator != 0);
 
@@ -412,13 +412,6 @@ int128 decimal_divide_wide(int128 numerator, int128 denominator, enum rounding r
     return (quotient & 1) != 0 ? away : quotient;
 }
 
-int64_t decimal_divide(int128 numerator, int128 denominator, enum rounding rounding)
-{
-    int128 quotient = decimal_divide_wide(numerator, denominator, rounding);
-    POISE_ASSERT(quotient >= INT64_MIN && quotient <= INT64_MAX);
-    return (int64_t)quotient;
-}
-
 int64_t decimal_rescale(int64_t value, int from_decimals, int to_decimals, enum rounding rounding)
 {
     int up = to_decimals - from_decimals;
@@ -430,22 +423,4 @@ int64_t decimal_rescale(int64_t value, int from_decimals, int to_decimals, enum 
     bool overflow = __builtin_mul_overflow(value, decimal_power[up], &scaled);
     POISE_ASSERT(!overflow);
     return scaled;
-}
-
-int64_t decimal_to_step(int64_t value, int64_t step, enum rounding rounding)
-{
-    POISE_ASSERT(step > 0);
-    POISE_ASSERT(rounding == ROUND_DOWN || rounding == ROUND_UP || rounding == ROUND_ZERO);
-
-    int64_t beyond = value % step; /* of the value's sign */
-    int64_t cut = value - beyond;
-    int64_t result = cut;
-    bool overflow = false;
-    if (beyond < 0 && rounding == ROUND_DOWN) {
-        overflow = __builtin_sub_overflow(cut, step, &result);
-    } else if (beyond > 0 && rounding == ROUND_UP) {
-        overflow = __builtin_add_overflow(cut, step, &result);
-    }
-    POISE_ASSERT(!overflow);
-    return result;
 }

@@ -54,12 +54,38 @@ size_t decimal_print(char *out, int64_t value, int decimals);
 /* decimal_print_short is decimal_print without trailing zeros ("61800.2", "0"). */
 size_t decimal_print_short(char *out, int64_t value, int decimals);
 
-/* decimal_divide is numerator / denominator rounded as told; denominator not 0.  The quotient must fit an
- * int64 (asserted). */
-int64_t decimal_divide(int128 numerator, int128 denominator, enum rounding rounding);
+/* decimal_divide_any is numerator / denominator rounded as told, whatever their signs and sizes; denominator
+ * not 0.  Asked by what follows, where that is not enough. */
+int128 decimal_divide_any(int128 numerator, int128 denominator, enum rounding rounding);
 
-/* decimal_divide_wide is the same where the quotient may need 128 bits. */
-int128 decimal_divide_wide(int128 numerator, int128 denominator, enum rounding rounding);
+/* decimal_divide_wide is the same where the quotient may need 128 bits.  Nearly every quotient here is of two
+ * positive numbers and fits 64 bits, and one instruction finds it; the compiler's own division of 128 bits is
+ * a call of sixty. */
+static inline int128 decimal_divide_wide(int128 numerator, int128 denominator, enum rounding rounding)
+{
+#if defined(__x86_64__)
+    uint64_t high = (uint64_t)(numerator >> 64), low = (uint64_t)numerator;
+    uint64_t by = (uint64_t)denominator;
+    if (POISE_LIKELY(denominator > 0 && denominator <= INT64_MAX && high < by)) { /* so numerator >= 0 */
+        uint64_t whole, rest;
+        __asm__("divq %4" : "=a"(whole), "=d"(rest) : "0"(low), "1"(high), "r"(by) : "cc");
+        bool up = rounding == ROUND_UP || rounding == ROUND_AWAY;
+        if (rounding == ROUND_HALF_EVEN) {
+            up = rest > by - rest || (rest == by - rest && (whole & 1) != 0);
+        }
+        return (int128)whole + (up && rest != 0);
+    }
+#endif
+    return decimal_divide_any(numerator, denominator, rounding);
+}
+
+/* decimal_divide is the same where the quotient must fit an int64 (asserted). */
+static inline int64_t decimal_divide(int128 numerator, int128 denominator, enum rounding rounding)
+{
+    int128 quotient = decimal_divide_wide(numerator, denominator, rounding);
+    POISE_ASSERT(quotient >= INT64_MIN && quotient <= INT64_MAX);
+    return (int64_t)quotient;
+}
 
 /* decimal_multiply_divide is a * b / c in 128 bits, rounded as told. */
 static inline int64_t decimal_multiply_divide(int64_t a, int64_t b, int64_t c, enum rounding rounding)
@@ -72,6 +98,22 @@ static inline int64_t decimal_multiply_divide(int64_t a, int64_t b, int64_t c, e
 int64_t decimal_rescale(int64_t value, int from_decimals, int to_decimals, enum rounding rounding);
 
 /* decimal_to_step rounds to a multiple of step (> 0); only ROUND_DOWN, ROUND_UP and ROUND_ZERO. */
-int64_t decimal_to_step(int64_t value, int64_t step, enum rounding rounding);
+static inline int64_t decimal_to_step(int64_t value, int64_t step, enum rounding rounding)
+{
+    POISE_ASSERT(step > 0);
+    POISE_ASSERT(rounding == ROUND_DOWN || rounding == ROUND_UP || rounding == ROUND_ZERO);
+
+    int64_t beyond = value % step; /* of the value's sign */
+    int64_t cut = value - beyond;
+    int64_t result = cut;
+    bool overflow = false;
+    if (beyond < 0 && rounding == ROUND_DOWN) {
+        overflow = __builtin_sub_overflow(cut, step, &result);
+    } else if (beyond > 0 && rounding == ROUND_UP) {
+        overflow = __builtin_add_overflow(cut, step, &result);
+    }
+    POISE_ASSERT(!overflow);
+    return result;
+}
 
 #endif

@@ -21,15 +21,18 @@ struct kind_row {
     bool own_delta;       /* delta is its coin, whatever else the market does */
 };
 
-static int128 multiply(int128 a, int128 b)
+static inline int128 multiply(int128 a, int128 b)
 {
     int128 product;
+    if (POISE_LIKELY(a == (int64_t)a && b == (int64_t)b)) { /* nearly always: one instruction */
+        return (int128)(int64_t)a * (int64_t)b;
+    }
     bool overflow = __builtin_mul_overflow(a, b, &product);
     POISE_ASSERT(!overflow);
     return product;
 }
 
-static int128 power_of_ten(int n)
+static inline int128 power_of_ten(int n)
 {
     POISE_ASSERT(n >= 0 && n <= 2 * DECIMAL_MAX_DECIMALS);
     return n <= DECIMAL_MAX_DECIMALS
@@ -38,7 +41,7 @@ static int128 power_of_ten(int n)
 }
 
 /* The ratio in units of 10^-decimals. */
-static int128 ratio_round(struct ratio ratio, int decimals, enum rounding rounding)
+static inline int128 ratio_round(struct ratio ratio, int decimals, enum rounding rounding)
 {
     int exponent = ratio.exponent + decimals;
     if (exponent >= 0) {
@@ -57,7 +60,7 @@ static int64_t fits(int128 amount)
 
 /* qty x contract.  Most contracts are a whole number of their unit: taking its 10^8 out here keeps the
  * products below 128 bits for every instrument that instrument_check lets in. */
-static struct ratio contracts(const struct instrument *instrument, int64_t qty)
+static inline struct ratio contracts(const struct instrument *instrument, int64_t qty)
 {
     struct ratio ratio = { .denominator = 1, .exponent = -instrument->qty_decimals };
     if (POISE_LIKELY(instrument->contract_e8 % DECIMAL_E8 == 0)) {
@@ -69,13 +72,13 @@ static struct ratio contracts(const struct instrument *instrument, int64_t qty)
     return ratio;
 }
 
-static struct ratio linear_coin(const struct instrument *instrument, int64_t qty, int64_t price)
+static inline struct ratio linear_coin(const struct instrument *instrument, int64_t qty, int64_t price)
 {
     (void)price;
     return contracts(instrument, qty);
 }
 
-static struct ratio linear_quote(const struct instrument *instrument, int64_t qty, int64_t price)
+static inline struct ratio linear_quote(const struct instrument *instrument, int64_t qty, int64_t price)
 {
     struct ratio ratio = contracts(instrument, qty);
     ratio.numerator = multiply(ratio.numerator, price);
@@ -83,7 +86,7 @@ static struct ratio linear_quote(const struct instrument *instrument, int64_t qt
     return ratio;
 }
 
-static struct ratio inverse_coin(const struct instrument *instrument, int64_t qty, int64_t price)
+static inline struct ratio inverse_coin(const struct instrument *instrument, int64_t qty, int64_t price)
 {
     struct ratio ratio = contracts(instrument, qty);
     ratio.denominator = price;
@@ -91,7 +94,7 @@ static struct ratio inverse_coin(const struct instrument *instrument, int64_t qt
     return ratio;
 }
 
-static struct ratio inverse_quote(const struct instrument *instrument, int64_t qty, int64_t price)
+static inline struct ratio inverse_quote(const struct instrument *instrument, int64_t qty, int64_t price)
 {
     (void)price;
     return contracts(instrument, qty);
@@ -139,6 +142,23 @@ static const struct kind_row *valued_row_of(const struct instrument *instrument)
         base_assert_failed(kind_names[instrument->kind], __FILE__, __LINE__);
     }
     return row;
+}
+
+/* The gate asks these of every order: what linear and inverse kinds answer is found without a call. */
+static inline struct ratio coin_of(const struct kind_row *row, const struct instrument *instrument,
+                                   int64_t qty, int64_t price)
+{
+    return row->coin == linear_coin    ? linear_coin(instrument, qty, price)
+           : row->coin == inverse_coin ? inverse_coin(instrument, qty, price)
+                                       : row->coin(instrument, qty, price);
+}
+
+static inline struct ratio quote_of(const struct kind_row *row, const struct instrument *instrument,
+                                    int64_t qty, int64_t price)
+{
+    return row->quote == linear_quote    ? linear_quote(instrument, qty, price)
+           : row->quote == inverse_quote ? inverse_quote(instrument, qty, price)
+                                         : row->quote(instrument, qty, price);
 }
 
 static const struct kind_row *own_delta_row_of(const struct instrument *instrument)
@@ -290,7 +310,7 @@ void kind_reprice(const struct instrument *instrument, struct position *position
 int128 kind_exposure_e12(const struct instrument *instrument, enum side side, int64_t qty, int64_t price)
 {
     POISE_ASSERT(qty > 0 && price > 0);
-    return ratio_round(own_delta_row_of(instrument)->coin(instrument, qty, price), 12, ROUND_HALF_EVEN) *
+    return ratio_round(coin_of(own_delta_row_of(instrument), instrument, qty, price), 12, ROUND_HALF_EVEN) *
            side_sign(side);
 }
 
@@ -492,13 +512,13 @@ int64_t kind_unrealised_e8(const struct instrument *instrument, const struct pos
 int64_t kind_coin_e8(const struct instrument *instrument, int64_t qty, int64_t price, enum rounding rounding)
 {
     POISE_ASSERT(price > 0);
-    return fits(ratio_round(valued_row_of(instrument)->coin(instrument, qty, price), 8, rounding));
+    return fits(ratio_round(coin_of(valued_row_of(instrument), instrument, qty, price), 8, rounding));
 }
 
 int64_t kind_quote_e8(const struct instrument *instrument, int64_t qty, int64_t price, enum rounding rounding)
 {
     POISE_ASSERT(price > 0);
-    return fits(ratio_round(valued_row_of(instrument)->quote(instrument, qty, price), 8, rounding));
+    return fits(ratio_round(quote_of(valued_row_of(instrument), instrument, qty, price), 8, rounding));
 }
 
 /* How many lots reach an amount, times the lot.  `one_lot` is what a single lot is worth. */
@@ -515,8 +535,8 @@ int64_t kind_qty_for_coin(const struct instrument *instrument, int128 coin_e12, 
                           enum rounding rounding)
 {
     POISE_ASSERT(coin_e12 >= 0 && price > 0);
-    return lots_for(instrument, valued_row_of(instrument)->coin(instrument, instrument->lot, price), coin_e12,
-                    12, rounding);
+    return lots_for(instrument, coin_of(valued_row_of(instrument), instrument, instrument->lot, price),
+                    coin_e12, 12, rounding);
 }
 
 int64_t kind_fee_e8(const struct instrument *instrument, enum side side, int64_t qty, int64_t price,
@@ -568,6 +588,41 @@ int64_t kind_smallest_qty(const struct instrument *instrument, int64_t price, bo
     if (reduce_only || instrument->min_notional_e8 <= 0) {
         return smallest;
     }
-    struct ratio one_lot = valued_row_of(instrument)->quote(instrument, instrument->lot, price);
+    struct ratio one_lot = quote_of(valued_row_of(instrument), instrument, instrument->lot, price);
     return base_max(smallest, lots_for(instrument, one_lot, instrument->min_notional_e8, 8, ROUND_UP));
+}
+
+/* up / down in its lowest terms as far as tens go; false where a part does not fit. */
+static bool lowest(int128 up, int128 down, int64_t *small_up, int64_t *small_down)
+{
+    while (up % 10 == 0 && down % 10 == 0) {
+        up /= 10;
+        down /= 10;
+    }
+    *small_up = (int64_t)up;
+    *small_down = (int64_t)down;
+    return up > 0 && up <= INT64_MAX && down <= INT64_MAX;
+}
+
+struct kind_scale kind_scale(const struct instrument *instrument)
+{
+    struct kind_scale scale = { 0 };
+    const struct kind_row *row = row_of(instrument);
+    int price_decimals = instrument->price_decimals, qty_decimals = instrument->qty_decimals;
+    scale.inverse = row->coin == inverse_coin && row->quote == inverse_quote;
+    scale.smallest_qty =
+        decimal_to_step(base_max(instrument->min_qty, instrument->lot), instrument->lot, ROUND_UP);
+    if (!scale.inverse && (row->coin != linear_coin || row->quote != linear_quote)) {
+        return scale;
+    }
+    int128 contract_e8 = instrument->contract_e8;
+    int128 price_unit = power_of_ten(price_decimals), qty_unit = power_of_ten(qty_decimals);
+    if (scale.inverse) {
+        scale.plain = lowest(multiply(contract_e8, price_unit), qty_unit, &scale.coin_up, &scale.coin_down) &&
+                      lowest(contract_e8, qty_unit, &scale.quote_up, &scale.quote_down);
+    } else {
+        scale.plain = lowest(contract_e8, qty_unit, &scale.coin_up, &scale.coin_down) &&
+                      lowest(contract_e8, multiply(qty_unit, price_unit), &scale.quote_up, &scale.quote_down);
+    }
+    return scale;
 }

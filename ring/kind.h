@@ -178,4 +178,50 @@ int64_t kind_entry_price(const struct instrument *instrument, const struct posit
  * lots that reach min_notional (ignored when reduce_only). */
 int64_t kind_smallest_qty(const struct instrument *instrument, int64_t price, bool reduce_only);
 
+/* kind_scale: what the gate asks of every order, measured once per instrument.  A quantity's coin and quote
+ * value are then a product and a division of the same fraction, so every answer is the general function's to
+ * the last digit.  An instrument that does not fit (not plain) is answered by the general functions. */
+struct kind_scale {
+    int64_t coin_up, coin_down;   /* coin 1e-8 = qty x up / down (x price where inverse) */
+    int64_t quote_up, quote_down; /* quote currency 1e-8 = qty x up (x price where not inverse) / down */
+    int64_t smallest_qty;         /* without a minimum value */
+    bool plain, inverse;
+};
+
+struct kind_scale kind_scale(const struct instrument *instrument);
+
+/* kind_scale_coin_e8 is kind_coin_e8. */
+static inline int64_t kind_scale_coin_e8(const struct kind_scale *scale, const struct instrument *instrument,
+                                         int64_t qty, int64_t price, enum rounding rounding)
+{
+    if (POISE_UNLIKELY(!scale->plain)) {
+        return kind_coin_e8(instrument, qty, price, rounding);
+    }
+    POISE_ASSERT(price > 0);
+    int128 down = scale->inverse ? (int128)scale->coin_down * price : scale->coin_down;
+    return decimal_divide((int128)qty * scale->coin_up, down, rounding);
+}
+
+/* kind_scale_quote_e8 is kind_quote_e8. */
+static inline int64_t kind_scale_quote_e8(const struct kind_scale *scale, const struct instrument *instrument,
+                                          int64_t qty, int64_t price, enum rounding rounding)
+{
+    int128 up = (int128)qty * scale->quote_up;
+    if (POISE_UNLIKELY(!scale->plain || (!scale->inverse && (up != (int64_t)up ||
+                                                             price <= 0)))) { /* or the product may not fit */
+        return kind_quote_e8(instrument, qty, price, rounding);
+    }
+    return decimal_divide(scale->inverse ? up : (int128)(int64_t)up * price, scale->quote_down, rounding);
+}
+
+/* kind_scale_smallest_qty is kind_smallest_qty. */
+static inline int64_t kind_scale_smallest_qty(const struct kind_scale *scale,
+                                              const struct instrument *instrument, int64_t price,
+                                              bool reduce_only)
+{
+    return POISE_LIKELY(reduce_only || instrument->min_notional_e8 <= 0)
+               ? scale->smallest_qty
+               : kind_smallest_qty(instrument, price, reduce_only);
+}
+
 #endif

@@ -395,6 +395,58 @@ Test(kind, the_smallest_order_a_venue_takes)
     cr_assert_eq(kind_smallest_qty(&instrument, 500000, false), 3);
 }
 
+/* What is measured once answers what is worked out anew, rounded the same way, at every size that fits. */
+Test(kind, a_scale_answers_as_the_general_functions_do)
+{
+    static const enum rounding roundings[] = { ROUND_DOWN, ROUND_UP, ROUND_ZERO, ROUND_AWAY,
+                                               ROUND_HALF_EVEN };
+    static const int64_t contracts[] = { DECIMAL_E8, 10 * DECIMAL_E8, 1, 12345678, 100 * DECIMAL_E8, 250000 };
+    uint64_t seed = 0x9e3779b97f4a7c15ULL;
+    int tried = 0;
+    for (int i = 0; i < 40000; i++) {
+        struct instrument row = i % 3 == 0 ? inverse() : i % 3 == 1 ? linear() : spot();
+        row.contract_e8 = row.kind == KIND_SPOT ? DECIMAL_E8 : contracts[i / 3 % POISE_COUNT_OF(contracts)];
+        row.price_decimals = (uint8_t)(i / 7 % 9);
+        row.qty_decimals = row.kind == KIND_INVERSE_PERPETUAL ? 0 : (uint8_t)(i / 5 % 7);
+        row.min_notional_e8 = i % 2 == 0 ? 0 : row.min_notional_e8;
+        row.lot = 1 + i % 10;
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        int64_t price = 1 + (int64_t)(seed % 100000000), qty = 1 + (int64_t)(seed >> 40);
+        if (!kind_fits(&row, qty, price) || !kind_fits(&row, row.lot, price)) {
+            continue; /* no gate is asked of it */
+        }
+        tried++;
+        struct kind_scale scale = kind_scale(&row);
+        cr_assert(scale.plain);
+        for (size_t r = 0; r < POISE_COUNT_OF(roundings); r++) {
+            cr_assert_eq(kind_scale_coin_e8(&scale, &row, qty, price, roundings[r]),
+                         kind_coin_e8(&row, qty, price, roundings[r]));
+            cr_assert_eq(kind_scale_coin_e8(&scale, &row, -qty, price, roundings[r]),
+                         kind_coin_e8(&row, -qty, price, roundings[r]));
+            cr_assert_eq(kind_scale_quote_e8(&scale, &row, qty, price, roundings[r]),
+                         kind_quote_e8(&row, qty, price, roundings[r]));
+        }
+        cr_assert_eq(kind_scale_smallest_qty(&scale, &row, price, i % 5 == 0),
+                     kind_smallest_qty(&row, price, i % 5 == 0));
+    }
+    cr_assert_gt(tried, 20000);
+}
+
+Test(kind, what_a_scale_does_not_know_is_asked_of_the_general_functions)
+{
+    struct instrument share = linear();
+    share.kind = KIND_ETF_SHARE;
+    share.contract_e8 = 23456;
+    struct kind_scale scale = kind_scale(&share);
+    cr_assert_not(scale.plain);
+    cr_assert_eq(kind_scale_coin_e8(&scale, &share, 1700, 61800, ROUND_UP),
+                 kind_coin_e8(&share, 1700, 61800, ROUND_UP));
+    cr_assert_eq(kind_scale_quote_e8(&scale, &share, 1700, 61800, ROUND_UP),
+                 kind_quote_e8(&share, 1700, 61800, ROUND_UP));
+}
+
 Test(kind, open_profit_rounds_down_on_both_sides)
 {
     struct instrument instrument = inverse();
