@@ -187,56 +187,7 @@ void book_status(struct book *book, uint32_t status)
     book->status = status <= INSTRUMENT_CLOSED ? (uint8_t)status : INSTRUMENT_UNKNOWN;
 }
 
-enum book_trouble book_trouble(const struct book *book, uint64_t now_ns, uint64_t stale_ns)
-{
-    if (book->feed_state != FEED_LIVE || !book->has_view) {
-        return BOOK_NOT_LIVE;
-    }
-    if (stale_ns != 0 && now_ns - book->last_ns + book->late_ns > stale_ns) {
-        return BOOK_STALE;
-    }
-    struct touch touch;
-    if (!book_touch(book, &touch)) {
-        return BOOK_EMPTY;
-    }
-    if (book->side[SIDE_BUY].level[0].price >= book->side[SIDE_SELL].level[0].price ||
-        (book->top_newer && book->top_price[SIDE_BUY] >= book->top_price[SIDE_SELL])) {
-        return BOOK_CROSSED;
-    }
-    return BOOK_GOOD;
-}
-
-bool book_touch(const struct book *book, struct touch *touch)
-{
-    *touch = (struct touch){ 0 };
-    if (book->side[SIDE_BUY].count == 0 || book->side[SIDE_SELL].count == 0) {
-        return false;
-    }
-    int64_t bid = book->side[SIDE_BUY].level[0].price;
-    int64_t ask = book->side[SIDE_SELL].level[0].price;
-    if (!book->top_newer) {
-        *touch = (struct touch){ bid, ask, bid, ask };
-        return true;
-    }
-    if (book->top_qty[SIDE_BUY] == 0 || book->top_qty[SIDE_SELL] == 0) {
-        return false;
-    }
-    int64_t top_bid = book->top_price[SIDE_BUY];
-    int64_t top_ask = book->top_price[SIDE_SELL];
-    touch->bid = base_min(bid, top_bid);
-    touch->ask = base_max(ask, top_ask);
-    touch->inner_bid = base_max(bid, top_bid);
-    touch->inner_ask = base_min(ask, top_ask);
-    return true;
-}
-
-int64_t book_mid(const struct book *book)
-{
-    struct touch touch;
-    return book_touch(book, &touch) ? (touch.bid + touch.ask) >> 1 : 0;
-}
-
-int64_t book_walk(const struct book *book, enum side side, int64_t qty, int64_t *worst)
+int64_t book_walk_deep(const struct book *book, enum side side, int64_t qty, int64_t *worst)
 {
     enum side hit = side_opposite(side);
     const struct book_side *levels = &book->side[hit];

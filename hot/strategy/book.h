@@ -96,21 +96,79 @@ void book_mark(struct book *book, const struct record_mark *record);
 void book_feed(struct book *book, uint32_t feed_state);
 void book_status(struct book *book, uint32_t status);
 
-/* book_trouble says what is wrong with the view now; stale_ns 0 means no bound. */
-enum book_trouble book_trouble(const struct book *book, uint64_t now_ns, uint64_t stale_ns);
-
 /* book_touch fills both touches; false (and zeros) when a side is empty.  Says nothing of freshness. */
-bool book_touch(const struct book *book, struct touch *touch);
+static inline bool book_touch(const struct book *book, struct touch *touch)
+{
+    if (book->side[SIDE_BUY].count == 0 || book->side[SIDE_SELL].count == 0) {
+        *touch = (struct touch){ 0 };
+        return false;
+    }
+    int64_t bid = book->side[SIDE_BUY].level[0].price;
+    int64_t ask = book->side[SIDE_SELL].level[0].price;
+    if (POISE_LIKELY(!book->top_newer)) {
+        *touch = (struct touch){ bid, ask, bid, ask };
+        return true;
+    }
+    if (book->top_qty[SIDE_BUY] == 0 || book->top_qty[SIDE_SELL] == 0) {
+        *touch = (struct touch){ 0 };
+        return false;
+    }
+    int64_t top_bid = book->top_price[SIDE_BUY];
+    int64_t top_ask = book->top_price[SIDE_SELL];
+    touch->bid = base_min(bid, top_bid);
+    touch->ask = base_max(ask, top_ask);
+    touch->inner_bid = base_max(bid, top_bid);
+    touch->inner_ask = base_min(ask, top_ask);
+    return true;
+}
 
 /* book_mid is the middle of what can surely be hit, rounded down; 0 when a side is empty. */
-int64_t book_mid(const struct book *book);
+static inline int64_t book_mid(const struct book *book)
+{
+    struct touch touch;
+    return book_touch(book, &touch) ? (touch.bid + touch.ask) >> 1 : 0;
+}
+
+/* book_trouble says what is wrong with the view now; stale_ns 0 means no bound. */
+static inline enum book_trouble book_trouble(const struct book *book, uint64_t now_ns, uint64_t stale_ns)
+{
+    if (book->feed_state != FEED_LIVE || !book->has_view) {
+        return BOOK_NOT_LIVE;
+    }
+    if (stale_ns != 0 && now_ns - book->last_ns + book->late_ns > stale_ns) {
+        return BOOK_STALE;
+    }
+    struct touch touch;
+    if (!book_touch(book, &touch)) {
+        return BOOK_EMPTY;
+    }
+    if (book->side[SIDE_BUY].level[0].price >= book->side[SIDE_SELL].level[0].price ||
+        (book->top_newer && book->top_price[SIDE_BUY] >= book->top_price[SIDE_SELL])) {
+        return BOOK_CROSSED;
+    }
+    return BOOK_GOOD;
+}
+
+/* book_walk_deep is book_walk where the best level does not hold enough, or is gone. */
+int64_t book_walk_deep(const struct book *book, enum side side, int64_t qty, int64_t *worst);
 
 /* book_walk takes qty out of the side that an order of `side` would hit, never better than a newer top, and
  * answers the average price rounded against us (up for a buy); 0 when the view holds less.  *worst is the
  * last level's price.  One level, the usual case, costs no division.  For an inverse instrument the
  * arithmetic average differs from the harmonic one by the square of the levels' relative distance: under
  * a thousandth of a basis point for levels within 10 bp. */
-int64_t book_walk(const struct book *book, enum side side, int64_t qty, int64_t *worst);
+static inline int64_t book_walk(const struct book *book, enum side side, int64_t qty, int64_t *worst)
+{
+    enum side hit = side_opposite(side);
+    const struct level *best = &book->side[hit].level[0];
+    bool gone = book->top_newer && (hit == SIDE_BUY ? best->price > book->top_price[SIDE_BUY]
+                                                    : best->price < book->top_price[SIDE_SELL]);
+    if (POISE_LIKELY(book->side[hit].count != 0 && qty <= best->qty && !gone)) {
+        *worst = best->price;
+        return best->price;
+    }
+    return book_walk_deep(book, side, qty, worst);
+}
 
 /* book_reference is what bands are measured from: the mark when it is no older than stale_ns, else the
  * middle, else an old mark, else 0. */

@@ -115,7 +115,14 @@ struct conversion convert_rate(struct convert_table *table, uint16_t row, const 
     if (row == CONVERT_MISSING || at >= table->count) {
         return (struct conversion){ 0 };
     }
-    struct conversion now = ask(&table->row[at], books, instruments, now_ns);
+    struct convert_row *from = &table->row[at];
+    struct conversion now;
+    if (POISE_LIKELY(from->instrument == NO_INSTRUMENT && from->cell_ns == 0 && from->fixed_e8 > 0)) {
+        from->last_e8 = from->fixed_e8; /* its own par, and never old */
+        now = (struct conversion){ .rate_e8 = from->fixed_e8, .fresh = true };
+    } else {
+        now = ask(from, books, instruments, now_ns);
+    }
     if ((row & REVERSED) && now.rate_e8 != 0) {
         now.rate_e8 = decimal_divide((int128)DECIMAL_E8 * DECIMAL_E8, now.rate_e8, ROUND_HALF_EVEN);
         now.fresh = now.fresh && now.rate_e8 != 0;

@@ -335,13 +335,10 @@ void exposure_venue(struct exposure *exposure, uint16_t account, uint16_t instru
     }
 }
 
-uint64_t exposure_differs(struct exposure_holding *holding, uint64_t now_ns)
+uint64_t exposure_differs_since(struct exposure_holding *holding, uint64_t now_ns)
 {
     /* The venue's position and the fill it contains travel different streams.  Equal when it was told, or
      * equal now that the fill came: either is agreement. */
-    if (!holding->venue_known || holding->differs_since_ns == 0) {
-        return 0;
-    }
     if (holding->venue_qty == holding->total_qty || holding->venue_qty == holding->total_then) {
         holding->differs_since_ns = 0;
         holding->alarmed = false;

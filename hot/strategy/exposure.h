@@ -156,7 +156,13 @@ void exposure_venue(struct exposure *exposure, uint16_t account, uint16_t instru
 
 /* exposure_differs: the venue's position differed from ours when it was told and still differs; the time
  * since, or 0. */
-uint64_t exposure_differs(struct exposure_holding *holding, uint64_t now_ns);
+uint64_t exposure_differs_since(struct exposure_holding *holding, uint64_t now_ns);
+static inline uint64_t exposure_differs(struct exposure_holding *holding, uint64_t now_ns)
+{
+    return POISE_LIKELY(!holding->venue_known || holding->differs_since_ns == 0)
+               ? 0
+               : exposure_differs_since(holding, now_ns);
+}
 
 /* exposure_coin_e12 is what a position contributes to delta. */
 int128 exposure_coin_e12(const struct instrument *instrument, const struct position *position);

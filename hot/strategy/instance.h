@@ -49,11 +49,29 @@ struct quote_inputs {
     int64_t rate_e8;
 };
 
+/* What the ratios between the legs' prices are made of, measured again when one of them moved. */
+struct quote_basis {
+    int64_t rate_e8; /* 0: never measured */
+    int64_t offset_ppb;
+    int64_t position;
+    int64_t cost_centibp;
+};
+
+/* What should rest at one place. */
+struct wanted {
+    int64_t price, qty; /* qty 0: nothing */
+};
+
 struct quote_state {
     uint16_t order[2][PARAMS_LEVELS_MAX]; /* rows of the order table, ORDER_NONE */
-    struct quote_inputs seen;
-    bool dirty; /* something else changed: decide even when the inputs are the same */
+    struct wanted wanted[2][PARAMS_LEVELS_MAX];
+    struct quote_inputs seen; /* what `wanted` was decided on */
+    struct quote_basis basis;
+    bool dirty;    /* something else changed: decide all of it, even when the inputs are the same */
+    bool apart;    /* the sides were kept apart: each one's price hangs on the other's */
+    bool again[2]; /* a change of this side was refused: try at the next decision, whatever moved */
     bool can_amend;
+    uint8_t levels;       /* places of a side that may be in use */
     uint8_t live;         /* rows above that are not ORDER_NONE */
     uint64_t again_ns;    /* a change waits for requote_min_ns until this; 0 none */
     uint64_t hold_ns[2];  /* after a refused quote: no new one on this side before it */

@@ -40,6 +40,7 @@ static bool take_instrument(struct strategy *s, const struct slot *record)
         return false; /* the identity of exposure.h needs it */
     }
     s->instrument[row.index] = row;
+    s->scale[row.index] = kind_scale(&row);
     exposure_bound(&s->exposure, row.index);
     book_reset(&s->book[row.index], row.status, s->exposure.bound[row.index].price);
     return true;

@@ -44,11 +44,8 @@ void risk_rate_spend(struct strategy *s)
 
 static int64_t scaled(int64_t price, int64_t ppm, enum side side)
 {
-    int128 product = (int128)price * ppm;
-    int128 limit = product / 1000000;
-    if (side == SIDE_SELL && limit * 1000000 != product) {
-        limit++;
-    }
+    int128 limit =
+        decimal_divide_wide((int128)price * ppm, 1000000, side == SIDE_SELL ? ROUND_UP : ROUND_DOWN);
     return limit > BOOK_PRICE_MAX * 4 ? BOOK_PRICE_MAX * 4 : (int64_t)limit;
 }
 
@@ -106,7 +103,7 @@ int64_t risk_delta_e8(const struct strategy *s, uint16_t base)
             sum += s->exposure.instance[i].delta_e12;
         }
     }
-    return state_money(sum / 10000);
+    return state_money(decimal_divide_wide(sum, 10000, ROUND_ZERO));
 }
 
 bool risk_delta_beyond(const struct strategy *s, uint16_t base)
@@ -140,14 +137,16 @@ static bool position_allows(struct strategy *s, const struct risk_ask *ask)
     if (worst * sign <= 0 || base_abs(worst) > s->exposure.bound[ask->instrument].qty) {
         return worst * sign <= 0;
     }
-    return kind_coin_e8(row, base_abs(worst), ask->price, ROUND_UP) <= s->risk.max_position_e8;
+    return kind_scale_coin_e8(&s->scale[ask->instrument], row, base_abs(worst), ask->price, ROUND_UP) <=
+           s->risk.max_position_e8;
 }
 
 static bool delta_allows(struct strategy *s, const struct risk_ask *ask)
 {
     const struct instrument *row = &s->instrument[ask->instrument];
     int64_t now = risk_delta_e8(s, row->base);
-    int64_t then = now + side_sign(ask->side) * kind_coin_e8(row, ask->qty, ask->price, ROUND_UP);
+    int64_t more = kind_scale_coin_e8(&s->scale[ask->instrument], row, ask->qty, ask->price, ROUND_UP);
+    int64_t then = now + side_sign(ask->side) * more;
     return base_abs(then) <= s->risk.max_delta_e8 || base_abs(then) <= base_abs(now);
 }
 
@@ -170,7 +169,8 @@ static enum risk_refusal check_form(struct strategy *s, const struct risk_ask *a
         ask->qty % row->lot != 0) {
         return RISK_STEP;
     }
-    if (ask->qty > row->max_qty || ask->qty < kind_smallest_qty(row, ask->price, ask->venue_reduces)) {
+    if (ask->qty > row->max_qty ||
+        ask->qty < kind_scale_smallest_qty(&s->scale[ask->instrument], row, ask->price, ask->venue_reduces)) {
         return RISK_SIZE;
     }
     int64_t band = risk_band(s, ask->instrument, ask->side);
@@ -198,7 +198,8 @@ static enum risk_refusal check_risk(struct strategy *s, const struct risk_ask *a
     if (s->orders.unknown[ask->instrument] != 0) {
         return RISK_UNKNOWN;
     }
-    if (kind_quote_e8(row, ask->qty, ask->price, ROUND_UP) > s->risk.max_order_e8) {
+    if (kind_scale_quote_e8(&s->scale[ask->instrument], row, ask->qty, ask->price, ROUND_UP) >
+        s->risk.max_order_e8) {
         return RISK_VALUE;
     }
     if (!position_allows(s, ask)) {

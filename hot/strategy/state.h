@@ -80,6 +80,7 @@ struct strategy {
     uint64_t account_known;                   /* bit per account */
     struct account account[ACCOUNT_MAX];
     struct instrument instrument[INSTRUMENT_MAX];
+    struct kind_scale scale[INSTRUMENT_MAX]; /* of the row above */
     struct fee_row fee[ACCOUNT_MAX][INSTRUMENT_MAX];
     struct funding_seen funding[FEES_SEEN];
     uint32_t funding_next;

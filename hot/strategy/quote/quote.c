@@ -6,40 +6,40 @@
 #include "hot/strategy/request.h"
 #include "hot/strategy/risk.h"
 
-#define ONE_E12            1000000000000LL
 #define REFUSED_WAIT_NS    1000000ULL
 #define READING_NS         2000000000ULL
 #define DOUBTFUL_CANCEL_NS 1000000000ULL
 #define AMENDS_MOST        9000 /* a venue refuses an order's 10,001st amend: replace it before */
-
-/* What should rest at one place. */
-struct wanted {
-    int64_t price, qty; /* qty 0: nothing */
-};
 
 void quote_open(struct strategy *s, struct instance *instance)
 {
     const struct instrument *leg = &s->instrument[instance->params.quote_instrument];
     memset(instance->quote.order, 0xff, sizeof instance->quote.order);
     instance->quote.dirty = true;
+    instance->quote.levels = instance->params.levels;
     instance->quote.can_amend = leg->product == PRODUCT_LINEAR || leg->product == PRODUCT_INVERSE;
     fair_bound(&instance->fair, instance->params.fair_bound_centibp);
 }
 
-/* hedge price x ratio in the quoted leg's units.  ratio_e12 carries every factor but the decimals. */
+/* hedge price x ratio in the quoted leg's units.  ratio_e12 carries every factor but the decimals, which are
+ * counted together with its own twelve. */
 static int64_t to_quote(const struct strategy *s, const struct instance *instance, int64_t hedge_price,
                         int64_t ratio_e12, enum rounding rounding)
 {
     int from = s->instrument[instance->params.hedge_instrument].price_decimals;
     int to = s->instrument[instance->params.quote_instrument].price_decimals;
+    int down = 12 + from - to;
     int128 numerator = (int128)hedge_price * ratio_e12;
-    int128 denominator = ONE_E12;
-    if (to > from) {
-        if (__builtin_mul_overflow(numerator, decimal_power[to - from], &numerator)) {
+    int128 denominator = 1;
+    if (POISE_LIKELY(down >= 0 && down <= DECIMAL_MAX_DECIMALS)) {
+        denominator = decimal_power[down];
+    } else if (down < 0) {
+        if (__builtin_mul_overflow(numerator, decimal_power[-down], &numerator)) {
             return 0;
         }
     } else {
-        denominator *= decimal_power[from - to];
+        denominator =
+            (int128)decimal_power[DECIMAL_MAX_DECIMALS] * decimal_power[down - DECIMAL_MAX_DECIMALS];
     }
     int128 price = decimal_divide_wide(numerator, denominator, rounding);
     return price <= 0 || price > BOOK_PRICE_MAX ? 0 : (int64_t)price;
@@ -113,7 +113,8 @@ enum pull_reason quote_reason(struct strategy *s, struct instance *instance, str
     if (trouble != BOOK_GOOD) {
         return trouble_reason(trouble, PULL_FEED_HEDGE);
     }
-    if (!instance->hedge.squared || flatten_holds(s, &s->exposure.instance[instance->slot].leg[LEG_ORPHAN])) {
+    const struct exposure_leg *orphan = &s->exposure.instance[instance->slot].leg[LEG_ORPHAN];
+    if (!instance->hedge.squared || (orphan->position.qty != 0 && flatten_holds(s, orphan))) {
         return PULL_RESTORING;
     }
     if (s->orders.unknown[params->quote_instrument] != 0 ||
@@ -180,30 +181,39 @@ enum pull_reason quote_reason(struct strategy *s, struct instance *instance, str
 
 /* ------------------------------------------------------------------ the price */
 
-static void measure_ratio(struct strategy *s, struct instance *instance, int64_t rate_e8)
+/* True when the ratios are others than before. */
+static bool measure_ratio(struct strategy *s, struct instance *instance, int64_t rate_e8)
 {
     const struct quote_params *params = &instance->params;
     const struct fee_row *maker = &s->fee[params->quote_account][params->quote_instrument];
     const struct fee_row *taker = &s->fee[params->hedge_account][params->hedge_instrument];
-    int64_t position = s->exposure.instance[instance->slot].leg[LEG_QUOTE].position.qty;
+    struct quote_basis basis = { .rate_e8 = rate_e8,
+                                 .offset_ppb = instance->fair.offset_ppb,
+                                 .position = s->exposure.instance[instance->slot].leg[LEG_QUOTE].position.qty,
+                                 .cost_centibp = maker->maker_centibp + taker->taker_centibp +
+                                                 params->hedge_cost_centibp + params->min_profit_centibp };
+    if (memcmp(&basis, &instance->quote.basis, sizeof basis) == 0) {
+        return false;
+    }
+    instance->quote.basis = basis;
 
-    int64_t off = position - params->target_inventory;
+    int64_t off = basis.position - params->target_inventory;
     int64_t shift = params->max_inventory == 0
                         ? 0
                         : (int64_t)decimal_divide_wide((int128)off * params->skew_centibp,
                                                        params->max_inventory, ROUND_ZERO);
     shift = base_max(base_min(shift, params->skew_centibp), -params->skew_centibp);
-    int64_t cost =
-        maker->maker_centibp + taker->taker_centibp + params->hedge_cost_centibp + params->min_profit_centibp;
+    int64_t cost = basis.cost_centibp;
 
     /* 1e8 x 1e9 x 1e6 -> 1e12; both divisions are exact enough that a price is off by 1e-12 of itself */
-    int128 fair_e12 = (int128)rate_e8 * (1000000000LL + instance->fair.offset_ppb) / 100000;
+    int128 fair_e12 = (int128)rate_e8 * (1000000000LL + basis.offset_ppb) / 100000;
     instance->quote.shift_centibp = shift;
     instance->quote.ratio_mid_e12 = (int64_t)fair_e12;
     instance->quote.ratio_e12[SIDE_BUY] =
         (int64_t)decimal_divide_wide(fair_e12 * base_max(0, 1000000 - cost - shift), 1000000, ROUND_DOWN);
     instance->quote.ratio_e12[SIDE_SELL] =
         (int64_t)decimal_divide_wide(fair_e12 * base_max(0, 1000000 + cost - shift), 1000000, ROUND_UP);
+    return true;
 }
 
 static int64_t further_out(int64_t price, int64_t centibp, enum side side)
@@ -228,11 +238,12 @@ static int64_t room_for(const struct strategy *s, const struct instance *instanc
 }
 
 static void want_side(struct strategy *s, struct instance *instance, enum side side,
-                      const struct quote_inputs *inputs, struct wanted *wanted)
+                      const struct quote_inputs *inputs)
 {
     const struct quote_params *params = &instance->params;
     const struct instrument *row = &s->instrument[params->quote_instrument];
-    memset(wanted, 0, PARAMS_LEVELS_MAX * sizeof *wanted);
+    struct wanted *wanted = instance->quote.wanted[side];
+    memset(wanted, 0, sizeof instance->quote.wanted[side]);
 
     int64_t hit = inputs->hit[side];
     if (hit == 0 || !(params->sides >> side & 1)) {
@@ -248,10 +259,11 @@ static void want_side(struct strategy *s, struct instance *instance, enum side s
             price = further_out(best, (int64_t)level * params->level_step_centibp, side);
         }
         price = decimal_to_step(price, row->tick, away);
-        if (params->post_only) {
-            price = side == SIDE_BUY
-                        ? base_min(price, decimal_to_step(inputs->inner_ask - 1, row->tick, ROUND_DOWN))
-                        : base_max(price, decimal_to_step(inputs->inner_bid + 1, row->tick, ROUND_UP));
+        /* A price that stands at a tick clear of the touch needs no cut. */
+        if (params->post_only &&
+            (side == SIDE_BUY ? price >= inputs->inner_ask : price <= inputs->inner_bid)) {
+            price = side == SIDE_BUY ? decimal_to_step(inputs->inner_ask - 1, row->tick, ROUND_DOWN)
+                                     : decimal_to_step(inputs->inner_bid + 1, row->tick, ROUND_UP);
         }
         if (level != 0) { /* levels that clamping or rounding put on one price stand a tick apart */
             price = side == SIDE_BUY ? base_min(price, last - row->tick) : base_max(price, last + row->tick);
@@ -267,7 +279,7 @@ static void want_side(struct strategy *s, struct instance *instance, enum side s
                                           ROUND_DOWN);
         }
         qty = decimal_to_step(base_min(base_min(qty, room), row->max_qty), row->lot, ROUND_DOWN);
-        if (qty < kind_smallest_qty(row, price, false)) {
+        if (qty < kind_scale_smallest_qty(&s->scale[params->quote_instrument], row, price, false)) {
             continue;
         }
         wanted[level].price = price;
@@ -278,12 +290,10 @@ static void want_side(struct strategy *s, struct instance *instance, enum side s
 
 /* ------------------------------------------------------------------ what rests against what should */
 
-static int64_t expected_centibp(const struct instance *instance, enum side side, int64_t ideal, int64_t price)
+static int64_t expected_centibp(const struct instance *instance, enum side side)
 {
-    int64_t gained = side == SIDE_BUY ? ideal - price : price - ideal;
     int64_t shift = side == SIDE_BUY ? instance->quote.shift_centibp : -instance->quote.shift_centibp;
-    return instance->params.min_profit_centibp + shift +
-           (int64_t)decimal_divide_wide((int128)gained * 1000000, price, ROUND_ZERO);
+    return instance->params.min_profit_centibp + shift;
 }
 
 /* What is being cancelled may still be executed: until it has ended, whatever replaces it on another level
@@ -337,7 +347,7 @@ static void wait_until(struct strategy *s, struct instance *instance, uint64_t a
 }
 
 static void place(struct strategy *s, struct instance *instance, enum side side, uint32_t level,
-                  const struct wanted *wanted, int64_t ideal)
+                  const struct wanted *wanted)
 {
     if (s->now_ns < instance->quote.hold_ns[side]) {
         instance->quote.dirty = true;
@@ -362,7 +372,7 @@ static void place(struct strategy *s, struct instance *instance, enum side side,
                                    .price = wanted->price,
                                    .qty = wanted->qty,
                                    .reference_price = instance->quote.fair_price,
-                                   .expected_centibp = expected_centibp(instance, side, ideal, wanted->price),
+                                   .expected_centibp = expected_centibp(instance, side),
                                    .timeout_ns = REQUEST_TIMEOUT_NS };
     struct order *order = request_new(s, &request);
     if (order != NULL) {
@@ -401,7 +411,7 @@ static void cancel(struct strategy *s, struct instance *instance, struct order *
 }
 
 static void adjust(struct strategy *s, struct instance *instance, enum side side, struct order *order,
-                   const struct wanted *wanted, int64_t ideal)
+                   const struct wanted *wanted)
 {
     const struct quote_params *params = &instance->params;
     const struct instrument *row = &s->instrument[params->quote_instrument];
@@ -450,35 +460,38 @@ static void adjust(struct strategy *s, struct instance *instance, enum side side
         instance->requotes++;
         s->requotes++;
         request_amend(s, order, wanted->price, order->filled + wanted->qty, instance->quote.fair_price,
-                      expected_centibp(instance, side, ideal, wanted->price));
-    } else if (danger) {
+                      expected_centibp(instance, side));
+        return;
+    }
+    instance->quote.again[side] = true;
+    if (danger) {
         cancel(s, instance, order); /* it may not be moved, but it must not stay */
     }
 }
 
-static void settle_side(struct strategy *s, struct instance *instance, enum side side,
-                        const struct wanted *wanted)
+static void settle_side(struct strategy *s, struct instance *instance, enum side side)
 {
-    for (uint32_t level = 0; level < PARAMS_LEVELS_MAX; level++) {
+    instance->quote.again[side] = false;
+    for (uint32_t level = 0; level < instance->quote.levels; level++) {
+        const struct wanted *wanted = &instance->quote.wanted[side][level];
         uint16_t row = instance->quote.order[side][level];
-        int64_t ideal = wanted[level].price;
         if (row != ORDER_NONE) {
-            adjust(s, instance, side, &s->orders.row[row], &wanted[level], ideal);
-        } else if (wanted[level].qty != 0) {
-            place(s, instance, side, level, &wanted[level], ideal);
+            adjust(s, instance, side, &s->orders.row[row], wanted);
+        } else if (wanted->qty != 0) {
+            place(s, instance, side, level, wanted);
         }
     }
 }
 
-/* The two sides may not meet: with a negative profit both could otherwise be clamped past each other. */
-static void keep_apart(struct strategy *s, const struct instance *instance,
-                       struct wanted wanted[2][PARAMS_LEVELS_MAX])
+/* The two sides may not meet: with a negative profit both could otherwise be clamped past each other.  True
+ * when they would have. */
+static bool keep_apart(struct strategy *s, struct instance *instance)
 {
     int64_t tick = s->instrument[instance->params.quote_instrument].tick;
-    struct wanted *bid = wanted[SIDE_BUY];
-    struct wanted *ask = wanted[SIDE_SELL];
+    struct wanted *bid = instance->quote.wanted[SIDE_BUY];
+    struct wanted *ask = instance->quote.wanted[SIDE_SELL];
     if (bid[0].qty == 0 || ask[0].qty == 0 || bid[0].price < ask[0].price) {
-        return;
+        return false;
     }
     int64_t middle = decimal_to_step((bid[0].price + ask[0].price) / 2, tick, ROUND_DOWN);
     for (uint32_t level = 0; level < PARAMS_LEVELS_MAX; level++) {
@@ -489,29 +502,46 @@ static void keep_apart(struct strategy *s, const struct instance *instance,
             bid[level].qty = 0;
         }
     }
+    return true;
 }
 
+/* A side is decided again when something moved that its prices are made of: its own hedge, the touch it must
+ * stay clear of, or anything at all of what both have in common. */
 static void decide(struct strategy *s, struct instance *instance, const struct quote_inputs *inputs)
 {
-    struct wanted wanted[2][PARAMS_LEVELS_MAX];
-
-    instance->quote.dirty = false;
-    instance->quote.again_ns = 0;
-    measure_ratio(s, instance, inputs->rate_e8);
+    struct quote_state *quote = &instance->quote;
+    const struct quote_inputs *seen = &quote->seen;
+    bool all = measure_ratio(s, instance, inputs->rate_e8) || quote->dirty || quote->apart;
+    bool moved[2] = { [SIDE_BUY] = all || inputs->hit[SIDE_BUY] != seen->hit[SIDE_BUY] ||
+                                   inputs->inner_ask != seen->inner_ask,
+                      [SIDE_SELL] = all || inputs->hit[SIDE_SELL] != seen->hit[SIDE_SELL] ||
+                                    inputs->inner_bid != seen->inner_bid };
+    quote->seen = *inputs;
+    if (all) {
+        quote->dirty = false;
+        quote->again_ns = 0;
+    }
     int64_t mid = book_mid(&s->book[instance->params.hedge_instrument]);
-    instance->quote.fair_price = to_quote(s, instance, mid, instance->quote.ratio_mid_e12, ROUND_HALF_EVEN);
+    quote->fair_price = to_quote(s, instance, mid, quote->ratio_mid_e12, ROUND_HALF_EVEN);
 
-    want_side(s, instance, SIDE_BUY, inputs, wanted[SIDE_BUY]);
-    want_side(s, instance, SIDE_SELL, inputs, wanted[SIDE_SELL]);
-    keep_apart(s, instance, wanted);
+    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+        if (moved[side]) {
+            want_side(s, instance, side, inputs);
+        }
+    }
+    quote->apart = keep_apart(s, instance);
 
     /* The side that moves out of the other's way goes first. */
-    uint16_t row = instance->quote.order[SIDE_BUY][0];
-    bool falling = row != ORDER_NONE && wanted[SIDE_BUY][0].qty != 0 &&
-                   wanted[SIDE_BUY][0].price < s->orders.row[row].price;
+    uint16_t row = quote->order[SIDE_BUY][0];
+    const struct wanted *bid = &quote->wanted[SIDE_BUY][0];
+    bool falling = row != ORDER_NONE && bid->qty != 0 && bid->price < s->orders.row[row].price;
     enum side first = falling ? SIDE_BUY : SIDE_SELL;
-    settle_side(s, instance, first, wanted[first]);
-    settle_side(s, instance, side_opposite(first), wanted[side_opposite(first)]);
+    for (uint32_t i = 0; i < 2; i++) {
+        enum side side = i == 0 ? first : side_opposite(first);
+        if (moved[side] || quote->apart || quote->again[side]) {
+            settle_side(s, instance, side);
+        }
+    }
 }
 
 /* Every doubt about an instrument's orders is a moment old and comes from a lost link or a restart: the
@@ -573,7 +603,6 @@ void quote_update(struct strategy *s, struct instance *instance)
         instance->pull = PULL_NONE;
         state_event(s, EVENT_QUOTES_BACK, instance->params.instance, 0, 0, 0, 0, 0);
     }
-    instance->quote.seen = inputs;
     decide(s, instance, &inputs);
 }
 
@@ -606,6 +635,7 @@ bool quote_adopt(struct strategy *s, struct instance *instance, const struct ord
     }
     instance->quote.order[order->side][order->level] = (uint16_t)(order - s->orders.row);
     instance->quote.live++;
+    instance->quote.levels = (uint8_t)base_max(instance->quote.levels, order->level + 1);
     return true;
 }
 

@@ -31,6 +31,54 @@ Test(quote, nothing_is_sent_when_nothing_moves)
     desk_free(desk);
 }
 
+/* Only the side that something moved for is decided at a tick; all of it, when told to, must find nothing
+ * left to do.  A fair offset of zero says nothing new and wakes all of it. */
+static void decide_all(struct desk *desk)
+{
+    struct slot slot;
+    memset(&slot, 0, sizeof slot);
+    struct record_cell *cell = (struct record_cell *)(void *)record_begin(&slot, RECORD_CELL, 1, desk->now);
+    cell->kind = CELL_FAIR_OFFSET;
+    cell->instance = NO_INSTANCE;
+    desk_feed(desk, &slot);
+}
+
+Test(quote, deciding_all_of_it_after_a_tick_changes_nothing)
+{
+    struct quote_params params = desk_params();
+    params.levels = 3;
+    params.level_step_centibp = 200;
+    params.size_step_percent = 50;
+    params.requote_ticks = 0;
+    params.requote_min_ns = 0;
+    for (int profit = -1; profit <= 1; profit++) { /* below zero the sides are kept apart */
+        params.min_profit_centibp = profit * 1000;
+        struct desk *desk = with(params);
+        uint64_t seed = 88172645463325252ULL;
+        int64_t mid[2] = { 600000, 600000 }; /* of the hedge leg, of the quoted one */
+        uint32_t amends = 0;
+        for (int i = 0; i < 2000; i++) {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            int leg = seed >> 40 & 1;
+            mid[leg] += (int64_t)(seed >> 20 & 7) - 3;
+            mid[leg] += mid[leg] < 599000 ? 3 : mid[leg] > 601000 ? -3 : 0;
+            int64_t wide = (int64_t)(seed >> 10 & 3); /* so that one side moves without the other */
+            desk_clock(desk, 5 * MS);
+            desk_book(desk, leg == 0 ? USDT_PERP : PERP, mid[leg] - wide, mid[leg] + 1, 5000);
+            amends += desk_count(desk, RECORD_ORDER_AMEND);
+            uint32_t said = desk->said_count;
+            decide_all(desk);
+            cr_assert_eq(desk->said_count, said, "profit %d, tick %d", profit, i);
+            desk_answer(desk, false);
+            desk_forget(desk);
+        }
+        cr_assert_gt(amends, 1000);
+        desk_free(desk);
+    }
+}
+
 Test(quote, a_move_within_the_threshold_is_left_alone)
 {
     struct desk *desk = with(desk_params());
