@@ -392,6 +392,10 @@ static void send_need(struct strategy *s, struct instance *instance, int128 need
     int128 size_e12 = absolute(need_e12) < most_e12 ? absolute(need_e12) : most_e12;
     int64_t qty = kind_qty_for_coin(row, size_e12, price, ROUND_DOWN);
     int64_t chunk = hedge_chunk(s, instrument, price);
+    if (qty < smallest && route.leg == LEG_HEDGE) {
+        qty =
+            smallest; /* one order at the middle, a hair less at the limit: nobody else would ever close it */
+    }
     for (uint32_t i = 0; i < HEDGE_BURST && qty >= smallest && chunk >= smallest; i++) {
         int64_t take = base_min(qty, chunk);
         if (!send(s, instance, route.leg, side, price, take, touch_price)) {

@@ -47,6 +47,25 @@ Test(hedge, small_fills_accumulate_until_the_venue_would_take_the_order)
     desk_free(desk);
 }
 
+/* What one order would close at the middle is a hair less than one at the limit, where the venue's least
+ * value is more lots: it must not stand open for ever. */
+Test(hedge, one_smallest_order_at_the_middle_is_hedged_at_the_limit_too)
+{
+    struct desk *desk = with(desk_params());
+    desk_both(desk, 500000);
+    desk_clock(desk, 20 * MS);
+    desk_answer(desk, true);
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+    desk_forget(desk);
+    desk_fill(desk, bid->id, 1, 499900); /* 0.0020002 BTC, worth 100 USDT at 50,000 and less below */
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE), 1);
+    cr_assert_eq(hedge(desk, 0)->qty, 3);
+    desk_answer(desk, true);
+    cr_assert_eq(state(desk)->naked_since_ns, 0);
+    cr_assert(!desk->s->halted);
+    desk_free(desk);
+}
+
 Test(hedge, hedge_min_makes_them_larger)
 {
     struct quote_params params = desk_params();
