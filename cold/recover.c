@@ -1044,7 +1044,9 @@ static void learn(struct recover *recover, const struct slot *record)
     reduce_record(recover->held, kept);
 }
 
-/* An order the journal lost with its tail: the strategy must know it before it is told what became of it. */
+/* An order the journal lost with its tail, or one that an old answer shows again and an earlier run counted
+ * to its end: the strategy must know it before it is told what became of it.  Its executions count one by
+ * one, by their ids; a cumulative quantity proves nothing (a stranger, hot/strategy/order.h). */
 static void adopt(struct recover *recover, const struct record_report *told)
 {
     struct slot record[3];
@@ -1060,7 +1062,7 @@ static void adopt(struct recover *recover, const struct record_report *told)
     restore->price = restore->order_price = told->order_price;
     restore->order_qty = told->order_qty;
     restore->realised_e8 = -1;
-    restore->flags = REPORT_HAS_CUM;
+    restore->flags = REPORT_HAS_CUM | REPORT_FOREIGN;
     restore->side = told->side;
     restore->fee_currency = CURRENCY_NONE;
     restore->spare32 = (uint32_t)leg << 8;

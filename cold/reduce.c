@@ -1141,6 +1141,7 @@ static void on_restore_order(struct reduce *reduce, const struct record_report *
     order->instance = (uint16_t)(restore->spare64 >> 8);
     order->side = restore->side;
     order->status = restore->status;
+    order->stranger = (restore->flags & REPORT_FOREIGN) != 0;
     order->pending = restore->request == REQUEST_NONE ? 0 : (uint8_t)(1u << restore->request);
     order->acked = (restore->flags & REPORT_TERMINAL) != 0 || live || restore->venue_order_id[0] != '\0';
     name_at_venue(reduce, order, restore->venue_order_id);
@@ -1329,7 +1330,7 @@ static void emit_order(const struct reduce *reduce, const struct reduce_order *o
     report->cum_qty = order->filled;
     report->realised_e8 = order->told;
     report->fee_e8 = order->reference_price;
-    report->flags = REPORT_HAS_CUM;
+    report->flags = order->stranger ? REPORT_HAS_CUM | REPORT_FOREIGN : REPORT_HAS_CUM;
     report->side = order->side;
     report->venue_time_ns = order->sent_wall_ns;
     report->fee_currency = CURRENCY_NONE;

@@ -236,7 +236,7 @@ enum request_kind {
 #define REPORT_HAS_FEE      0x04 /* fee_e8 is told; without: unknown, never zero */
 #define REPORT_HAS_REALISED 0x08
 #define REPORT_PRICE_OPEN   0x10 /* executed at a price not known yet: counts in the position at once */
-#define REPORT_FOREIGN      0x20 /* not one of our client ids */
+#define REPORT_FOREIGN      0x20 /* not one of our client ids; of a RESTORE_ORDER: no record of ours tells it */
 #define REPORT_TERMINAL     0x40 /* status is final and cum_qty is the final quantity */
 #define REPORT_QUOTE_QTY    0x80 /* order_qty is in quote currency (market buys) */
 

@@ -294,6 +294,7 @@ static bool take_order(struct strategy *s, const struct record_report *record)
     order->acked =
         record->status == ORDER_STATUS_OPEN || record->status == ORDER_STATUS_PARTIAL || filled != 0;
     order->by_link = 1;
+    order->stranger = (record->flags & REPORT_FOREIGN) != 0;
     order->tie = record->tie;
     order->sent_ns = order->changed_ns = s->now_ns;
     order->flags =
@@ -527,6 +528,7 @@ static void write_order(struct writer *writer, const struct order *order)
                                           : ORDER_STATUS_PARTIAL;
     record->flags = REPORT_HAS_CUM;
     record->flags |= order->open_qty != 0 ? REPORT_PRICE_OPEN : 0;
+    record->flags |= order->stranger ? REPORT_FOREIGN : 0;
     record->flags |= order->state == ORDER_DONE ? REPORT_TERMINAL : 0;
     record->fee_currency = CURRENCY_NONE;
     record->tie = order->tie;

@@ -661,6 +661,42 @@ Test(recover, an_order_only_the_venue_knows_is_adopted_by_its_id)
     reduce_destroy(reduce);
 }
 
+/* An answer that is minutes old shows an order that an earlier run counted to its end. */
+Test(recover, an_ended_order_that_an_old_answer_shows_is_not_counted_again)
+{
+    struct last last = usual();
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
+                                                             .side = SIDE_SELL,
+                                                             .qty = 10,
+                                                             .price = 610000,
+                                                             .status = ORDER_STATUS_OPEN,
+                                                             .venue_id = 70 };
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct reduce *reduce = rebuilt();
+    struct slot record[3];
+    struct record_report *report = test_report(record, RECORD_ORDER_STATE, test_order_id(77), 0, 200);
+    report->head.flags = RECORD_FLAG_REST;
+    report->status = ORDER_STATUS_FILLED;
+    report->cum_qty = 10;
+    report->flags |= REPORT_HAS_CUM | REPORT_TERMINAL;
+    reduce_record(reduce, record);
+    struct reduce_counts counts;
+    reduce_counts(reduce, &counts);
+    cr_assert_eq(counts.owed, 0);
+    reduce_destroy(reduce);
+    cr_assert_eq(held(0), 30);
+    bool stranger = false;
+    struct test_list list = { 0 };
+    emitted(RECORD_RESTORE_ORDER, &list);
+    for (uint32_t at = 0; at < list.used; at += record_head_of(&list.slot[at])->slot_count) {
+        const struct record_report *row = (const struct record_report *)record_head_of(&list.slot[at]);
+        stranger = stranger || (row->head.type == RECORD_RESTORE_ORDER && (row->flags & REPORT_FOREIGN) != 0);
+    }
+    test_list_free(&list);
+    cr_assert(stranger, "the strategy is told that nobody knows it");
+}
+
 /* A loss of power took the order's record; it was executed before anybody could look.  The venue's executions
  * name their order by the venue's id alone. */
 Test(recover, an_execution_of_an_order_that_the_journal_lost_is_ours_when_the_venue_says_so)

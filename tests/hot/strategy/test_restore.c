@@ -470,3 +470,43 @@ Test(restore, hedges_of_the_last_run_are_no_breach_before_there_is_a_price)
         desk_free(second);
     }
 }
+
+/* Recovery adopts what an old list of open orders shows; what became of it is told before the end of restore.
+ */
+Test(restore, an_adopted_order_counts_by_its_executions_only)
+{
+    struct desk *desk = desk_make();
+    desk->params = desk_params();
+    desk->risk = desk_risk();
+    desk_build(desk);
+    struct desk *other = desk_ready(NULL, NULL);
+    desk_answer(other, true);
+    uint64_t id = desk_quote(other, SIDE_SELL, 0)->id + 100000;
+    struct slot slot[3];
+    struct record_report *report =
+        (struct record_report *)(void *)record_begin(slot, RECORD_RESTORE_ORDER, 3, desk->now);
+    report->head.account = COIN_ACCOUNT;
+    report->head.instrument = PERP;
+    report->order = id;
+    report->order_qty = 10;
+    report->order_price = 600000;
+    report->side = SIDE_SELL;
+    report->flags = REPORT_HAS_CUM | REPORT_FOREIGN;
+    desk_feed(desk, slot);
+    report->head.type = RECORD_ORDER_STATE;
+    report->head.flags = RECORD_FLAG_REST;
+    report->status = ORDER_STATUS_FILLED;
+    report->cum_qty = 10;
+    report->flags = REPORT_HAS_CUM | REPORT_TERMINAL;
+    desk_feed(desk, slot);
+    cr_assert_eq(perps(desk), 0, "it may have been counted by an earlier run");
+    report->head.type = RECORD_FILL;
+    report->exec_id = 4711;
+    report->last_qty = 10;
+    report->price = 600000;
+    report->flags = REPORT_HAS_LAST;
+    desk_feed(desk, slot);
+    cr_assert_eq(perps(desk), -10, "an execution that was not counted yet");
+    desk_free(other);
+    desk_free(desk);
+}
