@@ -1,6 +1,7 @@
 #include "tests/sim/life.h"
 
 #include "tests/sim/ask.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/watch.h"
 #include "tests/sim/world.h"
@@ -38,20 +39,12 @@ static void remove_folder(const char *path)
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-static void write_text(const char *name, const char *text)
-{
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    POISE_ASSERT(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    close(fd);
-}
-
 void life_start(const char *folder)
 {
     memset(&life, 0, sizeof life);
     snprintf(life.folder, sizeof life.folder, "%s", folder);
     remove_folder(folder);
     POISE_ASSERT(mkdir(folder, 0700) == 0 && chdir(folder) == 0);
-    write_text("key.toml", "api_key = \"" WORLD_KEY "\"\napi_secret = \"" WORLD_SECRET "\"\n");
 }
 
 void life_stop(void)
@@ -62,85 +55,6 @@ void life_stop(void)
 const char *life_folder(void)
 {
     return life.folder;
-}
-
-/* ------------------------------------------------------------------ what a trader might write */
-
-/* Drawn one after the other, so that every compiler draws the same. */
-struct taste {
-    int64_t sync_ms, naked_ms, unknown, dead_man_ms[2], coin, cancel, levels, size, step_bp, profit_bp;
-    int64_t inventory, skew_bp, ticks, requote_ms, band_bp, timeout_ms, ladder_ms;
-};
-
-static struct taste draw_taste(uint64_t seed)
-{
-    struct sim_random random;
-    struct taste t;
-    sim_random_seed(&random, seed, 30);
-    t.sync_ms = sim_random_range(&random, 1, 300);
-    t.naked_ms = sim_random_range(&random, 200, 3000);
-    t.unknown = sim_random_range(&random, 3, 20);
-    for (int i = 0; i < 2; i++) {
-        t.dead_man_ms[i] = sim_random_chance(&random, 250000) ? 0 : sim_random_range(&random, 5000, 20000);
-    }
-    t.coin = sim_random_chance(&random, 500000);
-    t.cancel = sim_random_chance(&random, 330000);
-    t.levels = sim_random_range(&random, 1, 3);
-    t.size = sim_random_range(&random, 1, 30);
-    t.step_bp = sim_random_range(&random, 1, 4);
-    t.profit_bp = -sim_random_range(&random, 7, 12);
-    t.inventory = t.size * sim_random_range(&random, 3, 12);
-    t.skew_bp = sim_random_range(&random, 0, 5);
-    t.ticks = sim_random_range(&random, 1, 20);
-    t.requote_ms = sim_random_range(&random, 20, 500);
-    t.band_bp = sim_random_range(&random, 5, 30);
-    t.timeout_ms = sim_random_range(&random, 50, t.naked_ms < 1000 ? t.naked_ms : 1000);
-    t.ladder_ms = sim_random_range(&random, 500, 3000);
-    return t;
-}
-
-static void write_config(const struct life_options *options)
-{
-    struct taste t = draw_taste(options->seed);
-    struct sim_text text = { 0 };
-    bool apart = options->three_loops;
-    sim_text_add(&text,
-                 "[engine]\nmode = \"sim\"\nid = 1\nreport_currency = \"USD\"\nstate_dir = \"state\"\n"
-                 "shared_dir = \"shared\"\nsegment_bytes = 1048576\njournal_ring_slots = 16384\n"
-                 "journal_sync_ms = %lld\nclock_tick_us = 20000\nlog_level = \"error\"\n",
-                 (long long)t.sync_ms);
-    sim_text_add(&text, "[cores]\nfeed = %d\nstrategy = %d\ngateway = %d\ncold = -2\nyield = true\n",
-                 apart ? 0 : -1, apart ? 1 : -1, apart ? 2 : -1);
-    sim_text_add(&text,
-                 "[risk]\nmax_order = 50000\nmax_position = 5\nmax_delta = 2\nmax_loss = 0\n"
-                 "max_naked_ms = %lld\nprice_band_bp = 200\nmax_orders_per_s = 100\nmax_open_orders = 20\n"
-                 "max_unknown = %lld\nmax_rejects_per_min = 200\nstale_clock_ms = 2000\n"
-                 "[venue.binance]\nconnect_to = \"127.0.0.1:1\"\n",
-                 (long long)t.naked_ms, (long long)t.unknown);
-    for (int i = 0; i < 2; i++) {
-        sim_text_add(&text,
-                     "[[account]]\nname = \"%s\"\nvenue = \"binance\"\nproduct = \"%s\"\n"
-                     "key_file = \"key.toml\"\nmaker_bp = 2\ntaker_bp = 5\norder_rate_10s = 300\n"
-                     "order_rate_60s = 1200\ndead_man_ms = %lld\n",
-                     i == 0 ? "coinm" : "usdm", i == 0 ? "inverse" : "linear", (long long)t.dead_man_ms[i]);
-    }
-    sim_text_add(&text,
-                 "[[convert]]\nfrom = \"USDT\"\nto = \"USD\"\nfixed = \"1\"\n"
-                 "[[quote]]\nname = \"btc\"\nquote_leg = \"binance.inverse.BTCUSD_PERP\"\n"
-                 "quote_account = \"coinm\"\nhedge_leg = \"binance.linear.BTCUSDT\"\n"
-                 "hedge_account = \"usdm\"\ndelta_basis = \"%s\"\nallocation = 0.5\non_restart = \"%s\"\n"
-                 "sides = \"both\"\nlevels = %lld\nsize = %lld\nlevel_step_bp = %lld\nmin_profit_bp = %lld\n"
-                 "hedge_cost_bp = 0.2\nmax_spread_bp = 60\nmax_depth_percent = 50\nmax_inventory = %lld\n"
-                 "skew_bp = %lld\nrequote_ticks = %lld\nrequote_min_ms = %lld\nfair_half_life_ms = 10000\n"
-                 "fair_bound_bp = 60\nquote_stale_ms = 5000\nhedge_stale_ms = 3000\nhedge_band_bp = %lld\n"
-                 "emergency_band_bp = 80\nhedge_timeout_ms = %lld\nmax_naked = 0.05\nladder_step_ms = %lld\n"
-                 "position_grace_ms = 10000\n",
-                 t.coin ? "coin" : "usd", t.cancel ? "cancel" : "adopt", (long long)t.levels,
-                 (long long)t.size, (long long)t.step_bp, (long long)t.profit_bp, (long long)t.inventory,
-                 (long long)t.skew_bp, (long long)t.ticks, (long long)t.requote_ms, (long long)t.band_bp,
-                 (long long)t.timeout_ms, (long long)t.ladder_ms);
-    write_text("poise.toml", text.data);
-    sim_text_free(&text);
 }
 
 /* ------------------------------------------------------------------ the machine under a process */
@@ -265,7 +179,7 @@ int life_run(const struct life_options *options)
     life.run = run;
     life.options = options;
     life.counts.lives++;
-    write_config(options);
+    desk_write(options->three_loops);
     if (!load(run)) {
         watch_violation("the configuration is refused: %s", run->engine.error);
         return 2;

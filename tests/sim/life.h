@@ -12,11 +12,10 @@
 #define LIFE_DIED (-1)
 
 struct life_options {
-    uint64_t seed;        /* of the parameters a trader might choose; the same for all lives of an episode */
-    bool three_loops;     /* roles apart, with rings between them; else fused */
-    uint64_t cold_ns;     /* how long the cold thread sleeps in a turn */
-    uint64_t stop_at_ns;  /* a person asks to stop then; UINT64_MAX never */
-    uint64_t hurry_at_ns; /* and once more */
+    bool three_loops;       /* roles apart, with rings between them; else fused */
+    uint64_t cold_ns;       /* how long the cold thread sleeps in a turn */
+    uint64_t stop_at_ns;    /* a person asks to stop then; UINT64_MAX never */
+    uint64_t hurry_at_ns;   /* and once more */
     bool accept_difference; /* a person looked at what recovery refused, and takes the venue's word */
     void (*often)(void *context, struct run *run); /* called in every turn of the cold thread; may be NULL */
     void *context;

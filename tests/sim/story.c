@@ -3,11 +3,12 @@
 #include "hot/strategy/state.h"
 #include "tests/sim/ask.h"
 #include "tests/sim/cover.h"
+#include "tests/sim/desk.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/life.h"
 #include "tests/sim/trouble.h"
+#include "tests/sim/truth.h"
 #include "tests/sim/watch.h"
-#include "tests/sim/world.h"
 
 #include <stdlib.h>
 
@@ -113,140 +114,185 @@ static void net_event(void)
     }
 }
 
-static const char *private_scope(void)
+/* What a venue calls its parts: private streams, streams, requests; and how it refuses. */
+struct scopes {
+    uint32_t privates, streams, calls, codes;
+    const char *private_part[4], *stream[8], *call[12];
+    int code[24];
+    const char *coin, *other; /* its products, where a fault asks for one */
+};
+
+/* clang-format off */
+static const struct scopes scopes[WORLD_PLACES] = {
+    [WORLD_BINANCE] = { 3, 8, 10, 17,
+        { "private", "usdm-private", "coinm-private" },
+        { "public", "private", "usdm-public", "coinm-public", "usdm", "coinm", "usdm-private", "coinm-private" },
+        { "usdm-wsapi", "coinm-wsapi", "usdm-rest", "coinm-rest", "place", "cancel", "modify", "query", "usdm",
+          "coinm" },
+        { -2019, -2010, -2021, -1003, -1015, -4164, -4131, -5022, -2011, -2013, -1001, -1021, -2022, -4400,
+          -1008, -2027, -1000 },
+        "coinm", "usdm" },
+    [WORLD_DERIBIT] = { 2, 4, 9, 20,
+        { "deribit-private", "private" },
+        { "deribit-public", "deribit-private", "deribit", "public" },
+        { "deribit-order-place", "deribit-order-edit", "deribit-order-cancel", "deribit-order", "deribit-query",
+          "deribit-account", "-ws", "-rest", "deribit-session" },
+        { 10009, 10004, 10005, 10007, 10010, 10011, 10012, 10019, 10028, 10040, 10041, 10047, 10066, 11031,
+          11036, 11041, 11044, 11051, 11054, 13021 },
+        "deribit", "deribit" },
+};
+/* clang-format on */
+
+static enum world_place some_place(void)
 {
-    static const char *const scopes[] = { "private", "usdm-private", "coinm-private" };
-    return scopes[draw(0, 2)];
+    bool both = world_venue(WORLD_DERIBIT) != NULL;
+    return both && chance(500000) ? WORLD_DERIBIT : WORLD_BINANCE;
+}
+
+static const char *private_scope(enum world_place at)
+{
+    return scopes[at].private_part[draw(0, scopes[at].privates - 1)];
+}
+
+static const char *stream_scope(enum world_place at)
+{
+    return scopes[at].stream[draw(0, scopes[at].streams - 1)];
+}
+
+static const char *call_scope(enum world_place at)
+{
+    return scopes[at].call[draw(0, scopes[at].calls - 1)];
 }
 
 static void reports_event(void)
 {
+    enum world_place at = some_place();
     double p = (double)draw(5, 100) / 100;
     int seconds = (int)draw(1, 90);
     switch (draw(0, 5)) {
     case 0:
-        world_fault("dup_reports:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope());
+        world_fault(at, "dup_reports:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope(at));
         break;
     case 1:
-        world_fault("reorder_reports:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope());
+        world_fault(at, "reorder_reports:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope(at));
         break;
     case 2:
-        world_fault("drop_private:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope());
+        world_fault(at, "drop_private:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope(at));
         disturb((uint64_t)seconds * NS_PER_S);
         break;
     case 3:
-        world_fault("partial:p=%.2f,for=%ds", p, seconds);
+        world_fault(at, "partial:p=%.2f,for=%ds", p, seconds);
         break;
     case 4: {
         int64_t late_ns = (int64_t)draw_log(20, 240000) * 1000000;
-        world_delay(SIM_LINE_PRIVATE, late_ns / 2, late_ns);
+        world_delay(at, SIM_LINE_PRIVATE, late_ns / 2, late_ns);
         story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
         world_say("reports come up to %.1f s late for %d s", (double)late_ns / 1e9, seconds);
         disturb((uint64_t)seconds * NS_PER_S + (uint64_t)late_ns);
         break;
     }
     default:
-        world_delay(SIM_LINE_ACK, 0, draw(1, 400) * 1000000);
-        world_delay(SIM_LINE_ORDER, 0, draw(1, 400) * 1000000);
+        world_delay(at, SIM_LINE_ACK, 0, draw(1, 400) * 1000000);
+        world_delay(at, SIM_LINE_ORDER, 0, draw(1, 400) * 1000000);
         story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
         disturb((uint64_t)seconds * NS_PER_S);
         break;
     }
 }
 
-static const char *call_scope(void)
-{
-    static const char *const scopes[] = { "usdm-wsapi", "coinm-wsapi", "usdm-rest", "coinm-rest", "place",
-                                          "cancel",     "modify",      "query",     "usdm",       "coinm" };
-    return scopes[draw(0, 9)];
-}
-
 static void answers_event(void)
 {
-    static const int codes[] = { -2019, -2010, -2021, -1003, -1015, -4164, -4131, -5022, -2011,
-                                 -2013, -1001, -1021, -2022, -4400, -1008, -2027, -1000 };
+    enum world_place at = some_place();
     double p = (double)draw(2, 100) / 100;
     int seconds = (int)draw(1, 60);
     switch (draw(0, 6)) {
     case 0:
-        world_fault("reject:p=%.2f,for=%ds,code=%d,scope=%s", p, seconds,
-                    codes[draw(0, POISE_COUNT_OF(codes) - 1)], call_scope());
+        world_fault(at, "reject:p=%.2f,for=%ds,code=%d,scope=%s", p, seconds,
+                    scopes[at].code[draw(0, scopes[at].codes - 1)], call_scope(at));
         break;
     case 1:
-        world_fault("rate_limit:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope());
+        world_fault(at, "rate_limit:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope(at));
         disturb(60 * NS_PER_S); /* the venue says for how long; a ban is a minute and more */
         break;
     case 2:
-        world_fault("slow_ack:p=%.2f,for=%ds,ms=%d,scope=%s", p, seconds, (int)draw_log(10, 8000),
-                    call_scope());
+        world_fault(at, "slow_ack:p=%.2f,for=%ds,ms=%d,scope=%s", p, seconds, (int)draw_log(10, 8000),
+                    call_scope(at));
         break;
     case 3:
-        world_fault("unknown_503:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope());
+        world_fault(at, "unknown_503:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope(at));
         break;
     case 4:
-        world_fault("timeout_1007:p=%.2f,for=%ds,ms=%d,scope=%s", p, seconds, (int)draw(100, 10000),
-                    call_scope());
+        world_fault(at, "timeout_1007:p=%.2f,for=%ds,ms=%d,scope=%s", p, seconds, (int)draw(100, 10000),
+                    call_scope(at));
         break;
     case 5:
-        world_fault("no_reply:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope());
+        world_fault(at, "no_reply:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope(at));
         break;
     default:
-        world_fault("query_2013:for=%ds,ms=%d", seconds, (int)draw_log(100, 20000));
+        world_fault(at, "query_2013:for=%ds,ms=%d", seconds, (int)draw_log(100, 20000));
         break;
     }
     disturb((uint64_t)seconds * NS_PER_S + 15 * NS_PER_S);
 }
 
-static const char *stream_scope(void)
+/* Money from outside, or a settlement: nothing is in the way of trading. */
+static void deposit_event(enum world_place at)
 {
-    static const char *const scopes[] = { "public", "private", "usdm-public",  "coinm-public",
-                                          "usdm",   "coinm",   "usdm-private", "coinm-private" };
-    return scopes[draw(0, 7)];
+    bool dollars = chance(500000);
+    const char *asset = !dollars ? "BTC" : at == WORLD_DERIBIT ? "USDC" : "USDT";
+    const char *scope = dollars ? scopes[at].other : scopes[at].coin;
+    world_fault(at, "deposit:account=" WORLD_KEY ",asset=%s,amount=%s%02d,scope=%s,count=1", asset,
+                dollars ? "1" : "0.0", (int)draw(1, 99), scope);
 }
 
 static void venue_event(void)
 {
+    enum world_place at = some_place();
     int seconds = (int)draw(1, 90);
     switch (draw(0, 9)) {
     case 0:
-        world_fault("silence:for=%ds,scope=%s", seconds, stream_scope());
+        world_fault(at, "silence:for=%ds,scope=%s", seconds, stream_scope(at));
         break;
     case 1:
-        world_fault("gap:p=0.%02d,for=%ds,scope=%s", (int)draw(1, 99), seconds, stream_scope());
+        world_fault(at, "gap:p=0.%02d,for=%ds,scope=%s", (int)draw(1, 99), seconds, stream_scope(at));
         break;
     case 2:
-        world_fault("maintenance:for=%ds,scope=%s", seconds, chance(500000) ? "usdm" : "coinm");
+        world_fault(at, "maintenance:for=%ds,scope=%s", seconds,
+                    chance(500000) ? scopes[at].other : scopes[at].coin);
         break;
     case 3:
-        world_fault("server_shutdown:ms=%d,count=1", (int)draw(100, 10000));
+        world_fault(at, "server_shutdown:ms=%d,count=1", (int)draw(100, 10000));
         break;
     case 4:
-        world_fault("listenkey_expired:account=" WORLD_KEY ",count=1");
+        if (at == WORLD_BINANCE) {
+            world_fault(at, "listenkey_expired:account=" WORLD_KEY ",count=1");
+        } else {
+            world_fault(at, "heartbeat_only:for=%ds,scope=%s", seconds, stream_scope(at));
+        }
         break;
     case 5:
-        world_fault("disconnect:scope=%s,count=1", stream_scope());
+        world_fault(at, "disconnect:scope=%s,count=1", stream_scope(at));
         break;
     case 6:
-        world_fault("clock_skew:for=%ds,ms=%d", seconds, (int)draw(-20000, 20000));
+        world_fault(at, "clock_skew:for=%ds,ms=%d", seconds, (int)draw(-20000, 20000));
         break;
     case 7:
         if (chance(300000)) {
-            world_fault("liquidate:account=" WORLD_KEY ",scope=%s,count=1",
-                        chance(500000) ? "usdm" : "coinm");
+            world_fault(at, "liquidate:account=" WORLD_KEY ",scope=%s,count=1",
+                        chance(500000) ? scopes[at].other : scopes[at].coin);
             story.forced = true;
         }
         break;
     case 8:
-        if (chance(500000)) {
-            world_fault("deposit:account=" WORLD_KEY ",asset=USDT,amount=%d,scope=usdm,count=1",
-                        (int)draw(1, 999));
-        } else {
-            world_fault("deposit:account=" WORLD_KEY ",asset=BTC,amount=0.0%02d,scope=coinm,count=1",
-                        (int)draw(1, 99));
-        }
+        deposit_event(at);
         return;
     default:
-        world_fault("funding_rate:p=0.00%02d,count=1", (int)draw(0, 99));
+        if (at == WORLD_DERIBIT && chance(500000)) {
+            world_fault(at, "settlement:ms=%d,count=1", (int)draw(100, 5000));
+            disturb(20 * NS_PER_S);
+        } else {
+            world_fault(at, "funding_rate:p=0.00%02d,count=1", (int)draw(0, 99));
+        }
         return;
     }
     disturb((uint64_t)seconds * NS_PER_S + 30 * NS_PER_S);
@@ -333,9 +379,11 @@ static void end_windows(void)
         story.skew_ns = NEVER;
     }
     if (now_ns >= story.delay_ns) {
-        world_delay(SIM_LINE_PRIVATE, 1000000, 5000000);
-        world_delay(SIM_LINE_ACK, 1000000, 5000000);
-        world_delay(SIM_LINE_ORDER, 1000000, 5000000);
+        for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+            world_delay(at, SIM_LINE_PRIVATE, 1000000, 5000000);
+            world_delay(at, SIM_LINE_ACK, 1000000, 5000000);
+            world_delay(at, SIM_LINE_ORDER, 1000000, 5000000);
+        }
         story.delay_ns = NEVER;
     }
 }
@@ -518,19 +566,22 @@ static void live_on(void)
     world_run(time_now.now_ns + (uint64_t)draw(1, 20) * NS_PER_S, NULL);
 }
 
-static void begin(uint64_t seed, const char *folder, bool log)
+static void begin(uint64_t seed, const struct desk_wish *wish, const char *folder, bool log)
 {
     memset(&story, 0, sizeof story);
+    desk_draw(seed, wish);
     story.seed = seed;
     watch_start(seed);
     trouble_start();
     world_log(log);
-    world_start(seed);
+    world_start(seed, desk_has(WORLD_DERIBIT));
     ask_start(seed);
     disk_start(seed);
     life_start(folder);
     story.begun_ns = time_now.now_ns;
-    story.options = (struct life_options){ .seed = seed };
+    story.options = (struct life_options){ 0 };
+    world_say("the desk: %s%s", desk_layout_names[desk_layout()],
+              desk_has_second() ? ", with a second hedge venue" : "");
     story.weather_ns = story.disk_ns = story.lies_ns = story.skew_ns = story.delay_ns = NEVER;
     story.resume_ns = time_now.now_ns + 60 * NS_PER_S;
 }
@@ -565,30 +616,32 @@ static void stopped_while_unknown(void *context, struct run *run)
     }
     const struct strategy *s = run->engine.strategy.strategy;
     struct sim_order *order[64];
-    size_t open = sim_venue_open(world_venue(), 0, WORLD_INVERSE, order, POISE_COUNT_OF(order));
+    size_t open = sim_venue_open(world_venue(WORLD_BINANCE), 0, WORLD_INVERSE, order, POISE_COUNT_OF(order));
     switch (act) {
     case 0:
         if (open < 2) {
             return;
         }
-        world_fault("drop_private:for=60s,scope=private");
-        world_fault("no_reply:for=60s,scope=coinm-wsapi-modify");
-        world_fault("no_reply:for=60s,scope=coinm-wsapi-cancel");
-        world_fault("no_reply:for=60s,scope=query");
-        world_fault("no_reply:for=25s,scope=rest");
-        acts_ns = time_now.now_ns + 3 * NS_PER_S;
+        world_fault(WORLD_BINANCE, "drop_private:for=60s,scope=private");
+        world_fault(WORLD_BINANCE, "no_reply:for=60s,scope=coinm-wsapi-modify");
+        world_fault(WORLD_BINANCE, "no_reply:for=60s,scope=coinm-wsapi-cancel");
+        world_fault(WORLD_BINANCE, "no_reply:for=60s,scope=query");
+        world_fault(WORLD_BINANCE, "no_reply:for=25s,scope=rest");
+        acts_ns = time_now.now_ns + NS_PER_S / 2;
         break;
-    case 1: /* a part of each is executed */
-        if (s->orders.unknown_count == 0 || open == 0) {
+    case 1: /* a part of each is executed, and nobody is told */
+        for (size_t i = 0; i < open; i++) {
+            int64_t qty = order[i]->ahead + 1 + (order[i]->qty - order[i]->filled) / 2;
+            sim_source_trade(world_source(WORLD_BINANCE), WORLD_INVERSE, order[i]->price, qty,
+                             order[i]->side == SIM_BUY, world_venue_ns());
+        }
+        story.executed_then = truth_fills();
+        break;
+    case 2:
+        if (s->orders.unknown_count == 0) {
             return;
         }
         story.unknown_then = s->orders.unknown_count;
-        for (size_t i = 0; i < open; i++) {
-            int64_t qty = order[i]->ahead + 1 + (order[i]->qty - order[i]->filled) / 2;
-            sim_source_trade(world_market()->source, WORLD_INVERSE, order[i]->price, qty,
-                             order[i]->side == SIM_BUY, world_venue_ns());
-        }
-        story.executed_then = sim_venue_fill_count(world_venue());
         story.options.stop_at_ns = time_now.now_ns + NS_PER_S;
         acts_ns = UINT64_MAX;
         break;
@@ -600,7 +653,7 @@ static void stopped_while_unknown(void *context, struct run *run)
 
 void story_scenario(const char *folder, bool log)
 {
-    begin(1, folder, log);
+    begin(1, &(struct desk_wish){ .chosen = true, .layout = DESK_BINANCE }, folder, log);
     market_calm(world_market(), NEVER);
     story.options.often = stopped_while_unknown;
     story.options.stop_at_ns = time_now.now_ns + 600 * NS_PER_S;
@@ -618,7 +671,7 @@ void story_scenario(const char *folder, bool log)
 
 void story_run(uint64_t seed, const char *folder, bool log)
 {
-    begin(seed, folder, log);
+    begin(seed, NULL, folder, log);
     story.end_ns = time_now.now_ns + (uint64_t)draw(100, 900) * NS_PER_S;
     story.gap_ns = (uint64_t)draw(1, 30) * NS_PER_S;
     story.next_ns = time_now.now_ns + (uint64_t)draw(0, 60) * NS_PER_S;
@@ -647,10 +700,10 @@ void story_tell(FILE *out)
     const struct ask_counts *a = ask_counts();
     const struct world_counts *v = world_counts();
     static const char *const fault_names[SIM_FAULT_KIND_COUNT] = {
-        "disconnect", "server_shutdown", "listenkey_expired", "liquidate",    "deposit",  "silence",
-        "gap",        "dup_reports",     "reorder_reports",   "drop_private", "partial",  "reject",
-        "rate_limit", "slow_ack",        "unknown_503",       "timeout_1007", "no_reply", "clock_skew",
-        "query_2013", "maintenance",     "funding_rate",
+        "disconnect", "server_shutdown", "listenkey_expired", "liquidate",    "deposit",        "silence",
+        "gap",        "dup_reports",     "reorder_reports",   "drop_private", "partial",        "reject",
+        "rate_limit", "slow_ack",        "unknown_503",       "timeout_1007", "no_reply",       "clock_skew",
+        "query_2013", "maintenance",     "funding_rate",      "settlement",   "heartbeat_only",
     };
     const struct {
         const char *name;
@@ -662,7 +715,7 @@ void story_tell(FILE *out)
         { "records_said", w->said },
         { "executions_told", w->fills },
         { "executions_told_again", w->duplicates },
-        { "executions_at_the_venue", sim_venue_fill_count(world_venue()) },
+        { "executions_at_the_venue", truth_fills() },
         { "orders", w->orders },
         { "amends", w->amends },
         { "cancels", w->cancels },

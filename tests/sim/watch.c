@@ -6,7 +6,7 @@
 #include "tests/sim/cover.h"
 #include "tests/sim/life.h"
 #include "tests/sim/point.h"
-#include "tests/sim/world.h"
+#include "tests/sim/truth.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -54,9 +54,12 @@ static struct {
     bool cash_told;
     bool trade_forced; /* the venue closed positions: what is carried then is a person's to decide */
     bool hedge_due;
-    size_t paid_from[2]; /* payments before this one were in the ledger when it last agreed with the venue */
-    int64_t deposited_e8[2]; /* likewise: coinm, usdm */
-    int64_t outside_e8[2];   /* what was told of both since */
+    /* For each purse: payments before this one were in the ledger when it last agreed with the venue, what
+     * was deposited by then, and what was told since. */
+    size_t paid_from[PURSES_MAX];
+    int64_t deposited_e8[PURSES_MAX], outside_e8[PURSES_MAX], told_differs_e8[PURSES_MAX];
+    int64_t position_differs[INSTRUMENT_MAX], held[INSTRUMENT_MAX]; /* for the log */
+    int64_t accrued_e8[PURSES_MAX]; /* the most that had accrued when a life began */
 } watch;
 
 void __real_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
@@ -232,18 +235,6 @@ static void order_said(const struct record_order *said)
         (struct watched_order){ .id = said->order, .life = watch.life, .instrument = said->head.instrument };
 }
 
-static int venue_instrument(const struct instrument *row)
-{
-    return row->kind == KIND_INVERSE_PERPETUAL ? WORLD_INVERSE : WORLD_LINEAR;
-}
-
-static struct sim_order *venue_order(const struct instrument *row, uint64_t id)
-{
-    char text[ORDER_ID_TEXT_BYTES + 1] = "";
-    order_id_print(text, id);
-    return sim_venue_find_client(world_venue(), 0, venue_instrument(row), text);
-}
-
 static void check_order(struct strategy *s, uint64_t id)
 {
     const struct order *row = id != 0 ? order_find_const(&s->orders, id) : NULL;
@@ -251,8 +242,9 @@ static void check_order(struct strategy *s, uint64_t id)
         return;
     }
     order_check(&s->orders, row);
-    const struct sim_order *truth = venue_order(&s->instrument[row->instrument], id);
-    int64_t executed = truth != NULL ? truth->filled : 0;
+    const struct instrument *instrument = &s->instrument[row->instrument];
+    const struct sim_order *truth = truth_order(instrument, id);
+    int64_t executed = truth != NULL ? truth_executed(instrument, truth) : 0;
     if (row->filled > executed) {
         watch_violation("order %llx counts %lld executed, the venue executed %lld", (unsigned long long)id,
                         (long long)row->filled, (long long)executed);
@@ -326,38 +318,41 @@ static void check_all(struct strategy *s)
 
 /* ------------------------------------------------------------------ money that moved outside trading */
 
-static const struct sim_cash *cash_of(uint32_t account)
+static void begin_money(uint32_t purse)
 {
-    return account == 0 ? sim_venue_cash(world_venue(), 0, SIM_INVERSE, "BTC")
-                        : sim_venue_cash(world_venue(), 0, SIM_LINEAR, "USDT");
+    watch.paid_from[purse] = sim_venue_payment_count(world_venue(purses[purse].place));
+    watch.deposited_e8[purse] = truth_cash(purse)->deposited_e8;
+    watch.outside_e8[purse] = 0;
 }
 
-static void begin_money(uint32_t account)
+/* Where funding accrues all the time the venue counts it in what it says of the balance, and the model as
+ * cash at the settlement only: our books begin a life with either. */
+static int64_t money_slack_e8(uint32_t purse)
 {
-    watch.paid_from[account] = sim_venue_payment_count(world_venue());
-    watch.deposited_e8[account] = cash_of(account)->deposited_e8;
-    watch.outside_e8[account] = 0;
+    int64_t now = truth_accrued_e8(purse);
+    return purses[purse].place != WORLD_DERIBIT ? 0 : (now < 0 ? -now : now) + watch.accrued_e8[purse] + 1;
 }
 
 /* What the venue paid and took outside trading since the ledger last agreed, and nobody has told: its news
  * was lost, or is on its way.  The engine shows such a difference; it cannot know its cause. */
-static int64_t money_untold_e8(uint32_t account)
+static int64_t money_untold_e8(uint32_t purse)
 {
-    int64_t sum = cash_of(account)->deposited_e8 - watch.deposited_e8[account] - watch.outside_e8[account];
-    for (size_t i = watch.paid_from[account]; i < sim_venue_payment_count(world_venue()); i++) {
-        const struct sim_payment *payment = sim_venue_payment(world_venue(), i);
-        sum += (payment->instrument == WORLD_INVERSE) == (account == 0) ? payment->amount_e8 : 0;
-    }
-    return sum;
+    return truth_cash(purse)->deposited_e8 - watch.deposited_e8[purse] - watch.outside_e8[purse] +
+           truth_paid_e8(purse, watch.paid_from[purse]);
 }
 
 static void note_money(const struct slot *record)
 {
     const struct record_head *head = record_head_of(record);
     const struct record_balance *balance = (const struct record_balance *)(const void *)head;
-    if (head->type == RECORD_BALANCE && head->account < 2 &&
+    const struct engine *engine = &life_now()->engine;
+    if (head->type == RECORD_BALANCE && head->account < engine->accounts.count &&
         (balance->reason == CASH_FUNDING || balance->reason == CASH_TRANSFER)) {
-        watch.outside_e8[head->account] += balance->change_e8;
+        uint32_t purse = truth_purse(&engine->accounts.row[head->account],
+                                     currency_code(&engine->instruments, balance->currency));
+        if (purse < PURSES_MAX) {
+            watch.outside_e8[purse] += balance->change_e8;
+        }
     }
 }
 
@@ -385,6 +380,28 @@ static void check_said(const struct slot *record)
     }
 }
 
+static int64_t strategy_holds(const struct strategy *s, uint16_t instrument)
+{
+    int64_t qty = 0;
+    for (uint32_t i = 0; i < s->exposure.holding_count; i++) {
+        qty += s->exposure.holding[i].instrument == instrument ? s->exposure.holding[i].total_qty : 0;
+    }
+    return qty;
+}
+
+/* For the log: what is held, each time it changes. */
+static void tell_holdings(const struct strategy *s, const struct slot *record)
+{
+    for (uint16_t i = 0; i < INSTRUMENT_MAX && world_logs(); i++) {
+        int64_t holds = strategy_holds(s, i);
+        if (holds != watch.held[i]) {
+            world_say("= the strategy holds %lld of instrument %u, %+lld, by a record of type %u",
+                      (long long)holds, i, (long long)(holds - watch.held[i]), record_head_of(record)->type);
+            watch.held[i] = holds;
+        }
+    }
+}
+
 void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox)
 {
     uint32_t at = outbox->used;
@@ -399,6 +416,7 @@ void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, 
         check_said(&outbox->slots[at]);
         at += record_head_of(&outbox->slots[at])->slot_count;
     }
+    tell_holdings(strategy, record);
     check_order(strategy, order_of(record));
     if (strategy->restored) {
         check_inventory(strategy);
@@ -414,15 +432,24 @@ void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, 
 
 /* ------------------------------------------------------------------ the cold side, once a second */
 
-static uint32_t resting_quotes(void)
+static uint32_t resting_at(struct sim_venue *venue)
 {
     struct sim_order *order[256];
     uint32_t count = 0;
-    for (int i = 0; i < sim_venue_instrument_count(world_venue()); i++) {
-        size_t open = sim_venue_open(world_venue(), 0, i, order, POISE_COUNT_OF(order));
+    for (int i = 0; i < sim_venue_instrument_count(venue); i++) {
+        size_t open = sim_venue_open(venue, 0, i, order, POISE_COUNT_OF(order));
         for (size_t k = 0; k < open; k++) {
             count += !order[k]->reduce_only && order[k]->tif == SIM_GTC;
         }
+    }
+    return count;
+}
+
+static uint32_t resting_quotes(void)
+{
+    uint32_t count = 0;
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        count += world_venue(at) != NULL ? resting_at(world_venue(at)) : 0;
     }
     return count;
 }
@@ -445,27 +472,51 @@ static void check_halt(const struct strategy *s)
     }
 }
 
+static int64_t cash_in_books(struct run *run, uint16_t account, const char *code)
+{
+    uint16_t currency = currency_find(&run->engine.instruments, code, strlen(code), false);
+    int64_t ours = ledger_cash_e8(run->books.ledger, NO_INSTANCE, account, currency);
+    for (uint32_t i = 0; i < run->engine.config.quote_count; i++) {
+        ours +=
+            ledger_cash_e8(run->books.ledger, run->engine.config.quote[i].params.instance, account, currency);
+    }
+    return ours;
+}
+
 /* For the log: when the ledger's cash began to differ from the venue's, and by how much. */
 static void tell_cash(struct run *run)
 {
-    static int64_t told[2];
     for (uint16_t a = 0; a < run->engine.accounts.count; a++) {
-        bool coin = run->engine.accounts.row[a].product == PRODUCT_INVERSE;
-        const char *code = coin ? "BTC" : "USDT";
-        uint16_t currency = currency_find(&run->engine.instruments, code, strlen(code), false);
-        const struct sim_cash *cash = sim_venue_cash(world_venue(), 0, coin ? SIM_INVERSE : SIM_LINEAR, code);
-        int64_t ours = ledger_cash_e8(run->books.ledger, NO_INSTANCE, a, currency);
-        for (uint32_t i = 0; i < run->engine.config.quote_count; i++) {
-            ours +=
-                ledger_cash_e8(run->books.ledger, run->engine.config.quote[i].params.instance, a, currency);
+        for (uint32_t purse = 0; purse < PURSES_MAX; purse++) {
+            const char *code = purses[purse].code;
+            if (truth_purse(&run->engine.accounts.row[a], code) != purse ||
+                currency_find(&run->engine.instruments, code, strlen(code), false) == CURRENCY_NONE) {
+                continue;
+            }
+            const struct sim_cash *cash = truth_cash(purse);
+            int64_t differs = cash->free_e8 + cash->locked_e8 - cash_in_books(run, a, code);
+            if (differs == 0) {
+                begin_money(purse);
+            }
+            if (differs != watch.told_differs_e8[purse]) {
+                watch.told_differs_e8[purse] = differs;
+                world_say("%s has %lld e-8 %s more than the ledger", run->engine.accounts.row[a].name,
+                          (long long)differs, code);
+            }
         }
-        int64_t differs = cash->free_e8 + cash->locked_e8 - ours;
-        if (differs == 0) {
-            begin_money(a);
-        }
-        if (differs != told[a]) {
-            told[a] = differs;
-            world_say("the venue has %lld e-8 %s more than the ledger", (long long)differs, code);
+    }
+}
+
+/* For the log: when the strategy's position began to differ from the venue's, and by how much. */
+static void tell_positions(struct run *run)
+{
+    const struct strategy *s = run->engine.strategy.strategy;
+    for (uint16_t i = 0; i < run->engine.instruments.count && run->hot && s->restored; i++) {
+        const struct instrument *row = &run->engine.instruments.row[i];
+        int64_t differs = truth_position(row) - strategy_holds(s, i);
+        if (differs != watch.position_differs[i]) {
+            watch.position_differs[i] = differs;
+            world_say("the venue holds %lld more of %s than the strategy", (long long)differs, row->name);
         }
     }
 }
@@ -474,6 +525,7 @@ static void check_ledger(struct run *run)
 {
     watch.counts.books_checks++;
     tell_cash(run);
+    tell_positions(run);
     if (!ledger_check(run->books.ledger)) {
         watch_violation("the ledger does not balance");
     }
@@ -575,11 +627,11 @@ static void read_journal(uint64_t run)
     journal_reader_close(reader);
 }
 
-/* Whatever reached the venue in this life stands in its journal. */
-static void check_journaled(void)
+/* Whatever reached a venue in this life stands in its journal. */
+static void check_journaled_at(struct sim_venue *venue)
 {
-    for (size_t i = sim_venue_order_count(world_venue()); i > 0; i--) {
-        const struct sim_order *truth = sim_venue_order(world_venue(), i - 1);
+    for (size_t i = sim_venue_order_count(venue); i > 0; i--) {
+        const struct sim_order *truth = sim_venue_order(venue, i - 1);
         uint64_t id = order_id_parse(truth->client_id, strlen(truth->client_id));
         if (id == 0) {
             continue;
@@ -597,6 +649,15 @@ static void check_journaled(void)
     }
 }
 
+static void check_journaled(void)
+{
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        if (world_venue(at) != NULL) {
+            check_journaled_at(world_venue(at));
+        }
+    }
+}
+
 /* ------------------------------------------------------------------ what happens to a process */
 
 void watch_born(struct run *run)
@@ -604,6 +665,10 @@ void watch_born(struct run *run)
     (void)run;
     watch.life++;
     watch.halted_ns = 0;
+    for (uint32_t i = 0; i < PURSES_MAX; i++) {
+        int64_t accrued = world_venue(purses[i].place) != NULL ? base_abs(truth_accrued_e8(i)) : 0;
+        watch.accrued_e8[i] = accrued > watch.accrued_e8[i] ? accrued : watch.accrued_e8[i];
+    }
     world_say("a process begins");
 }
 
@@ -626,35 +691,14 @@ static int64_t amount_of(const json_t *row, const char *name, int decimals)
     return value;
 }
 
-static int64_t strategy_holds(const struct strategy *s, uint16_t instrument)
-{
-    int64_t qty = 0;
-    for (uint32_t i = 0; i < s->exposure.holding_count; i++) {
-        qty += s->exposure.holding[i].instrument == instrument ? s->exposure.holding[i].total_qty : 0;
-    }
-    return qty;
-}
-
-/* What the trade carries of the coin's price, from the venue's own fills and by another way than the
- * engine's: each inverse contract bought is 100 dollars' worth of coin at that fill, fees and funding in coin
- * are coin, a linear contract is itself; and, with delta_basis = usd, the coin the instance owns. */
+/* What the trade carries of the coin's price, from the venues' own fills and by another way than the
+ * engine's, and, with delta_basis = usd, the coin the instances own. */
 static double carried(const struct run *run)
 {
-    const struct sim_venue *venue = world_venue();
-    double coin = (double)run->engine.config.quote[0].params.allocation_e8 / 1e8;
-    coin = run->engine.config.quote[0].params.delta_basis == DELTA_USD ? coin : 0;
-    for (size_t i = 0; i < sim_venue_fill_count(venue); i++) {
-        const struct sim_fill *fill = sim_venue_fill(venue, i);
-        double sign = fill->side == SIM_BUY ? 1 : -1;
-        if (fill->instrument == WORLD_INVERSE) {
-            coin += sign * 100 * (double)fill->qty / ((double)fill->price / 10) - (double)fill->fee_e8 / 1e8;
-        } else {
-            coin += sign * (double)fill->qty / 1000;
-        }
-    }
-    for (size_t i = 0; i < sim_venue_payment_count(venue); i++) {
-        const struct sim_payment *payment = sim_venue_payment(venue, i);
-        coin += payment->instrument == WORLD_INVERSE ? (double)payment->amount_e8 / 1e8 : 0;
+    double coin = truth_coin();
+    for (uint32_t i = 0; i < run->engine.config.quote_count; i++) {
+        const struct quote_params *params = &run->engine.config.quote[i].params;
+        coin += params->delta_basis == DELTA_USD ? (double)params->allocation_e8 / 1e8 : 0;
     }
     return coin;
 }
@@ -666,7 +710,8 @@ static void check_hedged(const struct run *run)
     if (watch.trade_forced) {
         return;
     }
-    double coin = carried(run), most = 110 / ((double)world_market()->middle_e8 / 1e8) + 0.001;
+    double coin = carried(run), smallest = 110 / ((double)world_market()->middle_e8 / 1e8) + 0.001;
+    double most = smallest * run->engine.config.quote_count;
     watch.counts.truths++;
     if (coin > most || coin < -most) {
         watch_violation("in the end the trade carries %.6f of the coin, the smallest hedge is %.6f", coin,
@@ -688,8 +733,7 @@ static void check_final(struct run *run)
         const char *name = json_string_value(json_object_get(row, "instrument"));
         const struct instrument *instrument = instrument_by_name(&run->engine.instruments, name);
         int64_t ours = amount_of(row, "qty", instrument->qty_decimals);
-        int64_t venue =
-            sim_venue_account(world_venue(), 0)->holding[venue_instrument(instrument)].position.qty;
+        int64_t venue = truth_position(instrument);
         int64_t believed = strategy_holds(run->engine.strategy.strategy, instrument->index);
         if (believed != venue) {
             watch_violation("%s: the strategy holds %lld, the venue %lld", name, (long long)believed,
@@ -704,13 +748,21 @@ static void check_final(struct run *run)
     {
         const char *currency = json_string_value(json_object_get(row, "currency"));
         const char *account = json_string_value(json_object_get(row, "account"));
-        enum sim_kind kind = strcmp(account, "coinm") == 0 ? SIM_INVERSE : SIM_LINEAR;
+        uint32_t purse = truth_purse(account_by_name(&run->engine.accounts, account), currency);
         int64_t ours = amount_of(row, "total", 8);
-        const struct sim_cash *cash = sim_venue_cash(world_venue(), 0, kind, currency);
+        if (purse == PURSES_MAX) {
+            if (ours != 0) {
+                watch_violation("%s on %s: the ledger has %lld e-8 of what is not held there", currency,
+                                account, (long long)ours);
+            }
+            continue;
+        }
+        const struct sim_cash *cash = truth_cash(purse);
         int64_t venue = cash->free_e8 + cash->locked_e8;
-        int64_t untold = money_untold_e8(kind == SIM_INVERSE ? 0 : 1);
+        int64_t untold = money_untold_e8(purse);
+        int64_t differs = venue - ours, slack = money_slack_e8(purse);
         watch.counts.untold += untold != 0;
-        if (ours != venue && ours + untold != venue && watch.cash_told) {
+        if (base_abs(differs) > slack && base_abs(differs - untold) > slack && watch.cash_told) {
             watch_violation("%s on %s: the ledger has %lld e-8, the venue %lld", currency, account,
                             (long long)ours, (long long)venue);
         }

@@ -2,6 +2,7 @@
 
 #include "tests/sim/trouble.h"
 #include "tools/sim/binance/bn_shell.h"
+#include "tools/sim/deribit/db_shell.h"
 #include "tools/sim/sim_setup.h"
 
 #include <stdarg.h>
@@ -11,7 +12,7 @@
 
 #define NEVER         UINT64_MAX
 #define USUAL_HIGH_NS 5000000 /* of the delays of a venue that is well */
-enum { SHELLS_MAX = 4, CONNS = 1024 };
+enum { CONNS = 1024 };
 
 /* What a venue's shell must do; time is the venue's. */
 struct world_shell {
@@ -23,22 +24,27 @@ struct world_shell {
     void (*control_frame)(void *shell, uint64_t conn, void *session, bool pong);
     void (*closed)(void *shell, uint64_t conn, void *session);
     void (*step)(void *shell, int64_t now_ns);
+    void (*settled)(void *shell, int64_t now_ns); /* after the model moved by itself; may be NULL */
     int64_t (*next_ns)(void *shell);
+    void (*free)(void *shell);
+};
+
+/* One venue: its model and what stands around it. */
+struct place {
+    const struct world_shell *is; /* NULL: not there */
     void *shell;
+    struct sim_venue *venue;
+    struct sim_source source;
+    struct sim_faults faults;
+    struct sim_delay delay;
 };
 
 static struct {
     struct sim_random random;
-    struct sim_venue *venue;
     struct sim_net *net;
-    struct sim_source source;
-    struct sim_faults faults;
-    struct sim_delay delay;
+    struct place place[WORLD_PLACES];
     struct market market;
-    uint32_t shell_count;
-    struct world_shell shell[SHELLS_MAX];
-    uint8_t shell_of[CONNS]; /* of an open WebSocket, by the low bits of its id */
-    struct bn_shell *binance;
+    uint8_t place_of[CONNS]; /* of an open WebSocket, by the low bits of its id */
     int64_t skew_ns;
     uint64_t done_ns;   /* everything of the venues before this has happened */
     uint64_t venues_ns; /* when they have something to do, */
@@ -54,6 +60,11 @@ static struct {
 void world_log(bool on)
 {
     world.log = on;
+}
+
+bool world_logs(void)
+{
+    return world.log;
 }
 
 void world_say(const char *format, ...)
@@ -91,57 +102,141 @@ static int64_t binance_next_ns(void *shell)
     return bn_shell_next_ns(shell);
 }
 
+static void binance_free(void *shell)
+{
+    bn_shell_free(shell);
+}
+
+static const struct world_shell binance = { .serves = binance_serves,
+                                            .time = binance_time,
+                                            .request = bn_shell_request,
+                                            .open = bn_shell_open,
+                                            .message = bn_shell_message,
+                                            .control_frame = bn_shell_control_frame,
+                                            .closed = bn_shell_closed,
+                                            .step = binance_step,
+                                            .next_ns = binance_next_ns,
+                                            .free = binance_free };
+
+static enum sim_cancel_ahead draw_ahead(void)
+{
+    return sim_random_chance(&world.random, 500000) ? SIM_CANCEL_AHEAD_PRORATA : SIM_CANCEL_AHEAD_NONE;
+}
+
 static void start_binance(uint64_t seed)
 {
     static const char *const orders[] = { "lao", "alo", "oal", "loa", "aol", "ola" };
+    struct place *place = &world.place[WORLD_BINANCE];
     struct bn_options options = { .seed = seed, .limits = true, .retired = true };
     options.post_only_expires = sim_random_chance(&world.random, 300000);
     memcpy(options.fill_order, orders[sim_random_range(&world.random, 0, 5)], 3);
-    world.binance = bn_shell_new(&options, &world.faults, &world.delay);
-    enum sim_cancel_ahead ahead =
-        sim_random_chance(&world.random, 500000) ? SIM_CANCEL_AHEAD_PRORATA : SIM_CANCEL_AHEAD_NONE;
-    world.venue = sim_venue_new(seed, ahead, bn_shell_emit, world.binance);
-    bn_shell_attach(world.binance, world.venue, world.net);
+    struct bn_shell *shell = bn_shell_new(&options, &place->faults, &place->delay);
+    place->is = &binance;
+    place->shell = shell;
+    place->venue = sim_venue_new(seed, draw_ahead(), bn_shell_emit, shell);
+    bn_shell_attach(shell, place->venue, world.net);
     static const enum sim_kind kinds[] = { SIM_LINEAR, SIM_INVERSE };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         struct sim_instrument contract = sim_setup_instrument(kinds[i]);
         contract.funding_interval_ns = sim_random_range(&world.random, 2, 20) * 60 * INT64_C(1000000000);
-        sim_venue_add_instrument(world.venue, &contract);
+        sim_venue_add_instrument(place->venue, &contract);
     }
-    int account = sim_venue_add_account(world.venue, WORLD_KEY);
-    sim_setup_balances(world.venue, account, "linear.USDT=1000000,inverse.BTC=20");
-    bn_shell_add_key(world.binance, account, WORLD_KEY, WORLD_SECRET, false);
+    int account = sim_venue_add_account(place->venue, WORLD_KEY);
+    sim_setup_balances(place->venue, account, "linear.USDT=1000000,inverse.BTC=20");
+    bn_shell_add_key(shell, account, WORLD_KEY, WORLD_SECRET, false);
     for (int kind = 0; kind < SIM_KIND_COUNT; kind++) {
-        sim_venue_account(world.venue, account)->wallet[kind].updated_ns = world_venue_ns();
+        sim_venue_account(place->venue, account)->wallet[kind].updated_ns = world_venue_ns();
     }
-    world.shell[world.shell_count++] = (struct world_shell){ .serves = binance_serves,
-                                                             .time = binance_time,
-                                                             .request = bn_shell_request,
-                                                             .open = bn_shell_open,
-                                                             .message = bn_shell_message,
-                                                             .control_frame = bn_shell_control_frame,
-                                                             .closed = bn_shell_closed,
-                                                             .step = binance_step,
-                                                             .next_ns = binance_next_ns,
-                                                             .shell = world.binance };
+}
+
+/* ------------------------------------------------------------------ Deribit */
+
+static bool deribit_serves(const char *host)
+{
+    return strstr(host, "deribit") != NULL;
+}
+
+static void deribit_time(void *shell, int64_t now_ns)
+{
+    db_shell_time(shell, now_ns);
+}
+
+static void deribit_step(void *shell, int64_t now_ns)
+{
+    db_shell_step(shell, now_ns);
+}
+
+static void deribit_settled(void *shell, int64_t now_ns)
+{
+    db_shell_settled(shell, now_ns);
+}
+
+static int64_t deribit_next_ns(void *shell)
+{
+    return db_shell_next_ns(shell);
+}
+
+static void deribit_free(void *shell)
+{
+    db_shell_free(shell);
+}
+
+static const struct world_shell deribit = { .serves = deribit_serves,
+                                            .time = deribit_time,
+                                            .request = db_shell_request,
+                                            .open = db_shell_open,
+                                            .message = db_shell_message,
+                                            .control_frame = db_shell_control_frame,
+                                            .closed = db_shell_closed,
+                                            .step = deribit_step,
+                                            .settled = deribit_settled,
+                                            .next_ns = deribit_next_ns,
+                                            .free = deribit_free };
+
+/* Two perpetuals and the spot whose middle is their index are played; the rest is listed and stands still. */
+static void start_deribit(uint64_t seed)
+{
+    struct place *place = &world.place[WORLD_DERIBIT];
+    struct db_options options = db_shell_usual();
+    struct sim_rules rules = db_market_rules();
+    options.seed = seed;
+    options.choices.gone = sim_random_chance(&world.random, 500000) ? 11044 : 10010;
+    options.choices.ioc_reason = sim_random_chance(&world.random, 500000);
+    options.choices.beats = (int)sim_random_range(&world.random, 1, 3);
+    struct db_shell *shell = db_shell_new(&options, &place->faults, &place->delay);
+    place->is = &deribit;
+    place->shell = shell;
+    place->venue = sim_venue_new(seed, draw_ahead(), db_shell_emit, shell);
+    sim_venue_rules(place->venue, &rules);
+    for (enum db_place at = DB_BTC_PERP; at < DB_MARKET_COUNT; at++) {
+        struct sim_instrument contract = db_market_contract(at, world_venue_ns());
+        sim_venue_add_instrument(place->venue, &contract);
+        place->source.other[at] = at != DB_BTC_PERP && at != DB_USDC_PERP && at != DB_USDC_SPOT;
+    }
+    db_shell_attach(shell, place->venue, world.net, world_venue_ns());
+    int account = sim_venue_add_account(place->venue, WORLD_KEY);
+    db_market_balances(place->venue, account, "BTC=20,USDC=1000000");
+    db_shell_add_key(shell, account, WORLD_KEY, WORLD_SECRET);
 }
 
 /* ------------------------------------------------------------------ the server's handlers */
 
-static uint32_t shell_for(const char *host)
+static struct place *place_for(const char *host)
 {
-    for (uint32_t i = 0; i < world.shell_count; i++) {
-        if (world.shell[i].serves(host)) {
-            return i;
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        if (world.place[at].is != NULL && world.place[at].is->serves(host)) {
+            return &world.place[at];
         }
     }
-    return 0;
+    return &world.place[WORLD_BINANCE];
 }
 
 static void tell_time(void)
 {
-    for (uint32_t i = 0; i < world.shell_count; i++) {
-        world.shell[i].time(world.shell[i].shell, world_venue_ns());
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        if (world.place[at].is != NULL) {
+            world.place[at].is->time(world.place[at].shell, world_venue_ns());
+        }
     }
 }
 
@@ -153,44 +248,49 @@ static void on_woke(void *user)
 static void on_request(void *user, const struct sim_request *request)
 {
     (void)user;
-    struct world_shell *shell = &world.shell[shell_for(request->host)];
-    shell->request(shell->shell, request);
+    struct place *place = place_for(request->host);
+    place->is->request(place->shell, request);
 }
 
 static void *on_open(void *user, const struct sim_request *request)
 {
     (void)user;
-    uint32_t at = shell_for(request->host);
-    world.shell_of[request->conn % CONNS] = (uint8_t)at;
-    return world.shell[at].open(world.shell[at].shell, request);
+    struct place *place = place_for(request->host);
+    world.place_of[request->conn % CONNS] = (uint8_t)(place - world.place);
+    return place->is->open(place->shell, request);
 }
 
 static void on_message(void *user, uint64_t conn, void *session, const char *text, size_t length)
 {
     (void)user;
-    struct world_shell *shell = &world.shell[world.shell_of[conn % CONNS]];
-    shell->message(shell->shell, conn, session, text, length);
+    struct place *place = &world.place[world.place_of[conn % CONNS]];
+    place->is->message(place->shell, conn, session, text, length);
 }
 
 static void on_control_frame(void *user, uint64_t conn, void *session, bool pong)
 {
     (void)user;
-    struct world_shell *shell = &world.shell[world.shell_of[conn % CONNS]];
-    shell->control_frame(shell->shell, conn, session, pong);
+    struct place *place = &world.place[world.place_of[conn % CONNS]];
+    place->is->control_frame(place->shell, conn, session, pong);
 }
 
 static void on_closed(void *user, uint64_t conn, void *session)
 {
     (void)user;
-    struct world_shell *shell = &world.shell[world.shell_of[conn % CONNS]];
-    shell->closed(shell->shell, conn, session);
+    struct place *place = &world.place[world.place_of[conn % CONNS]];
+    place->is->closed(place->shell, conn, session);
 }
 
 /* ------------------------------------------------------------------ what others look at */
 
-struct sim_venue *world_venue(void)
+struct sim_venue *world_venue(enum world_place place)
 {
-    return world.venue;
+    return world.place[place].venue;
+}
+
+struct sim_source *world_source(enum world_place place)
+{
+    return &world.place[place].source;
 }
 
 struct market *world_market(void)
@@ -198,9 +298,9 @@ struct market *world_market(void)
     return &world.market;
 }
 
-struct sim_faults *world_faults(void)
+struct sim_faults *world_faults(enum world_place place)
 {
-    return &world.faults;
+    return &world.place[place].faults;
 }
 
 struct world_machine *world_machine(void)
@@ -240,27 +340,45 @@ static void set_time(uint64_t now_ns)
 
 static uint64_t venues_next_ns(void)
 {
-    uint64_t next = own_ns(sim_venue_next_ns(world.venue));
-    next = world.market.next_ns < next ? world.market.next_ns : next;
-    for (uint32_t i = 0; i < world.shell_count; i++) {
-        uint64_t at = own_ns(world.shell[i].next_ns(world.shell[i].shell));
-        next = at < next ? at : next;
+    uint64_t next = world.market.next_ns;
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        const struct place *place = &world.place[at];
+        if (place->is == NULL) {
+            continue;
+        }
+        uint64_t model = own_ns(sim_venue_next_ns(place->venue));
+        uint64_t shell = own_ns(place->is->next_ns(place->shell));
+        next = model < next ? model : next;
+        next = shell < next ? shell : next;
     }
     return next;
 }
 
-/* Everything the venues have to do by now, at one instant: the market, then the model, then their shells. */
+static void settled(struct place *place, int64_t venue_ns)
+{
+    if (place->is->settled != NULL) {
+        place->is->settled(place->shell, venue_ns);
+    }
+}
+
+/* Everything the venues have to do by now, at one instant: the market, then the models, then their shells. */
 static void step_venues(void)
 {
     int64_t venue_ns = world_venue_ns();
     tell_time();
     market_step(&world.market, time_now.now_ns, venue_ns);
-    if (sim_venue_next_ns(world.venue) <= venue_ns) {
-        sim_venue_advance(world.venue, venue_ns);
-    }
-    for (uint32_t i = 0; i < world.shell_count; i++) {
-        if (world.shell[i].next_ns(world.shell[i].shell) <= venue_ns) {
-            world.shell[i].step(world.shell[i].shell, venue_ns);
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        struct place *place = &world.place[at];
+        if (place->is == NULL) {
+            continue;
+        }
+        settled(place, venue_ns);
+        if (sim_venue_next_ns(place->venue) <= venue_ns) {
+            sim_venue_advance(place->venue, venue_ns);
+            settled(place, venue_ns);
+        }
+        if (place->is->next_ns(place->shell) <= venue_ns) {
+            place->is->step(place->shell, venue_ns);
         }
     }
     world.done_ns = time_now.now_ns;
@@ -332,40 +450,44 @@ void world_engine(struct engine *engine)
 /* ------------------------------------------------------------------ faults */
 
 /* Room for one more: what is over is forgotten. */
-static void forget_faults(void)
+static void forget_faults(struct sim_faults *faults)
 {
     int kept = 0;
-    for (int i = 0; i < world.faults.count; i++) {
-        const struct sim_fault *fault = &world.faults.fault[i];
+    for (int i = 0; i < faults->count; i++) {
+        const struct sim_fault *fault = &faults->fault[i];
         bool moment_over = fault->next_ns == INT64_MAX && fault->for_ns == 0 && fault->fired != 0;
         bool over = fault->count == 0 || moment_over ||
                     (fault->for_ns != 0 && fault->at_ns + fault->for_ns <= world_venue_ns());
         if (!over) {
-            world.faults.fault[kept++] = *fault;
+            faults->fault[kept++] = *fault;
         } else {
             world.counts.fault_kind[fault->kind] += fault->fired;
         }
     }
-    world.faults.count = kept;
+    faults->count = kept;
 }
 
-void world_fault(const char *format, ...)
+void world_fault(enum world_place place, const char *format, ...)
 {
+    struct sim_faults *faults = &world.place[place].faults;
     char spec[128], error[256];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(spec, sizeof spec, format, arguments);
     va_end(arguments);
-    forget_faults();
-    if (world.faults.count < SIM_FAULT_MAX) {
-        if (!sim_fault_add(&world.faults, spec, world_venue_ns(), error, sizeof error)) {
+    if (world.place[place].is == NULL) {
+        return;
+    }
+    forget_faults(faults);
+    if (faults->count < SIM_FAULT_MAX) {
+        if (!sim_fault_add(faults, spec, world_venue_ns(), error, sizeof error)) {
             fprintf(stderr, "sim: %s\n", error);
             abort();
         }
         world.counts.faults++;
         trouble_spec(spec);
         world.asked = true;
-        world_say("venue fault %s", spec);
+        world_say("%s fault %s", place == WORLD_BINANCE ? "binance" : "deribit", spec);
     }
 }
 
@@ -377,45 +499,70 @@ void world_skew(int64_t ns)
     world_say("the engine's date is off by %.3f s", (double)ns / 1e9);
 }
 
-void world_delay(enum sim_line line, int64_t low_ns, int64_t high_ns)
+void world_delay(enum world_place place, enum sim_line line, int64_t low_ns, int64_t high_ns)
 {
     static const char *const names[SIM_LINE_COUNT] = { [SIM_LINE_FEED] = "late_feed",
                                                        [SIM_LINE_ORDER] = "late_orders",
                                                        [SIM_LINE_ACK] = "late_answers",
                                                        [SIM_LINE_PRIVATE] = "late_reports" };
-    trouble_is(names[line], high_ns > USUAL_HIGH_NS);
-    world.delay.low_ns[line] = low_ns;
-    world.delay.high_ns[line] = high_ns;
+    bool late = false;
+    world.place[place].delay.low_ns[line] = low_ns;
+    world.place[place].delay.high_ns[line] = high_ns;
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        late = late || world.place[at].delay.high_ns[line] > USUAL_HIGH_NS;
+    }
+    trouble_is(names[line], late);
 }
 
-static void usual_delays(void)
+static void usual_delays(enum world_place place)
 {
     for (enum sim_line line = SIM_LINE_FEED; line < SIM_LINE_COUNT; line++) {
-        world_delay(line, 1000000, USUAL_HIGH_NS);
+        world_delay(place, line, 1000000, USUAL_HIGH_NS);
     }
+}
+
+static void calm(enum world_place at)
+{
+    struct place *place = &world.place[at];
+    usual_delays(at);
+    for (int i = 0; i < place->faults.count; i++) {
+        world.counts.fault_kind[place->faults.fault[i].kind] += place->faults.fault[i].fired;
+    }
+    place->faults.count = 0;
+    for (int i = 0; i < sim_venue_instrument_count(place->venue); i++) {
+        sim_venue_market(place->venue, i)->halted = false;
+    }
+    sim_venue_partials(place->venue, 0);
 }
 
 void world_calm(void)
 {
-    usual_delays();
-    for (int i = 0; i < world.faults.count; i++) {
-        world.counts.fault_kind[world.faults.fault[i].kind] += world.faults.fault[i].fired;
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        if (world.place[at].is != NULL) {
+            calm(at);
+        }
     }
-    world.faults.count = 0;
     *wire_weather() = (struct wire_weather){ .low_ns = 50000, .high_ns = 500000 };
     world.skew_ns = 0;
     set_time(time_now.now_ns);
-    for (int i = 0; i < sim_venue_instrument_count(world.venue); i++) {
-        sim_venue_market(world.venue, i)->halted = false;
-    }
-    sim_venue_partials(world.venue, 0);
     trouble_calm();
     world_say("calm");
 }
 
 /* ------------------------------------------------------------------ beginning and end */
 
-void world_start(uint64_t seed)
+static void prepare(enum world_place at, uint64_t seed)
+{
+    struct place *place = &world.place[at];
+    sim_delay_init(&place->delay, seed + at);
+    usual_delays(at);
+    sim_random_seed(&place->faults.random, seed, 4 + 100 * (uint64_t)at);
+    sim_random_seed(&place->source.random, seed, 5 + 100 * (uint64_t)at);
+    place->source.mode = SIM_SOURCE_SET;
+    place->source.speed_ppm = 1000000;
+}
+
+void world_start(uint64_t seed, bool with_deribit)
 {
     static const struct sim_handlers handlers = { NULL,       on_woke,          on_request, on_open,
                                                   on_message, on_control_frame, on_closed,  NULL };
@@ -424,22 +571,31 @@ void world_start(uint64_t seed)
     memset(&world, 0, sizeof world);
     world.log = log;
     sim_random_seed(&world.random, seed, 23);
-    sim_delay_init(&world.delay, seed);
-    usual_delays();
-    sim_random_seed(&world.faults.random, seed, 4);
-    sim_random_seed(&world.source.random, seed, 5);
     world.done_ns = 1000 * NS_PER_S;
     set_time(world.done_ns);
     world.net = sim_net_new(NULL, NULL, &handlers, error, sizeof error);
     wire_start(world.net, seed);
+    struct sim_source *source[WORLD_PLACES];
+    uint32_t sources = 0;
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        prepare(at, seed);
+    }
     start_binance(seed);
-    world.source.mode = SIM_SOURCE_SET;
-    world.source.speed_ppm = 1000000;
-    world.source.venue = world.venue;
-    market_start(&world.market, &world.source, seed, time_now.now_ns);
+    if (with_deribit) {
+        start_deribit(seed);
+    }
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        if (world.place[at].is != NULL) {
+            world.place[at].source.venue = world.place[at].venue;
+            source[sources++] = &world.place[at].source;
+        }
+    }
+    market_start(&world.market, source, sources, seed, time_now.now_ns);
     world.asked = true;
     tell_time();
-    sim_source_start(&world.source, world_venue_ns());
+    for (uint32_t i = 0; i < sources; i++) {
+        sim_source_start(source[i], world_venue_ns());
+    }
     world.machine = (struct world_machine){ .busy_ns = 20000, .idle_ns = 5 * NS_PER_MS };
 }
 
@@ -447,6 +603,10 @@ void world_stop(void)
 {
     wire_stop();
     sim_net_free(world.net);
-    bn_shell_free(world.binance);
-    sim_venue_free(world.venue);
+    for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+        if (world.place[at].is != NULL) {
+            world.place[at].is->free(world.place[at].shell);
+            sim_venue_free(world.place[at].venue);
+        }
+    }
 }
