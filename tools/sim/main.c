@@ -74,6 +74,9 @@ static const char usage[] =
     "                       spot=own|routed (to another exchange: accepted, filled later, no public "
     "trades),\n"
     "                       pause_ms=N (a settlement, default 2000)\n"
+    "  --account-is WORD    what accounts say of themselves, repeatable: hedge, multi_assets, isolated, "
+    "no_trade,\n"
+    "                       withdraw, self_trade (nothing prevents it); orders are treated as ever\n"
     "  --no-limits          do not enforce request weights, order counts and inbound messages\n"
     "  --fault SPEC         repeatable, see below\n"
     "  --control N          plain HTTP on 127.0.0.1:N (0 for any): GET /report, GET /ready, POST /fault "
@@ -801,6 +804,7 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         FILL_ORDER,
         EXPIRES,
         RETIRED,
+        ACCOUNT_IS,
         NO_LIMITS,
         FAULT,
         CONTROL,
@@ -834,6 +838,7 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         { "fill-order", 1, NULL, FILL_ORDER },
         { "post-only-expires", 0, NULL, EXPIRES },
         { "retired", 1, NULL, RETIRED },
+        { "account-is", 1, NULL, ACCOUNT_IS },
         { "no-limits", 0, NULL, NO_LIMITS },
         { "fault", 1, NULL, FAULT },
         { "control", 1, NULL, CONTROL },
@@ -967,6 +972,10 @@ static bool read_options(struct program *p, struct wishes *w, int count, char **
         case RETIRED:
             w->options.retired = strcmp(optarg, "serve") == 0;
             good = w->options.retired || strcmp(optarg, "refuse") == 0;
+            break;
+        case ACCOUNT_IS:
+            good = sim_setup_account_is(&w->options.is, optarg);
+            w->db_options.is = w->options.is;
             break;
         case NO_LIMITS:
             w->options.limits = w->db_options.limits = false;

@@ -57,6 +57,26 @@ int sim_setup_kind(const char *name, size_t length)
     return -1;
 }
 
+bool sim_setup_account_is(struct sim_account_is *is, const char *word)
+{
+    const struct {
+        const char *word;
+        bool *is;
+    } words[] = {
+        { "hedge", &is->hedge },       { "multi_assets", &is->multi_assets },
+        { "isolated", &is->isolated }, { "no_trade", &is->no_trade },
+        { "withdraw", &is->withdraw }, { "self_trade", &is->self_trade },
+    };
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i].word, word) == 0) {
+            *words[i].is = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool sim_setup_balances(struct sim_venue *venue, int account, const char *text)
 {
     char *copy = strdup(text), *save = NULL;

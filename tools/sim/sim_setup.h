@@ -7,6 +7,21 @@
 #include "tools/sim/model/sim_delay.h"
 #include "tools/sim/model/sim_venue.h"
 
+/* What accounts say of themselves that an engine should refuse to trade on.  They only say it: what is done
+ * with their orders is as ever. */
+struct sim_account_is {
+    bool hedge;        /* positions on both sides (Binance futures) */
+    bool multi_assets; /* one margin of all assets (USD-M) */
+    bool isolated;     /* isolated margin (Binance futures) */
+    bool no_trade;     /* the account, or the key, may not trade */
+    bool withdraw;     /* the key may withdraw */
+    bool self_trade;   /* nothing prevents trades with oneself (Deribit) */
+};
+
+/* sim_setup_account_is reads one of "hedge", "multi_assets", "isolated", "no_trade", "withdraw",
+ * "self_trade". */
+bool sim_setup_account_is(struct sim_account_is *is, const char *word);
+
 /* sim_setup_instrument answers the modelled contract of a kind: BTCUSDT spot, BTCUSDT linear perpetual or
  * BTCUSD_PERP inverse perpetual, with the fees of the default tier. */
 struct sim_instrument sim_setup_instrument(enum sim_kind kind);

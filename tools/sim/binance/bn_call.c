@@ -1629,9 +1629,10 @@ static void write_config(struct bn_shell *shell, const struct bn_call *call, int
         &sim_venue_account(shell->venue, account_of(shell, call))->holding[at];
 
     sim_text_add(out,
-                 "{\"symbol\":\"%s\",\"marginType\":\"CROSSED\",\"isAutoAddMargin\":false,\"leverage\":%d,"
+                 "{\"symbol\":\"%s\",\"marginType\":\"%s\",\"isAutoAddMargin\":false,\"leverage\":%d,"
                  "\"maxNotionalValue\":\"40000000\"}",
-                 sim_venue_market(shell->venue, at)->instrument.symbol, holding->leverage);
+                 sim_venue_market(shell->venue, at)->instrument.symbol,
+                 shell->options.is.isolated ? "ISOLATED" : "CROSSED", holding->leverage);
 }
 
 static void write_bracket(struct bn_shell *shell, const struct bn_call *call, int at, struct sim_text *out)
@@ -1975,12 +1976,13 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
     case BN_LISTEN_STOP:
         return listen_key(shell, call, out);
     case BN_DUAL_GET:
-        sim_text_add(out, "{\"dualSidePosition\":%s}", shell->hedge_mode[account] ? "true" : "false");
+        sim_text_add(out, "{\"dualSidePosition\":%s}",
+                     shell->hedge_mode[account] || shell->options.is.hedge ? "true" : "false");
         return 200;
     case BN_DUAL_SET:
         return set_dual(shell, call, out);
     case BN_MULTI_GET:
-        sim_text_str(out, "{\"multiAssetsMargin\":false}");
+        sim_text_add(out, "{\"multiAssetsMargin\":%s}", shell->options.is.multi_assets ? "true" : "false");
         return 200;
     case BN_MULTI_SET:
         return truth(call, "multiAssetsMargin")
@@ -1991,11 +1993,12 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
     case BN_LEVERAGE_BRACKET:
         return listed(shell, call, out, write_bracket);
     case BN_ACCOUNT_CONFIG:
-        sim_text_add(
-            out,
-            "{\"feeTier\":0,\"canTrade\":true,\"canDeposit\":true,\"canWithdraw\":false,"
-            "\"dualSidePosition\":%s,\"updateTime\":0,\"multiAssetsMargin\":false,\"tradeGroupId\":-1}",
-            shell->hedge_mode[account] ? "true" : "false");
+        sim_text_add(out,
+                     "{\"feeTier\":0,\"canTrade\":%s,\"canDeposit\":true,\"canWithdraw\":false,"
+                     "\"dualSidePosition\":%s,\"updateTime\":0,\"multiAssetsMargin\":%s,\"tradeGroupId\":-1}",
+                     shell->options.is.no_trade ? "false" : "true",
+                     shell->hedge_mode[account] || shell->options.is.hedge ? "true" : "false",
+                     shell->options.is.multi_assets ? "true" : "false");
         return 200;
     case BN_COMMISSION_RATE:
         return commission(shell, call, out);
@@ -2032,11 +2035,11 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
     case BN_API_RESTRICTIONS:
         sim_text_add(
             out,
-            "{\"ipRestrict\":false,\"createTime\":%lld,\"enableReading\":true,\"enableWithdrawals\":false,"
+            "{\"ipRestrict\":false,\"createTime\":%lld,\"enableReading\":true,\"enableWithdrawals\":%s,"
             "\"enableInternalTransfer\":false,\"enableMargin\":false,\"enableFutures\":true,"
             "\"permitsUniversalTransfer\":false,\"enableVanillaOptions\":false,"
             "\"enableSpotAndMarginTrading\":true}",
-            (long long)(shell->now_ns / 1000000) - 86400000);
+            (long long)(shell->now_ns / 1000000) - 86400000, shell->options.is.withdraw ? "true" : "false");
         return 200;
     default:
         return session_call(shell, call, out);

@@ -9,6 +9,7 @@
 #include "tools/sim/model/sim_venue.h"
 #include "tools/sim/sim_fault.h"
 #include "tools/sim/sim_net.h"
+#include "tools/sim/sim_setup.h"
 
 struct bn_shell;
 
@@ -17,7 +18,8 @@ struct bn_options {
     bool limits;            /* enforce request weight, order counts and inbound messages */
     bool retired;           /* serve what the venue switched off: fstream without a route, spot listen keys */
     bool post_only_expires; /* a crossing post-only is accepted then expired, instead of -5022 */
-    char fill_order[3];     /* order of l (TRADE_LITE), a (ACCOUNT_UPDATE), o (ORDER_TRADE_UPDATE) */
+    struct sim_account_is is;
+    char fill_order[3]; /* order of l (TRADE_LITE), a (ACCOUNT_UPDATE), o (ORDER_TRADE_UPDATE) */
 };
 
 /* bn_shell_new makes the shell; the venue is attached afterwards, because the venue's emit callback is

@@ -391,9 +391,9 @@ void bn_text_position(struct sim_text *out, struct bn_shell *shell, int account,
         cash_field(out, "askNotional", ask);
     } else {
         sim_text_add(
-            out, ",\"leverage\":\"%d\",\"%s\":\"%s\",\"marginType\":\"cross\",\"isAutoAddMargin\":\"false\"",
+            out, ",\"leverage\":\"%d\",\"%s\":\"%s\",\"marginType\":\"%s\",\"isAutoAddMargin\":\"false\"",
             holding->leverage, i->kind == SIM_INVERSE ? "maxQty" : "maxNotionalValue",
-            i->kind == SIM_INVERSE ? "1000" : "40000000");
+            i->kind == SIM_INVERSE ? "1000" : "40000000", shell->options.is.isolated ? "isolated" : "cross");
         if (i->kind == SIM_LINEAR) {
             sim_text_str(out, ",\"isolatedWallet\":\"0\"");
         }
@@ -458,10 +458,10 @@ static void spot_account(struct sim_text *out, struct bn_shell *shell, int accou
         out,
         "{\"makerCommission\":10,\"takerCommission\":10,\"buyerCommission\":0,\"sellerCommission\":0,"
         "\"commissionRates\":{\"maker\":\"0.00100000\",\"taker\":\"0.00100000\",\"buyer\":\"0.00000000\","
-        "\"seller\":\"0.00000000\"},\"canTrade\":true,\"canWithdraw\":false,\"canDeposit\":true,"
+        "\"seller\":\"0.00000000\"},\"canTrade\":%s,\"canWithdraw\":false,\"canDeposit\":true,"
         "\"brokered\":false,\"requireSelfTradePrevention\":false,\"preventSor\":false,\"updateTime\":%lld,"
         "\"accountType\":\"SPOT\",\"balances\":[",
-        (long long)(wallet->updated_ns / 1000000));
+        shell->options.is.no_trade ? "false" : "true", (long long)(wallet->updated_ns / 1000000));
     for (int k = 0; k < wallet->count; k++) {
         const struct sim_cash *cash = &wallet->cash[k];
         if (omit_zero && cash->free_e8 == 0 && cash->locked_e8 == 0) {
@@ -490,8 +490,10 @@ void bn_text_account(struct sim_text *out, struct bn_shell *shell, int account, 
     }
     sim_text_str(out, "{");
     if (!v3) {
-        sim_text_str(out, "\"feeTier\":0,\"canTrade\":true,\"canDeposit\":true,\"canWithdraw\":false,"
-                          "\"updateTime\":0,");
+        sim_text_add(out,
+                     "\"feeTier\":0,\"canTrade\":%s,\"canDeposit\":true,\"canWithdraw\":false,"
+                     "\"updateTime\":0,",
+                     shell->options.is.no_trade ? "false" : "true");
     }
     if (kind == SIM_LINEAR && !v3) {
         sim_text_str(out, "\"multiAssetsMargin\":false,\"tradeGroupId\":-1,");

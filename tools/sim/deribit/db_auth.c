@@ -44,7 +44,7 @@ static enum db_access access_of(const char *word)
 }
 
 /* grant reads what was asked for.  Without a word on trade, account or wallet a key gives all it has. */
-static struct db_scope grant(const char *asked)
+static struct db_scope grant(const struct db_shell *shell, const char *asked)
 {
     static const char *const words[] = { "none", "read", "read_write" };
     struct db_scope scope = { .expires_s = USUAL_LIFE_S };
@@ -70,6 +70,12 @@ static struct db_scope grant(const char *asked)
     free(copy);
     if (!named) {
         scope.trade = scope.account = DB_WRITE;
+        scope.wallet = DB_READ;
+    }
+    if (shell->options.is.no_trade && scope.trade == DB_WRITE) {
+        scope.trade = DB_READ;
+    }
+    if (!shell->options.is.withdraw && scope.wallet == DB_WRITE) {
         scope.wallet = DB_READ;
     }
     snprintf(scope.text, sizeof scope.text, "account:%s trade:%s wallet:%s %s%s mainaccount",
@@ -162,7 +168,7 @@ static int basic(struct db_shell *shell, struct db_call *call, const char *text)
         return 13004;
     }
     call->key = key;
-    call->scope = grant(NULL);
+    call->scope = grant(shell, NULL);
     return 0;
 }
 
@@ -219,7 +225,7 @@ static int signed_header(struct db_shell *shell, struct db_call *call, const str
             code = shell->options.choices.bad_signature;
         } else {
             call->key = key;
-            call->scope = grant(NULL);
+            call->scope = grant(shell, NULL);
         }
     }
     sim_text_free(&covered);
@@ -277,7 +283,7 @@ int db_auth_run(struct db_shell *shell, struct db_call *call, struct sim_text *o
 {
     const char *grant_type = db_gate_text(call, "grant_type"), *asked = db_gate_text(call, "scope");
     struct db_session *session = call->socket ? sim_net_session(shell->net, call->conn) : NULL;
-    struct db_scope scope = grant(asked);
+    struct db_scope scope = grant(shell, asked);
     int key = -1, code = 0;
 
     if (grant_type == NULL) {

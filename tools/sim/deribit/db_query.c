@@ -365,7 +365,9 @@ static void account_members(struct db_shell *shell, int account, struct sim_text
         "\"referrer_id\":null,\"login_enabled\":false,\"security_keys_enabled\":false,"
         "\"mmp_enabled\":false,\"interuser_transfers_enabled\":false,\"self_trading_reject_mode\":\"%s\","
         "\"self_trading_extended_to_subaccounts\":%s",
-        shell->self_maker[account] ? "cancel_maker" : "reject_taker",
+        shell->options.is.self_trade ? "none"
+        : shell->self_maker[account] ? "cancel_maker"
+                                     : "reject_taker",
         shell->self_sub[account] ? "true" : "false");
 }
 

@@ -11,6 +11,7 @@
 #include "tools/sim/model/sim_venue.h"
 #include "tools/sim/sim_fault.h"
 #include "tools/sim/sim_net.h"
+#include "tools/sim/sim_setup.h"
 
 struct db_shell;
 
@@ -35,6 +36,7 @@ struct db_options {
     int tier;     /* of the matching engine's limits, 1 to 4 */
     bool testnet; /* what every reply says of itself, and which host names are ours */
     struct db_choices choices;
+    struct sim_account_is is;
 };
 
 struct db_options db_shell_usual(void);
