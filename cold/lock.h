@@ -16,12 +16,18 @@ struct lock_set {
     int fd[LOCK_MAX];
 };
 
-/* lock_state takes <directory>/lock; false with a sentence (who holds it, what to do) in error. */
-bool lock_state(struct lock_set *set, const char *directory, char *error, size_t error_bytes);
+enum lock_result {
+    LOCK_TAKEN = 0,
+    LOCK_HELD,  /* by another engine */
+    LOCK_UNFIT, /* the file cannot be made or opened: nobody knows */
+};
+
+/* lock_state takes <directory>/lock; else a sentence (who holds it, what to do) in error. */
+enum lock_result lock_state(struct lock_set *set, const char *directory, char *error, size_t error_bytes);
 
 /* lock_pair takes one (account, instrument by name); directory is made when it is not there. */
-bool lock_pair(struct lock_set *set, const char *directory, const struct account *account,
-               const char *instrument, char *error, size_t error_bytes);
+enum lock_result lock_pair(struct lock_set *set, const char *directory, const struct account *account,
+                           const char *instrument, char *error, size_t error_bytes);
 
 /* lock_release gives everything back. */
 void lock_release(struct lock_set *set);

@@ -16,14 +16,28 @@
 enum {
     PAIRS_MAX = 96,
     OPEN_MAX = 8192,
-    SETTLE_TURNS = 4, /* looks at positions and fills until they agree: fills go on meanwhile */
+    LOOKS_MAX = 8, /* looks at positions and fills until they agree: fills go on meanwhile */
     CANCEL_TURNS = 20,
     STRANGERS_MAX = 64, /* an owner who trades by hand costs so many questions, not one an execution */
 };
 
 const char *const recover_state_names[RECOVER_STATE_COUNT] = {
-    "lock",      "segments", "ring",  "venue_time", "metadata", "mode", "open_orders",
-    "positions", "balances", "fills", "attribute",  "policy",   "ready"
+    [RECOVER_LOCK] = "lock",
+    [RECOVER_SEGMENTS] = "segments",
+    [RECOVER_RING] = "ring",
+    [RECOVER_VENUE_TIME] = "venue_time",
+    [RECOVER_METADATA] = "metadata",
+    [RECOVER_RIGHTS] = "rights",
+    [RECOVER_MODE] = "mode",
+    [RECOVER_SESSIONS] = "sessions",
+    [RECOVER_OPEN_ORDERS] = "open_orders",
+    [RECOVER_UNKNOWN] = "unknown",
+    [RECOVER_POSITIONS] = "positions",
+    [RECOVER_BALANCES] = "balances",
+    [RECOVER_FILLS] = "fills",
+    [RECOVER_ATTRIBUTE] = "attribute",
+    [RECOVER_POLICY] = "policy",
+    [RECOVER_READY] = "ready",
 };
 
 /* One (account, instrument) that must be asked about. */
@@ -42,7 +56,9 @@ struct pair {
 struct recover {
     struct recover_options options;
     enum recover_state next;
-    enum recover_verdict verdict;
+    enum recover_verdict verdict; /* of who left */
+    bool again, done;
+    uint32_t looks; /* how often it was looked again */
     char reason[768];
     struct ask ask;
 
@@ -50,7 +66,9 @@ struct recover {
     struct reduce *held; /* in this run's indexes, with what the venue told */
     bool any_run;
     uint64_t run;
-    uint64_t gaps; /* records missing in what was read */
+    uint64_t gaps;         /* records missing in what was read */
+    uint64_t begun_ns;     /* this recovery, on the steady clock .. */
+    int64_t begun_wall_ns; /* .. and by the calendar */
 
     uint32_t pair_count;
     struct pair pair[PAIRS_MAX];
@@ -58,7 +76,7 @@ struct recover {
     uint64_t *open; /* order ids the venue told rest */
     uint32_t open_count;
     uint64_t *dropped; /* orders that never were: left out of RESTORE */
-    uint32_t dropped_count;
+    uint32_t dropped_count, buried_count, asked_count;
     uint32_t missed, foreign_fills, cancelled;
     uint32_t stranger_count; /* orders that were asked for and are not ours, by the venue's id */
     char stranger[STRANGERS_MAX][VENUE_ORDER_ID_BYTES];
@@ -232,9 +250,10 @@ static bool lock_leg(struct recover *recover, const char *leg, const char *accou
             }
         }
         uint32_t at = recover->options.locks->count;
-        if (!lock_pair(recover->options.locks, recover->options.lock_directory, &config->account[i].row, leg,
-                       error, sizeof error)) {
-            return refuse(recover, RECOVER_REFUSED, "%s", error);
+        enum lock_result result = lock_pair(recover->options.locks, recover->options.lock_directory,
+                                            &config->account[i].row, leg, error, sizeof error);
+        if (result != LOCK_TAKEN) {
+            return refuse(recover, result == LOCK_HELD ? RECOVER_REFUSED : RECOVER_UNAVAILABLE, "%s", error);
         }
         memcpy(taken[at], name, sizeof name);
     }
@@ -246,8 +265,10 @@ static bool step_lock(struct recover *recover)
     const struct config *config = recover->options.config;
     char error[512];
     recover->options.locks->count = 0;
-    if (!lock_state(recover->options.locks, recover->options.state_directory, error, sizeof error)) {
-        return refuse(recover, RECOVER_REFUSED, "%s", error);
+    enum lock_result result =
+        lock_state(recover->options.locks, recover->options.state_directory, error, sizeof error);
+    if (result != LOCK_TAKEN) {
+        return refuse(recover, result == LOCK_HELD ? RECOVER_REFUSED : RECOVER_UNAVAILABLE, "%s", error);
     }
     for (uint32_t i = 0; i < config->quote_count; i++) {
         const struct config_quote *quote = &config->quote[i];
@@ -401,6 +422,14 @@ static bool step_venue_time(struct recover *recover)
         int64_t middle_ns = reply->asked_wall_ns + (reply->answered_wall_ns - reply->asked_wall_ns) / 2;
         int64_t offset_ns = reply->answer.server_time_ns - middle_ns;
         rest_offset(recover->options.rest, row->venue, offset_ns);
+        if (base_abs(offset_ns) > RECOVER_CLOCK_NS) {
+            return refuse(
+                recover, RECOVER_REFUSED,
+                "the clock of %s is %+" PRId64 " s from this machine's, and no more than %lld s is "
+                "believed: executions would be looked for at the wrong time.  Set this machine's clock "
+                "(timedatectl, chronyc makestep); nothing was started",
+                venue_names[row->venue], offset_ns / 1000000000, RECOVER_CLOCK_NS / 1000000000);
+        }
         tell(recover, "%s answers in %" PRId64 " ms; its clock is %+" PRId64 " ms from ours%s",
              venue_names[row->venue], (reply->answered_wall_ns - reply->asked_wall_ns) / 1000000,
              offset_ns / 1000000,
@@ -598,8 +627,9 @@ static void build_maps(struct recover *recover)
         }
     }
     for (uint32_t i = 0; i < accounts->count; i++) {
+        /* The same name at another venue is another account. */
         const struct account *row = account_by_name(recover->options.accounts, accounts->row[i].name);
-        if (row != NULL) {
+        if (row != NULL && row->venue == accounts->row[i].venue && row->product == accounts->row[i].product) {
             recover->account_map[i] = row->index;
         }
     }
@@ -947,44 +977,11 @@ static bool step_metadata(struct recover *recover)
     return true;
 }
 
-/* ------------------------------------------------------------------ MODE */
-
-static bool check_mode(struct recover *recover, const struct pair *pair)
-{
-    const struct instrument *instrument = instrument_at(recover, pair->instrument);
-    char what[128];
-    snprintf(what, sizeof what, "account mode of %s", account_name(recover, pair->account));
-    struct rest_question question = question_of(recover, pair->account, REST_ACCOUNT_MODE, instrument);
-    if (!rest_knows(recover->options.rest, &question)) {
-        tell(recover, "%s: the venue does not tell", what);
-        return true;
-    }
-    const struct rest_reply *reply = ask(recover, &question, what);
-    if (reply == NULL) {
-        return false;
-    }
-    const struct rest_answer *answer = &reply->answer;
-    static const char *const remedy[4] = { "switch the account to one-way mode (no hedge mode)",
-                                           "switch the account to cross margin on this instrument",
-                                           "switch multi-assets margin off",
-                                           "give the key the right to trade" };
-    const uint8_t facts[4] = { answer->mode_one_way, answer->mode_cross, answer->mode_single_asset,
-                               answer->can_trade };
-    for (int i = 0; i < 4; i++) {
-        if (facts[i] == FACT_NO) {
-            return refuse(recover, RECOVER_REFUSED, "%s (%s): %s; nothing was started",
-                          account_name(recover, pair->account), instrument->name, remedy[i]);
-        }
-        if (facts[i] == FACT_UNKNOWN) {
-            tell(recover, "%s (%s): the venue does not tell: %s", account_name(recover, pair->account),
-                 instrument->name, remedy[i]);
-        }
-    }
-    return true;
-}
+/* ------------------------------------------------------------------ RIGHTS */
 
 static bool check_rights(struct recover *recover, uint16_t account)
 {
+    bool live = recover->options.config->mode == MODE_LIVE;
     struct rest_question question = question_of(recover, account, REST_KEY_RIGHTS, NULL);
     if (!rest_knows(recover->options.rest, &question)) {
         question.query.product = PRODUCT_SPOT; /* one page for all products on some venues */
@@ -998,33 +995,163 @@ static bool check_rights(struct recover *recover, uint16_t account)
     if (reply == NULL) {
         return false;
     }
-    if (reply->answer.can_withdraw == FACT_YES) {
+    if (reply->answer.can_withdraw == FACT_YES && live) {
         return refuse(recover, RECOVER_REFUSED,
                       "the key of %s may withdraw: live trading refuses it; make one that may only trade",
                       account_name(recover, account));
+    }
+    tell(recover, "%s: the key %s", account_name(recover, account),
+         reply->answer.can_withdraw == FACT_YES  ? "may withdraw: live trading would refuse it"
+         : reply->answer.can_withdraw == FACT_NO ? "may not withdraw"
+                                                 : "may withdraw or not: the venue does not say");
+    return true;
+}
+
+struct on_account {
+    uint16_t account;
+    uint32_t orders;
+};
+
+static void count_on_account(void *context, const struct reduce_order *order)
+{
+    struct on_account *on = context;
+    on->orders += order->account == on->account;
+}
+
+/* Another key may be another account: what is held and what rests would be looked for in the wrong place. */
+static bool check_key(struct recover *recover, uint32_t old_account)
+{
+    const struct account *was = &reduce_accounts(recover->old)->row[old_account];
+    uint16_t account = recover->account_map[old_account];
+    if (account == NO_ACCOUNT || was->key_hash == recover->options.accounts->row[account].key_hash) {
+        return true;
+    }
+    struct on_account on = { .account = (uint16_t)old_account };
+    reduce_orders(recover->old, count_on_account, &on);
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < reduce_position_count(recover->old); i++) {
+        const struct reduce_position *row = reduce_position_at(recover->old, i);
+        held += row->account == old_account && row->position.qty != 0;
+    }
+    if (held == 0 && on.orders == 0) {
+        tell(recover, "%s has another key than in the last run; nothing was held there", was->name);
+        return true;
+    }
+    if (recover->options.accept_key) {
+        tell(recover, "%s has another key than in the last run; it is the same account, as you said",
+             was->name);
+        return true;
+    }
+    return refuse(
+        recover, RECOVER_REFUSED,
+        "%s has another key than in the last run, which left %u positions and %u open orders there.  "
+        "Put the old key back; or, if the new one belongs to the same account at the venue, start once "
+        "with --accept-key; nothing was started",
+        was->name, held, on.orders);
+}
+
+static bool step_rights(struct recover *recover)
+{
+    for (uint32_t i = 0; recover->any_run && i < reduce_accounts(recover->old)->count; i++) {
+        if (!check_key(recover, i)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < recover->options.accounts->count; i++) {
+        if (!check_rights(recover, (uint16_t)i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ MODE */
+
+/* What an account must be, and what to do where it is not. */
+enum { MODE_ONE_WAY, MODE_CROSS, MODE_SINGLE, MODE_SELF_TRADE, MODE_TRADES, MODE_FACTS };
+static const struct {
+    const char *fact, *remedy;
+} mode_words[MODE_FACTS] = {
+    [MODE_ONE_WAY] = { "one-way positions", "switch the account to one-way mode (no hedge mode)" },
+    [MODE_CROSS] = { "cross margin", "switch the account to cross margin on this instrument" },
+    [MODE_SINGLE] = { "single-asset margin", "switch multi-assets margin off" },
+    [MODE_SELF_TRADE] = { "self-trade prevention", "switch the account's self-trade prevention on" },
+    [MODE_TRADES] = { "that the account may trade",
+                      "give the key the right to trade, or ask the venue why not" },
+};
+
+static bool check_mode(struct recover *recover, const struct pair *pair, uint32_t *untold)
+{
+    const struct instrument *instrument = instrument_at(recover, pair->instrument);
+    const char *name = account_name(recover, pair->account);
+    char what[128];
+    snprintf(what, sizeof what, "account mode of %s", name);
+    struct rest_question question = question_of(recover, pair->account, REST_ACCOUNT_MODE, instrument);
+    if (!rest_knows(recover->options.rest, &question)) {
+        tell(recover, "%s: the venue does not tell", what);
+        return true;
+    }
+    const struct rest_reply *reply = ask(recover, &question, what);
+    if (reply == NULL) {
+        return false;
+    }
+    const struct rest_answer *answer = &reply->answer;
+    const uint8_t facts[MODE_FACTS] = { answer->mode_one_way, answer->mode_cross, answer->mode_single_asset,
+                                        answer->mode_self_trade, answer->can_trade };
+    for (int i = 0; i < MODE_FACTS; i++) {
+        if (facts[i] == FACT_NO) {
+            return refuse(recover, RECOVER_REFUSED, "%s (%s): no %s: %s; nothing was started", name,
+                          instrument->name, mode_words[i].fact, mode_words[i].remedy);
+        }
+        if (facts[i] == FACT_UNKNOWN && (*untold & 1u << i) == 0) {
+            *untold |= 1u << i; /* once an account */
+            tell(recover, "%s: the venue does not tell of %s: see to it yourself (%s)", name,
+                 mode_words[i].fact, mode_words[i].remedy);
+        }
+    }
+    if (answer->mode_words[0] != '\0') {
+        tell(recover, "%s (%s): %s", name, instrument->name, answer->mode_words);
     }
     return true;
 }
 
 static bool step_mode(struct recover *recover)
 {
-    uint32_t asked = 0;
+    uint32_t asked = 0, untold[ACCOUNT_MAX] = { 0 };
     for (uint32_t i = 0; i < recover->pair_count; i++) {
         if (same_account_kind(recover, &recover->pair[i])) {
-            if (!check_mode(recover, &recover->pair[i])) {
+            if (!check_mode(recover, &recover->pair[i], &untold[recover->pair[i].account])) {
                 return false;
             }
             asked++;
         }
     }
-    if (recover->options.config->mode == MODE_LIVE) {
-        for (uint32_t i = 0; i < recover->options.accounts->count; i++) {
-            if (!check_rights(recover, (uint16_t)i)) {
-                return false;
-            }
-        }
-    }
     tell(recover, "%u account-instrument pairs are in the mode we trade in", asked);
+    return true;
+}
+
+/* ------------------------------------------------------------------ SESSIONS */
+
+static bool step_sessions(struct recover *recover)
+{
+    char why[256] = "";
+    if (recover->options.sessions == NULL) {
+        tell(recover, "none: nothing will be traded");
+        return true;
+    }
+    if (!recover->options.sessions(recover->options.context, why, sizeof why)) {
+        return refuse(recover, RECOVER_UNAVAILABLE, "%s", why);
+    }
+    for (uint32_t i = 0; i < recover->options.accounts->count; i++) {
+        const struct account *row = &recover->options.accounts->row[i];
+        const struct venue *venue = recover->options.venue(row->venue);
+        bool offered = venue != NULL && venue->has_dead_man && row->product != PRODUCT_SPOT;
+        bool armed = offered && (row->dead_man_ms > 0 || account_venues[row->venue].one_login);
+        tell(recover, "%s listens; dead-man: %s", row->name,
+             armed     ? "armed"
+             : offered ? "off (dead_man_ms = 0): a dead engine's orders stay"
+                       : "not offered here: a dead engine's orders stay");
+    }
     return true;
 }
 
@@ -1147,10 +1274,11 @@ static bool read_order(struct recover *recover, uint64_t id, bool *missing)
     char text[ORDER_ID_TEXT_BYTES + 1] = { 0 }, what[160];
     order_id_print(text, id);
     snprintf(what, sizeof what, "order %s on %s", text, instrument->name);
-    /* What may still be on its way to the venue is not missing yet. */
-    int64_t wait_until_ns = order->sent_wall_ns + RECOVER_GRACE_NS;
-    bool fresh = order->sent_wall_ns != 0 && order->sent_wall_ns <= wall_now(recover) &&
-                 wall_now(recover) < wait_until_ns;
+    /* What may still be on its way to the venue is not missing yet.  A clock that went back meanwhile tells
+     * nothing of its age: then it is as young as this recovery. */
+    int64_t age_ns = recover->begun_wall_ns - order->sent_wall_ns;
+    age_ns = order->sent_wall_ns == 0 ? RECOVER_GRACE_NS : base_max(age_ns, 0);
+    uint64_t wait_until_ns = recover->begun_ns + (uint64_t)base_max(RECOVER_GRACE_NS - age_ns, 0);
     struct rest_question question = question_of(recover, order->account, REST_ORDER, instrument);
     question.query.order = id;
     for (;;) {
@@ -1183,7 +1311,7 @@ static bool read_order(struct recover *recover, uint64_t id, bool *missing)
             return refuse(recover, RECOVER_UNAVAILABLE,
                           "%s: the venue's answer does not say what became of it", what);
         }
-        if (!fresh || wall_now(recover) >= wait_until_ns) {
+        if (now(recover) >= wait_until_ns) {
             return true;
         }
         if (!pause(recover, NS_PER_S)) {
@@ -1209,6 +1337,7 @@ static bool read_others(struct recover *recover)
         bool missing = false;
         if (!is_open(recover, list.order[i])) {
             done = read_order(recover, list.order[i], &missing);
+            recover->asked_count++;
         }
         if (missing) {
             drop(recover, list.order[i]);
@@ -1230,12 +1359,17 @@ static bool step_open_orders(struct recover *recover)
         }
         foreign += recover->pair[i].foreign;
     }
+    tell(recover, "%u of ours rest, %u are somebody else's", recover->open_count, foreign);
+    return true;
+}
+
+static bool step_unknown(struct recover *recover)
+{
     if (!read_others(recover)) {
         return false;
     }
-    tell(recover,
-         "%u of ours rest, %u ended or unknown to the venue were asked one by one, %u are somebody else's",
-         recover->open_count, recover->dropped_count, foreign);
+    tell(recover, "%u orders do not rest and were asked for, %u of them are not known to the venue",
+         recover->asked_count, recover->dropped_count);
     return true;
 }
 
@@ -1520,17 +1654,6 @@ static bool all_agree(const struct recover *recover)
     return true;
 }
 
-/* Fills and positions are read one after the other while orders still rest: look until they agree. */
-static bool settle(struct recover *recover)
-{
-    for (int turn = 0; turn < SETTLE_TURNS && !all_agree(recover); turn++) {
-        if (!pause(recover, 300 * NS_PER_MS) || !read_positions(recover) || !read_fills(recover)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* What is still different after all that. */
 static bool judge(struct recover *recover, struct pair *pair)
 {
@@ -1582,7 +1705,7 @@ static bool judge(struct recover *recover, struct pair *pair)
 /* Orders the venue does not know, now that every execution is counted. */
 static bool bury(struct recover *recover)
 {
-    for (uint32_t i = 0; i < recover->dropped_count; i++) {
+    for (uint32_t i = recover->buried_count; i < recover->dropped_count; i++) {
         const struct reduce_order *order = reduce_order(recover->held, recover->dropped[i]);
         char text[ORDER_ID_TEXT_BYTES + 1] = { 0 };
         order_id_print(text, order->order);
@@ -1606,12 +1729,18 @@ static bool bury(struct recover *recover)
                  text);
         }
     }
+    recover->buried_count = recover->dropped_count;
     return true;
 }
 
 static bool step_attribute(struct recover *recover)
 {
-    if (!settle(recover) || !bury(recover)) {
+    /* Fills and positions are read one after the other while orders still rest: look until they agree. */
+    if (!all_agree(recover) && recover->looks < LOOKS_MAX) {
+        recover->again = true;
+        return pause(recover, 300 * NS_PER_MS);
+    }
+    if (!bury(recover)) {
         return false;
     }
     for (uint32_t i = 0; i < recover->pair_count; i++) {
@@ -1852,6 +1981,16 @@ static void mark_cancels(void *context, const struct reduce_order *order)
     }
 }
 
+static void forget_open(struct recover *recover, uint64_t order)
+{
+    for (uint32_t i = 0; i < recover->open_count; i++) {
+        if (recover->open[i] == order) {
+            recover->open[i] = recover->open[--recover->open_count];
+            return;
+        }
+    }
+}
+
 /* Cancels what rests on a pair and waits until the venue has told the end of each order. */
 static bool cancel_pair(struct recover *recover, struct pair *pair)
 {
@@ -1893,7 +2032,10 @@ static bool cancel_pair(struct recover *recover, struct pair *pair)
                 "%s: the venue took the cancel and still shows an order: cancel it by hand and start again",
                 instrument->name);
         }
-        recover->cancelled += done;
+        if (done) {
+            forget_open(recover, list.order[i]);
+            recover->cancelled++;
+        }
     }
     free(list.order);
     return done;
@@ -1910,21 +2052,15 @@ static bool step_policy(struct recover *recover)
     for (uint32_t i = 0; i < recover->pair_count; i++) {
         if (recover->pair[i].cancel) {
             any = true;
+            recover->pair[i].cancel = false;
             if (!cancel_pair(recover, &recover->pair[i])) {
                 return false;
             }
         }
     }
     if (any) {
-        /* What was executed while the cancels travelled. */
-        if (!read_positions(recover) || !read_fills(recover) || !settle(recover) || !bury(recover)) {
-            return false;
-        }
-        for (uint32_t i = 0; i < recover->pair_count; i++) {
-            if (!judge(recover, &recover->pair[i])) {
-                return false;
-            }
-        }
+        recover->again = true; /* what was executed while the cancels travelled */
+        return true;
     }
     check_limits(recover);
     tell_changes(recover);
@@ -1977,21 +2113,45 @@ static bool step_ready(struct recover *recover)
 
 /* ------------------------------------------------------------------ the table */
 
+/* What the work of a state may come to. */
+enum work {
+    WORK_DONE = 0,
+    WORK_AGAIN,       /* things moved while we looked: look again */
+    WORK_CONFIG,      /* the configuration is wrong: exit code 2 */
+    WORK_UNAVAILABLE, /* nobody can tell, or the machine is not fit: 3 */
+    WORK_REFUSED,     /* what was found does not add up, or may not be traded on: 4 */
+    WORK_COUNT
+};
+
+/* Where the table leads besides the states: away. */
+enum { AWAY_CONFIG = RECOVER_STATE_COUNT, AWAY_UNAVAILABLE, AWAY_REFUSED, READY_TO_TRADE };
+
+#define TO(state) (RECOVER_##state + 1)
+#define OUT(way)  (AWAY_##way + 1)
+#define TRADE     (READY_TO_TRADE + 1)
+
 /* clang-format off */
-static bool (*const steps[RECOVER_STATE_COUNT])(struct recover *recover) = {
-    [RECOVER_LOCK]        = step_lock,
-    [RECOVER_SEGMENTS]    = step_segments,
-    [RECOVER_RING]        = step_ring,
-    [RECOVER_VENUE_TIME]  = step_venue_time,
-    [RECOVER_METADATA]    = step_metadata,
-    [RECOVER_MODE]        = step_mode,
-    [RECOVER_OPEN_ORDERS] = step_open_orders,
-    [RECOVER_POSITIONS]   = step_positions,
-    [RECOVER_BALANCES]    = step_balances,
-    [RECOVER_FILLS]       = step_fills,
-    [RECOVER_ATTRIBUTE]   = step_attribute,
-    [RECOVER_POLICY]      = step_policy,
-    [RECOVER_READY]       = step_ready,
+static const struct {
+    bool (*work)(struct recover *recover);
+    uint8_t next[WORK_COUNT];
+} table[RECOVER_STATE_COUNT] = {
+    /*                                            DONE             AGAIN          CONFIG       UNAVAILABLE       REFUSED */
+    [RECOVER_LOCK]        = { step_lock,        { TO(SEGMENTS),    0,             0,           OUT(UNAVAILABLE), OUT(REFUSED) } },
+    [RECOVER_SEGMENTS]    = { step_segments,    { TO(RING),        0,             0,           0,                OUT(REFUSED) } },
+    [RECOVER_RING]        = { step_ring,        { TO(VENUE_TIME),  0,             0,           OUT(UNAVAILABLE), 0            } },
+    [RECOVER_VENUE_TIME]  = { step_venue_time,  { TO(METADATA),    0,             0,           OUT(UNAVAILABLE), OUT(REFUSED) } },
+    [RECOVER_METADATA]    = { step_metadata,    { TO(RIGHTS),      0,             OUT(CONFIG), OUT(UNAVAILABLE), OUT(REFUSED) } },
+    [RECOVER_RIGHTS]      = { step_rights,      { TO(MODE),        0,             0,           OUT(UNAVAILABLE), OUT(REFUSED) } },
+    [RECOVER_MODE]        = { step_mode,        { TO(SESSIONS),    0,             0,           OUT(UNAVAILABLE), OUT(REFUSED) } },
+    [RECOVER_SESSIONS]    = { step_sessions,    { TO(OPEN_ORDERS), 0,             0,           OUT(UNAVAILABLE), 0            } },
+    [RECOVER_OPEN_ORDERS] = { step_open_orders, { TO(UNKNOWN),     0,             0,           OUT(UNAVAILABLE), 0            } },
+    [RECOVER_UNKNOWN]     = { step_unknown,     { TO(POSITIONS),   0,             0,           OUT(UNAVAILABLE), 0            } },
+    [RECOVER_POSITIONS]   = { step_positions,   { TO(BALANCES),    0,             0,           OUT(UNAVAILABLE), 0            } },
+    [RECOVER_BALANCES]    = { step_balances,    { TO(FILLS),       0,             0,           OUT(UNAVAILABLE), 0            } },
+    [RECOVER_FILLS]       = { step_fills,       { TO(ATTRIBUTE),   0,             0,           OUT(UNAVAILABLE), 0            } },
+    [RECOVER_ATTRIBUTE]   = { step_attribute,   { TO(POLICY),      TO(POSITIONS), 0,           OUT(UNAVAILABLE), OUT(REFUSED) } },
+    [RECOVER_POLICY]      = { step_policy,      { TO(READY),       TO(POSITIONS), 0,           OUT(UNAVAILABLE), OUT(REFUSED) } },
+    [RECOVER_READY]       = { step_ready,       { TRADE,           0,             0,           OUT(UNAVAILABLE), 0            } },
 };
 /* clang-format on */
 
@@ -2000,6 +2160,8 @@ struct recover *recover_create(const struct recover_options *options)
     struct recover *recover = calloc(1, sizeof *recover);
     POISE_ASSERT(recover != NULL);
     recover->options = *options;
+    recover->begun_ns = now(recover);
+    recover->begun_wall_ns = wall_now(recover);
     recover->ask =
         (struct ask){ .rest = options->rest,
                       .clock = options->clock,
@@ -2031,14 +2193,38 @@ void recover_destroy(struct recover *recover)
     free(recover);
 }
 
+/* The only writer of the state; an empty cell cannot happen. */
+static void recover_step(struct recover *recover, enum work work)
+{
+    uint8_t to = table[recover->next].next[work];
+    POISE_ASSERT(to != 0);
+    recover->looks += work == WORK_AGAIN;
+    if (to - 1 < RECOVER_STATE_COUNT) {
+        recover->next = (enum recover_state)(to - 1);
+    } else {
+        recover->done = true;
+    }
+}
+
+static enum work work_of(const struct recover *recover, bool worked)
+{
+    static const uint8_t events[] = { [RECOVER_CONFIG] = WORK_CONFIG,
+                                      [RECOVER_UNAVAILABLE] = WORK_UNAVAILABLE,
+                                      [RECOVER_REFUSED] = WORK_REFUSED };
+    if (!worked) {
+        POISE_ASSERT(recover->verdict != RECOVER_DONE);
+        return (enum work)events[recover->verdict];
+    }
+    return recover->again ? WORK_AGAIN : WORK_DONE;
+}
+
 enum recover_verdict recover_until(struct recover *recover, enum recover_state last)
 {
-    while (recover->verdict == RECOVER_DONE && recover->next <= last && recover->next < RECOVER_STATE_COUNT) {
-        if (!steps[recover->next](recover)) {
-            POISE_ASSERT(recover->verdict != RECOVER_DONE);
-            return recover->verdict;
-        }
-        recover->next++;
+    while (!recover->done && recover->next <= last) {
+        enum recover_state state = recover->next;
+        recover->again = false;
+        bool worked = table[state].work(recover);
+        recover_step(recover, work_of(recover, worked));
     }
     return recover->verdict;
 }

@@ -1,18 +1,23 @@
 /* recover: from what was journaled to a truth the venue agrees with, before anything new is risked.
  *
- * A table of states, one line each to the caller:
+ * A table of states (recover.c), a line each to the caller:
  *
- *   LOCK        nobody else runs on this state directory or trades these (account, instrument) pairs
- *   SEGMENTS    the newest run's last segment and the ring are reduced to what was held
- *   RING        what only the ring and spills hold is on disk
- *   VENUE_TIME  each venue answers, and how far our clock is off
- *   METADATA    instruments of the configuration, and those still held, in the table; the configuration
- * bound; instances numbered by their names; what was held is said in this run's indexes MODE        the
- * accounts are in the mode the engine understands; the key may trade OPEN_ORDERS what rests, and what became
- * of every order of ours that does not: asked one by one POSITIONS, BALANCES FILLS       every execution
- * since the last one seen ATTRIBUTE   each execution to its order; orders end only by what the venue said;
- * positions must agree POLICY      on_restart, on_orphan, limits below what is held; what changed is said
- *   READY       order ids reserved; the records for the strategy stand in order
+ *   lock         nobody else runs on this state directory or trades these (account, instrument) pairs
+ *   segments     the newest run's last segment and the ring are reduced to what was held
+ *   ring         what only the ring and spills hold is on disk
+ *   venue_time   each venue answers, and this machine's clock is right
+ *   metadata     instruments of the configuration, and those still held, in the table; the configuration
+ *                bound; instances numbered by their names; what was held is said in this run's indexes
+ *   rights       each key may trade, and in live may not withdraw; the accounts are those of the last run
+ *   mode         each account is in the mode the engine understands: position, margin, self-trade prevention
+ *   sessions     the hot side runs and listens, and the venues' dead-man timers are armed
+ *   open_orders  what rests
+ *   unknown      what became of every order of ours that does not rest: asked one by one
+ *   positions, balances, fills (every execution since the last one seen)
+ *   attribute    each execution to its order; orders end only by what the venue said; positions must agree,
+ *                or it is looked again
+ *   policy       on_restart, on_orphan, limits below what is held; what changed is said
+ *   ready        order ids reserved; the records for the strategy stand in order
  *
  * A read that fails resolves nothing: it is asked again until patience ends, then recovery stops (exit code
  * 3).  A venue that says "too many requests" is left alone for as long as it says and asked again, ten
@@ -33,8 +38,11 @@
 #include "config/config.h"
 
 #define RECOVER_GRACE_NS 10000000000LL /* a request older than this is not on its way any more */
-#define RECOVER_OVERLAP_NS                                                                                   \
-    60000000000LL /* fills are asked by time from this much before the last sign of life */
+
+/* A clock that is further off is refused.  Fills are asked by time from RECOVER_OVERLAP_NS before the last
+ * sign of life: two clocks may be wrong there, the last run's and this one's. */
+#define RECOVER_CLOCK_NS   60000000000LL
+#define RECOVER_OVERLAP_NS (3 * RECOVER_CLOCK_NS)
 #define RECOVER_LINE_BYTES 320
 
 enum recover_state {
@@ -43,8 +51,11 @@ enum recover_state {
     RECOVER_RING,
     RECOVER_VENUE_TIME,
     RECOVER_METADATA,
+    RECOVER_RIGHTS,
     RECOVER_MODE,
+    RECOVER_SESSIONS,
     RECOVER_OPEN_ORDERS,
+    RECOVER_UNKNOWN,
     RECOVER_POSITIONS,
     RECOVER_BALANCES,
     RECOVER_FILLS,
@@ -76,8 +87,12 @@ struct recover_options {
     uint64_t patience_ns;          /* how long a venue that does not answer is asked again; 0: 30 s */
     uint64_t wait_ns;              /* how long venues that want to be left alone are waited for; 0: 600 s */
     bool accept_difference; /* a person said: what the venue shows beyond ours goes to the unassigned row */
+    bool accept_key;        /* a person said: a key was changed, and its account is the one it was */
     bool refuse_unassigned; /* a position the engine never had to do with is refused instead of set aside */
     void (*tell)(void *context, enum recover_state state, const char *line); /* may be NULL */
+    /* The hot side, its sessions up and its dead-man timers armed; false with a sentence in why.  NULL:
+     * nothing will be traded. */
+    bool (*sessions)(void *context, char *why, size_t why_bytes);
     bool (*idle)(void *context); /* called while recovery waits; false: leave.  May be NULL */
     void *context;
 };

@@ -463,6 +463,8 @@ struct rest_answer {
     uint8_t mode_one_way; /* enum fact: set by the page that tells it, else left as it was */
     uint8_t mode_cross;
     uint8_t mode_single_asset;
+    uint8_t mode_self_trade; /* our orders cannot trade with each other */
+    char mode_words[64];     /* what the account is, in the venue's words; "" not told */
     uint8_t can_trade;
     uint8_t can_withdraw;
     int64_t retry_after_ms;                  /* REST_LATER: not before; 0 not told */

@@ -308,6 +308,7 @@ Test(binance_rest, account_modes_take_several_pages_and_unknown_is_not_no)
     cr_assert_eq(hear_file(clerk, REST_ACCOUNT_MODE, "binance/coinm_rest_positionRisk.json"), REST_OK);
     cr_assert_eq(clerk->answer.mode_cross, FACT_YES);
     cr_assert_eq(clerk->answer.mode_single_asset, FACT_YES, "coin margin has no choice");
+    cr_assert_eq(clerk->answer.mode_self_trade, FACT_YES, "every order says it");
     clerk = clerk_make(PRODUCT_SPOT);
     cr_assert_eq(hear_file(clerk, REST_ACCOUNT_MODE, "binance/spot_rest_account.json"), REST_OK);
     cr_assert_eq(clerk->answer.can_trade, FACT_YES);

@@ -291,6 +291,31 @@ Test(deribit_rest, the_rights_of_a_key_are_what_it_is_granted_of_all)
                  REST_OK);
     cr_assert_eq(clerk->answer.mode_one_way, FACT_YES);
     cr_assert_eq(clerk->answer.mode_cross, FACT_YES);
+    cr_assert_eq(clerk->answer.mode_self_trade, FACT_UNKNOWN);
+    cr_assert(clerk->answer.more, "settings are on another page");
+    clerk->query.page = 1;
+    cr_assert_str_eq(ask(clerk, REST_ACCOUNT_MODE), "/api/v2/private/get_account_summaries?extended=true");
+    cr_assert_eq(hear_file(clerk, REST_ACCOUNT_MODE, "deribit/http_get_account_summaries.json"), REST_OK);
+    cr_assert_not(clerk->answer.more);
+    cr_assert_eq(clerk->answer.mode_self_trade, FACT_YES);
+    cr_assert_str_eq(clerk->answer.mode_words, "margin segregated_sm, self-trade prevention cancel_maker");
+    static const struct {
+        const char *body;
+        enum rest_result result;
+        enum fact fact;
+    } settings[] = {
+        { "{\"result\":{\"self_trading_reject_mode\":\"reject_taker\",\"summaries\":[]}}", REST_OK,
+          FACT_YES },
+        { "{\"result\":{\"self_trading_reject_mode\":\"none\",\"summaries\":[{}]}}", REST_OK, FACT_NO },
+        { "{\"result\":{\"self_trading_reject_mode\":null,\"summaries\":[]}}", REST_OK, FACT_UNKNOWN },
+        { "{\"result\":{\"summaries\":[]}}", REST_OK, FACT_UNKNOWN },
+        { "{\"result\":{\"self_trading_reject_mode\":\"none\"}}", REST_BROKEN, FACT_UNKNOWN },
+    };
+    for (size_t i = 0; i < POISE_COUNT_OF(settings); i++) {
+        clerk->answer.mode_self_trade = FACT_UNKNOWN;
+        cr_assert_eq(hear(clerk, REST_ACCOUNT_MODE, 200, settings[i].body), settings[i].result, "%zu", i);
+        cr_assert_eq(clerk->answer.mode_self_trade, settings[i].fact, "%zu", i);
+    }
 }
 
 Test(deribit_rest, limits_are_read_from_either_form_of_the_summary)

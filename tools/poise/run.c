@@ -271,20 +271,6 @@ static bool open_books(struct run *run)
     return books_open(&run->books, engine->error, sizeof engine->error);
 }
 
-/* Private streams first: what happens while the venue is asked waits in the report rings. */
-static bool wait_for_gateways(struct run *run)
-{
-    uint64_t until_ns = clock_now_ns() + READY_SECONDS * NS_PER_S;
-    while (!engine_gateways_ready(&run->engine)) {
-        if (asked_to_stop(run) != 0 || clock_now_ns() > until_ns) {
-            return false;
-        }
-        run_cold_turn(run);
-        nap(run, NS_PER_MS);
-    }
-    return true;
-}
-
 /* While recovery waits for a venue the journal is kept; a person may end it. */
 static bool on_idle(void *context)
 {
@@ -292,7 +278,32 @@ static bool on_idle(void *context)
     if (run->journal != NULL) {
         run_cold_turn(run);
     }
+    nap(run, 0);
     return asked_to_stop(run) == 0;
+}
+
+/* Private streams first: what happens while the venue is asked waits in the report rings.  A gateway is ready
+ * when its sessions are up and the venue has confirmed its dead-man. */
+static bool open_sessions(void *context, char *why, size_t why_bytes)
+{
+    struct run *run = context;
+    struct engine *engine = &run->engine;
+    if (!engine_prepare(engine, journal_ring(run->journal)) || !run->host.start(run->host.context, engine)) {
+        snprintf(why, why_bytes, "%s", engine->error);
+        return false;
+    }
+    run->hot = true;
+    uint64_t until_ns = clock_now_ns() + READY_SECONDS * NS_PER_S;
+    while (!engine_gateways_ready(engine)) {
+        if (asked_to_stop(run) != 0 || clock_now_ns() > until_ns) {
+            snprintf(why, why_bytes, "not every account's session came up within %d s; see %s/poise.log",
+                     READY_SECONDS, engine->config.state_dir);
+            return false;
+        }
+        run_cold_turn(run);
+        nap(run, NS_PER_MS);
+    }
+    return true;
 }
 
 static struct recover *open_recovery(struct run *run)
@@ -312,7 +323,9 @@ static struct recover *open_recovery(struct run *run)
                                        .shared_directory = engine->config.shared_dir,
                                        .lock_directory = run->lock_directory,
                                        .accept_difference = run->wishes.accept_difference,
+                                       .accept_key = run->wishes.accept_key,
                                        .tell = on_recover,
+                                       .sessions = run->wishes.recover_only ? NULL : open_sessions,
                                        .idle = on_idle,
                                        .context = run };
     return recover_create(&options);
@@ -407,7 +420,7 @@ static void send_start(struct run *run, struct recover *recover)
 static int start(struct run *run, struct recover *recover)
 {
     struct engine *engine = &run->engine;
-    enum recover_verdict verdict = recover_until(recover, RECOVER_METADATA);
+    enum recover_verdict verdict = recover_until(recover, RECOVER_MODE);
     if (verdict != RECOVER_DONE) {
         if (engine->config.fault_count != 0) {
             run_print_faults(&engine->config);
@@ -426,20 +439,6 @@ static int start(struct run *run, struct recover *recover)
     }
     books_catch_up(&run->books, run->journal_directory);
     journal_tap(run->journal, on_record, run);
-    if (!run->wishes.recover_only) {
-        if (!engine_prepare(engine, journal_ring(run->journal)) ||
-            !run->host.start(run->host.context, engine)) {
-            tell("%s", engine->error);
-            return EXIT_UNFIT;
-        }
-        run->hot = true;
-        if (!wait_for_gateways(run)) {
-            tell("not every account's session came up within %d s; see %s/poise.log", READY_SECONDS,
-                 engine->config.state_dir);
-            return EXIT_UNFIT;
-        }
-        tell("SESSIONS    %u accounts, private streams listen", engine->accounts.count);
-    }
     verdict = recover_until(recover, RECOVER_READY);
     if (verdict != RECOVER_DONE) {
         tell("%s", recover_reason(recover));

@@ -32,6 +32,7 @@ struct run_host {
 struct run_wishes {
     bool recover_only;      /* find out what is held, say it, and leave */
     bool accept_difference; /* what a venue shows beyond our books goes to the unassigned row */
+    bool accept_key;        /* another key of the same account */
     bool flatten;           /* no quotes: unwind what is held, then leave */
     const char *instance;   /* flatten: this one alone, the others rest; NULL or "" all */
 };

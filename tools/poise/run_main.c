@@ -63,10 +63,12 @@ static void usage(FILE *out)
     fprintf(
         out,
         "usage: poise run FILE [--set key=value]... [--live] [--recover-only] [--accept-difference]\n"
+        "                      [--accept-key]\n"
         "  --set                overrides a key of the file: quote.NAME.size=3\n"
         "  --live               needed beside mode = \"live\"\n"
         "  --recover-only       find out what is held, say it, and leave\n"
         "  --accept-difference  what a venue shows beyond our books goes to the unassigned row\n"
+        "  --accept-key         an account has another key than in the last run and is the same account\n"
         "Stop with SIGTERM or ^C.  exit codes: 0 stopped with nothing resting, 1 left in haste or by alarm,\n"
         "2 bad configuration, 3 unfit host or missing service, 4 recovery refused\n"
         "example: poise run config/poise.toml\n");
@@ -128,6 +130,8 @@ int run_main(int argc, char **argv)
             wishes.recover_only = true;
         } else if (strcmp(argv[i], "--accept-difference") == 0) {
             wishes.accept_difference = true;
+        } else if (strcmp(argv[i], "--accept-key") == 0) {
+            wishes.accept_key = true;
         } else if (argv[i][0] != '-' && path == NULL) {
             path = argv[i];
         } else {

@@ -587,6 +587,7 @@ static enum rest_result account_mode(const struct rest_query *query, const struc
     struct rest_query next = *query;
     next.page++;
     answer->more = aspect_of(&next) != NULL;
+    answer->mode_self_trade = FACT_YES; /* no setting of the account: every order says EXPIRE_MAKER */
     if (query->product == PRODUCT_SPOT) {
         answer->mode_one_way = answer->mode_cross = answer->mode_single_asset =
             FACT_YES; /* nothing to choose */

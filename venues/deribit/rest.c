@@ -48,6 +48,7 @@ static const char *const of_instrument[] = {
 #define BY_TIME "private/get_user_trades_by_instrument_and_time"
 #define HISTORY "private/get_order_history_by_instrument"
 #define LISTED  "public/get_instrument"
+#define SUMMARY "private/get_account_summaries"
 
 /* The venue says nothing of how fine it prints, only of ticks and lots, and those change: executions of
  * combos and blocks stand between the ticks, and orders from before a change are finer than the lot.  The
@@ -165,6 +166,8 @@ static const char *method_of(const struct rest_query *query)
         return NULL;
     }
     switch (query->what) {
+    case REST_ACCOUNT_MODE:
+        return query->page == 0 ? questions[query->what].method : SUMMARY;
     case REST_POSITIONS:
         if (row != NULL && row->kind == KIND_SPOT) {
             return NULL;
@@ -215,6 +218,11 @@ static bool put_arguments(struct text *text, const struct rest_query *query, con
         put_pair(text, "expired", "false");
         return true;
     case REST_ACCOUNT_MODE:
+        if (query->page != 0) {
+            put_pair(text, "extended", "true");
+            return true;
+        }
+        return put_rights(text, key, (uint64_t)(wall_ns / 1000000), hooks);
     case REST_KEY_RIGHTS:
         return put_rights(text, key, (uint64_t)(wall_ns / 1000000), hooks);
     case REST_OPEN_ORDERS:
@@ -567,6 +575,43 @@ static enum rest_result rights_answer(const struct scan_value *result, struct re
     answer->mode_one_way = answer->mode_cross = answer->mode_single_asset = FACT_YES;
     answer->can_trade = has_word(&scope[0], "trade:read_write") ? FACT_YES : FACT_NO;
     answer->can_withdraw = has_word(&scope[0], "wallet:read_write") ? FACT_YES : FACT_NO;
+    return REST_OK;
+}
+
+static void put_word(struct text *text, const char *name, const struct scan_value *word)
+{
+    text_put(text, name);
+    text_put_bytes(text, word->type == SCAN_STRING ? word->at : "?",
+                   word->type != SCAN_STRING ? 1
+                   : word->bytes < 20        ? word->bytes
+                                             : 20);
+}
+
+/* What the account is set to: orders of ours that would trade with each other lose either the new one or the
+ * old one, and both are well.  The margin model changes nothing of what we do: it is passed on as said. */
+static enum rest_result settings_answer(const struct scan_value *result, struct rest_answer *answer)
+{
+    static const struct scan_name names[] = { SCAN_NAME("self_trading_reject_mode"), SCAN_NAME("summaries") };
+    static const struct scan_name models[] = { SCAN_NAME("margin_model") };
+    struct scan scan, list, inner;
+    struct scan_value fields[2], item, model[1] = { { 0 } };
+    take(result, &scan, names, 2, fields);
+    if (fields[1].type != SCAN_ARRAY) {
+        return broken(answer, "no summaries");
+    }
+    if (fields[0].type == SCAN_STRING) {
+        bool prevents = scan_is(&fields[0], "reject_taker") || scan_is(&fields[0], "cancel_maker");
+        answer->mode_self_trade = prevents ? FACT_YES : FACT_NO;
+    }
+    scan_open(&list, fields[1].at, fields[1].bytes);
+    scan_array(&list);
+    if (scan_item(&list) && scan_take(&list, &item)) {
+        take(&item, &inner, models, 1, model);
+    }
+    memset(answer->mode_words, 0, sizeof answer->mode_words);
+    struct text text = { answer->mode_words, answer->mode_words + sizeof answer->mode_words - 1, false };
+    put_word(&text, "margin ", &model[0]);
+    put_word(&text, ", self-trade prevention ", &fields[0]);
     return REST_OK;
 }
 
@@ -983,7 +1028,14 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
         return answer->server_time_ns != 0 ? REST_OK : broken(answer, "no time");
     case REST_INSTRUMENTS:
         return instruments_answer(query->product, result, answer);
-    case REST_ACCOUNT_MODE:
+    case REST_ACCOUNT_MODE: {
+        if (query->page != 0) {
+            return settings_answer(result, answer);
+        }
+        enum rest_result told = rights_answer(result, answer);
+        answer->more = told == REST_OK;
+        return told;
+    }
     case REST_KEY_RIGHTS:
         return rights_answer(result, answer);
     case REST_OPEN_ORDERS:

@@ -12,7 +12,6 @@ struct wire_head {
     bool more;
     uint64_t next_from_id;
     uint32_t slots;
-    uint8_t one_way;
     int64_t server_time_ns;
 };
 
@@ -22,7 +21,8 @@ static bool fake_request(const struct sign_key *key, const struct instrument_tab
     (void)key;
     (void)instruments;
     (void)wall_ns;
-    if (query->what == REST_KEY_RIGHTS || query->what == REST_FUNDING_PAID) {
+    if ((query->what == REST_KEY_RIGHTS && world.withdraw == FACT_UNKNOWN) ||
+        query->what == REST_FUNDING_PAID) {
         return false;
     }
     out->act = ACT_REQUEST;
@@ -44,8 +44,12 @@ static enum rest_result fake_parse(const struct rest_query *query, int status, c
     answer->more = head->more;
     answer->next_from_id = head->next_from_id;
     answer->server_time_ns = head->server_time_ns;
-    answer->mode_one_way = head->one_way;
-    answer->mode_cross = answer->mode_single_asset = answer->can_trade = FACT_YES;
+    answer->mode_one_way = world.one_way;
+    answer->mode_cross = world.cross;
+    answer->mode_single_asset = world.single_asset;
+    answer->mode_self_trade = world.self_trade;
+    answer->can_trade = world.can_trade;
+    answer->can_withdraw = world.withdraw;
     if (query->what == REST_INSTRUMENTS) {
         struct test_list list = { 0 };
         test_run_head(1, test_list_add, &list);
@@ -162,8 +166,7 @@ static void answer(const struct rest_query *query)
     uint16_t instrument = query->instrument != NULL ? query->instrument->index : NO_INSTRUMENT;
     memset(&wire.head, 0, sizeof wire.head);
     wire.head.result = REST_OK;
-    wire.head.one_way = world.one_way;
-    wire.head.server_time_ns = world.wall_ns + 250000000;
+    wire.head.server_time_ns = world.wall_ns + 250000000 + world.clock_off_ns;
     switch (query->what) {
     case REST_OPEN_ORDERS:
         for (uint32_t i = 0; i < world.order_count; i++) {
@@ -298,6 +301,6 @@ void fake_reset(void)
     memset(&pending, 0, sizeof pending);
     world.now_ns = 5000000000;
     world.wall_ns = WORLD_WALL_NS;
-    world.one_way = FACT_YES;
+    world.one_way = world.cross = world.single_asset = world.self_trade = world.can_trade = FACT_YES;
     world.names_position[0] = world.names_position[1] = true;
 }

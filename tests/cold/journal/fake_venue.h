@@ -44,8 +44,10 @@ extern struct world {
     uint8_t later_what; /* enum rest_what that is answered with 429, and how long to wait */
     uint32_t later_times;
     int64_t later_ms;
-    uint64_t closed_until_ns; /* who asks before then fails the test */
-    uint8_t one_way;
+    uint64_t closed_until_ns;                                    /* who asks before then fails the test */
+    uint8_t one_way, cross, single_asset, self_trade, can_trade; /* enum fact */
+    uint8_t withdraw;     /* enum fact; unknown: the venue has no such question */
+    int64_t clock_off_ns; /* of the venue, beside ours */
     uint32_t asked[32];
     bool fill_on_positions; /* an execution happens between the first look at positions and at fills */
     void (*before)(const struct rest_query *query); /* called before an answer is made; may be NULL */

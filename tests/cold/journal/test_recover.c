@@ -863,11 +863,165 @@ Test(recover, indexes_and_units_may_change_between_runs)
     cr_assert_eq(held(1), 30);
 }
 
-Test(recover, hedge_mode_is_refused_with_its_remedy)
+Test(recover, an_account_in_another_mode_is_refused_with_its_remedy)
 {
-    world.one_way = FACT_NO;
+    const struct {
+        uint8_t *fact;
+        const char *remedy;
+    } modes[] = {
+        { &world.one_way, "switch the account to one-way mode" },
+        { &world.cross, "switch the account to cross margin" },
+        { &world.single_asset, "switch multi-assets margin off" },
+        { &world.self_trade, "switch the account's self-trade prevention on" },
+        { &world.can_trade, "give the key the right to trade" },
+    };
+    for (size_t i = 0; i < POISE_COUNT_OF(modes); i++) {
+        *modes[i].fact = FACT_NO;
+        cr_assert_eq(run_plain(), RECOVER_REFUSED);
+        cr_assert(strstr(recover_reason(recover), modes[i].remedy) != NULL, "%s", recover_reason(recover));
+        cr_assert_eq(world.asked[REST_OPEN_ORDERS], 0, "before anything else is done there");
+        end();
+        begin();
+        *modes[i].fact = FACT_UNKNOWN;
+        cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+        const char *once = strstr(told, modes[i].remedy);
+        cr_assert(once != NULL, "what a venue does not tell is said");
+        once = strstr(once + 1, modes[i].remedy); /* of the other account */
+        cr_assert(once != NULL && strstr(once + 1, modes[i].remedy) == NULL, "once an account: %s", told);
+        end();
+        begin();
+    }
+}
+
+Test(recover, a_key_that_may_withdraw_is_refused_in_live)
+{
+    world.withdraw = FACT_YES;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert(strstr(told, "may withdraw: live trading would refuse it") != NULL, "%s", told);
+    end();
+    begin();
+    world.withdraw = FACT_YES;
+    config.mode = MODE_LIVE;
     cr_assert_eq(run_plain(), RECOVER_REFUSED);
-    cr_assert(strstr(recover_reason(recover), "one-way") != NULL);
+    cr_assert(strstr(recover_reason(recover), "may withdraw") != NULL, "%s", recover_reason(recover));
+    cr_assert_eq(world.asked[REST_OPEN_ORDERS], 0);
+    end();
+    begin();
+    world.withdraw = FACT_NO;
+    config.mode = MODE_LIVE;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    end();
+    begin();
+    config.mode = MODE_LIVE;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert(strstr(told, "does not tell whether the key may withdraw") != NULL);
+}
+
+Test(recover, another_key_is_another_account_while_something_is_held)
+{
+    struct last last = usual();
+    killed(&last);
+    config.account[1].row.key_hash = 100;
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "lin has another key") != NULL &&
+                  strstr(recover_reason(recover), "1 positions") != NULL,
+              "%s", recover_reason(recover));
+    cr_assert_eq(world.asked[REST_OPEN_ORDERS], 0);
+    end();
+    begin();
+    last = usual();
+    config.account[1].row.key_hash = 100;
+    struct recover_options options = options_of();
+    options.accept_key = true;
+    cr_assert_eq(run(&options), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(1), -5);
+    end();
+    begin();
+    last = last_run(); /* nothing held, nothing open */
+    struct slot record;
+    memset(&record, 0, sizeof record);
+    record_begin(&record, RECORD_CLOCK, 1, last.stamp_ns++);
+    commit(&last, &record);
+    journal_poll(last.journal, 1, 1);
+    config.account[1].row.key_hash = 100;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert(strstr(told, "nothing was held there") != NULL, "%s", told);
+}
+
+Test(recover, the_same_name_at_another_venue_is_another_account)
+{
+    struct last last = usual();
+    killed(&last);
+    config.account[1].row.product = PRODUCT_SPOT;
+    cr_assert_eq(run_plain(), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "account lin") != NULL, "%s", recover_reason(recover));
+}
+
+Test(recover, a_clock_that_is_wrong_is_refused)
+{
+    static const int64_t offs_s[] = { 61, 3600, -62, -3600 };
+    for (size_t i = 0; i < POISE_COUNT_OF(offs_s); i++) {
+        world.clock_off_ns = offs_s[i] * 1000000000;
+        cr_assert_eq(run_plain(), RECOVER_REFUSED);
+        cr_assert(strstr(recover_reason(recover), "Set this machine's clock") != NULL, "%s",
+                  recover_reason(recover));
+        end();
+        begin();
+    }
+    world.clock_off_ns = 59 * 1000000000LL;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert(strstr(told, "synchronise this machine's clock") != NULL);
+}
+
+static bool no_sessions(void *context, char *why, size_t why_bytes)
+{
+    (void)context;
+    cr_assert_eq(world.asked[REST_OPEN_ORDERS], 0);
+    cr_assert_neq(world.asked[REST_ACCOUNT_MODE], 0, "nothing is opened on an account in the wrong mode");
+    snprintf(why, why_bytes, "not every account's session came up");
+    return false;
+}
+
+static bool good_sessions(void *context, char *why, size_t why_bytes)
+{
+    (void)context;
+    (void)why;
+    (void)why_bytes;
+    return true;
+}
+
+Test(recover, sessions_come_up_between_the_modes_and_the_orders)
+{
+    struct recover_options options = options_of();
+    options.sessions = no_sessions;
+    cr_assert_eq(run(&options), RECOVER_UNAVAILABLE);
+    cr_assert(strstr(recover_reason(recover), "session") != NULL);
+    cr_assert_eq(world.asked[REST_OPEN_ORDERS], 0);
+    end();
+    begin();
+    options = options_of();
+    options.sessions = good_sessions;
+    cr_assert_eq(run(&options), RECOVER_DONE, "%s", recover_reason(recover));
+}
+
+Test(recover, every_state_has_its_line_in_the_order_of_the_table)
+{
+    struct last last = usual();
+    killed(&last);
+    struct recover_options options = options_of();
+    options.sessions = good_sessions;
+    cr_assert_eq(run(&options), RECOVER_DONE, "%s", recover_reason(recover));
+    const char *at = told;
+    for (int i = 0; i < RECOVER_STATE_COUNT; i++) {
+        char begins[32];
+        snprintf(begins, sizeof begins, "%s: ", recover_state_names[i]);
+        if (i == RECOVER_RIGHTS) {
+            continue; /* a venue without that question */
+        }
+        const char *line = strstr(at, begins);
+        cr_assert(line != NULL, "%s in: %s", begins, told);
+        at = line;
+    }
 }
 
 Test(recover, a_second_engine_on_the_same_pair_is_refused)
@@ -875,14 +1029,16 @@ Test(recover, a_second_engine_on_the_same_pair_is_refused)
     cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
     struct lock_set other = { 0 };
     char error[512];
-    cr_assert_not(lock_state(&other, state, error, sizeof error));
+    cr_assert_eq(lock_state(&other, state, error, sizeof error), LOCK_HELD);
     struct account renamed = config.account[0].row;
     snprintf(renamed.name, sizeof renamed.name, "same key, other name");
-    cr_assert_not(lock_pair(&other, locks, &renamed, "binance.inverse.BTCUSD_PERP", error, sizeof error));
+    cr_assert_eq(lock_pair(&other, locks, &renamed, "binance.inverse.BTCUSD_PERP", error, sizeof error),
+                 LOCK_HELD);
     cr_assert(strstr(error, "another engine") != NULL);
     lock_release(&lock_set);
-    cr_assert(lock_state(&other, state, error, sizeof error));
+    cr_assert_eq(lock_state(&other, state, error, sizeof error), LOCK_TAKEN);
     lock_release(&other);
+    cr_assert_eq(lock_state(&other, "/nowhere", error, sizeof error), LOCK_UNFIT);
 }
 
 Test(recover, another_engine_number_on_this_state_is_refused)
