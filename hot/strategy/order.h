@@ -108,6 +108,7 @@ struct order {
     uint64_t deadline_ns; /* when silence becomes TIMEOUT, or when to query again; 0 none */
     uint64_t fill_ns;     /* hedge: the oldest fill it answers */
     uint64_t retry_ns;    /* after a refused cancel: not before this */
+    int64_t told_ns;      /* the venue's own time of what price and qty were last told by; 0 not told */
     uint32_t queries, misses;
     uint32_t amends;
     uint16_t instrument, account;

@@ -355,12 +355,20 @@ static void count_reject(struct strategy *s, struct instance *instance, uint8_t 
 static void take_prices(const struct strategy *s, struct order *order, const struct record_report *report)
 {
     const struct exposure_bound *bound = &s->exposure.bound[order->instrument];
+    order->told_ns = report->venue_time_ns > order->told_ns ? report->venue_time_ns : order->told_ns;
     if (report->order_price > 0 && report->order_price <= bound->price) {
         order->price = order->want_price = report->order_price;
     }
     if (report->order_qty > 0 && report->order_qty <= bound->qty && !(report->flags & REPORT_QUOTE_QTY)) {
         order->qty = order->want_qty = report->order_qty;
     }
+}
+
+/* News that was overtaken by newer news of the same order: what it executed counts, its price and size do
+ * not. */
+static bool is_overtaken(const struct order *order, const struct record_report *report)
+{
+    return report->venue_time_ns > 0 && report->venue_time_ns < order->told_ns;
 }
 
 static void take_wanted(struct order *order)
@@ -507,7 +515,8 @@ static void order_state(struct strategy *s, const struct owner *owner, struct or
     }
     order->acked = 1;
     bool was_in_doubt = order_in_doubt(order);
-    if (order->state != ORDER_AMENDING && order->state != ORDER_CANCELLING && order->state != ORDER_DONE) {
+    if (order->state != ORDER_AMENDING && order->state != ORDER_CANCELLING && order->state != ORDER_DONE &&
+        !is_overtaken(order, report)) {
         take_prices(s, order, report);
     }
     take_cumulative(s, owner, order, report);
@@ -623,7 +632,7 @@ static void apply(struct strategy *s, const struct owner *owner, struct order *o
         if (order->state == ORDER_AMENDING) {
             take_wanted(order);
         }
-        if (order->state != ORDER_DONE) {
+        if (order->state != ORDER_DONE && !is_overtaken(order, report)) {
             take_prices(s, order, report);
         }
         if (request_step(s, order, ORDER_EVENT_AMENDED) && order->state == ORDER_OPEN &&

@@ -424,6 +424,41 @@ Test(report, late_news_of_an_earlier_amend_does_not_end_the_one_in_flight)
     desk_free(desk);
 }
 
+Test(report, overtaken_news_of_an_amend_does_not_bring_its_price_back)
+{
+    struct desk *desk = quoting();
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+    struct slot news[3], answer[3];
+    desk_clock(desk, 20 * MS);
+    desk_both(desk, 599000);
+    struct record_report *first = desk_report_for(desk, news, RECORD_AMENDED, bid->id);
+    first->venue_time_ns = 1000 * MS;
+    first->order_price = bid->want_price;
+    first->order_qty = bid->want_qty + 3;
+    desk_report_for(desk, answer, RECORD_AMENDED, bid->id)->tie = bid->tie;
+    desk_feed(desk, answer);
+    desk_both(desk, 598000);
+    cr_assert_eq(bid->state, ORDER_AMENDING);
+    struct record_report *second = desk_report_for(desk, answer, RECORD_AMENDED, bid->id);
+    second->tie = bid->tie;
+    second->venue_time_ns = 1001 * MS;
+    second->order_price = bid->want_price;
+    second->order_qty = bid->want_qty;
+    desk_feed(desk, answer);
+    cr_assert_eq(bid->state, ORDER_OPEN);
+    int64_t price = bid->price, qty = bid->qty;
+    desk_feed(desk, news); /* the stream's, late or once more */
+    cr_assert_eq(bid->price, price);
+    cr_assert_eq(bid->qty, qty);
+    desk_report_for(desk, news, RECORD_ORDER_STATE, bid->id)->venue_time_ns = 1000 * MS; /* and an old list */
+    first->status = ORDER_STATUS_OPEN;
+    first->order_price = price - 7;
+    desk_feed(desk, news);
+    cr_assert_eq(bid->price, price);
+    desk_check(desk);
+    desk_free(desk);
+}
+
 Test(report, an_unchanged_amend_counts_as_done)
 {
     struct desk *desk = quoting();
