@@ -268,11 +268,17 @@ void books_step(struct books *books, const struct journal *journal, uint64_t now
     }
 }
 
+/* Executions of which the venue has not told everything yet. */
+static uint64_t owed(const struct ledger_counts *counts)
+{
+    return counts->without_fee + counts->without_price + counts->open_price;
+}
+
 bool books_whole(const struct books *books)
 {
     struct ledger_counts counts;
     ledger_counts(books->ledger, &counts);
-    return counts.without_fee == 0 && counts.without_price == 0 && counts.open_price == 0;
+    return owed(&counts) == 0;
 }
 
 /* ------------------------------------------------------------------ what it ended with */
@@ -401,7 +407,7 @@ static int64_t sum_of(const struct books *books, const char *tail)
     return sum;
 }
 
-bool books_write_final(struct books *books, const char *path, bool clean)
+bool books_write_final(struct books *books, const char *path, bool clean, uint32_t orders_owed)
 {
     char temporary[CONFIG_PATH_BYTES + 32];
     snprintf(temporary, sizeof temporary, "%s.new", path);
@@ -414,8 +420,11 @@ bool books_write_final(struct books *books, const char *path, bool clean)
     fprintf(out, "{\"run\":%" PRIu64 ",\"clean\":%s,\"halted\":%s,", books->run, clean ? "true" : "false",
             figures_halted(books->figures) ? "true" : "false");
     fprintf(out, "\"report_currency\":\"%s\",", books->config->report_currency);
-    fprintf(out, "\"executions\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"ledger_balanced\":%s,",
-            counts.fills, counts.duplicates, ledger_check(books->ledger) ? "true" : "false");
+    fprintf(out,
+            "\"executions\":%" PRIu64 ",\"executions_owed\":%" PRIu64 ",\"duplicates\":%" PRIu64
+            ",\"ledger_balanced\":%s,",
+            counts.fills, owed(&counts) + orders_owed, counts.duplicates,
+            ledger_check(books->ledger) ? "true" : "false");
     fprintf(out, "\"reconnects\":%" PRId64 ",\"unknowns\":%" PRId64 ",\"alarms\":%" PRId64 ",",
             sum_of(books, ".connections_lost") + sum_of(books, ".reconnects"),
             counters_find(books->counters, "engine.unknowns", 0),

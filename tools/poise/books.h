@@ -53,8 +53,9 @@ void books_step(struct books *books, const struct journal *journal, uint64_t now
 /* books_whole: every execution's price and fee was told by the venue. */
 bool books_whole(const struct books *books);
 
-/* books_write_final writes what the engine ended with, as JSON, for whoever compares. */
-bool books_write_final(struct books *books, const char *path, bool clean);
+/* books_write_final writes what the engine ended with, as JSON, for whoever compares; orders_owed: orders
+ * that ended with a quantity whose executions nobody told, so that the books do not have them. */
+bool books_write_final(struct books *books, const char *path, bool clean, uint32_t orders_owed);
 
 void books_close(struct books *books);
 

@@ -635,12 +635,20 @@ static void cold_turn(struct run *run)
     nap(run, NS_PER_MS);
 }
 
-/* An execution whose fee no stream told is asked for before leaving, so that the books end whole. */
+static uint32_t orders_owed(const struct run *run)
+{
+    struct reduce_counts counts;
+    reduce_counts(journal_reduce(run->journal), &counts);
+    return counts.owed;
+}
+
+/* An execution whose fee no stream told, or of which only the quantity is known, is asked for before leaving,
+ * so that the books end whole. */
 static void complete_books(struct run *run)
 {
     uint64_t until_ns = clock_now_ns() + COMPLETE_SECONDS * NS_PER_S;
-    while (run->reconcile != NULL && !books_whole(&run->books) && clock_now_ns() < until_ns &&
-           asked_to_stop(run) < 2) {
+    while (run->reconcile != NULL && (!books_whole(&run->books) || orders_owed(run) != 0) &&
+           clock_now_ns() < until_ns && asked_to_stop(run) < 2) {
         run->doubt = true;
         cold_turn(run);
     }
@@ -685,7 +693,7 @@ static void leave(struct run *run, bool clean)
         }
         char path[CONFIG_PATH_BYTES + 16];
         snprintf(path, sizeof path, "%s/final.json", run->engine.config.state_dir);
-        if (run->hot && !books_write_final(&run->books, path, clean)) {
+        if (run->hot && !books_write_final(&run->books, path, clean, orders_owed(run))) {
             tell("warning: %s could not be written", path);
         }
         journal_close(run->journal, clock_wall_ns());
