@@ -35,6 +35,7 @@ static struct {
     uint64_t seed, begun_ns, end_ns;
     bool on[FAMILY_COUNT];
     bool ending;
+    uint64_t haste;  /* how much sooner a process dies than in the calmest story */
     uint64_t gap_ns; /* between two events, on average */
     uint64_t next_ns, weather_ns, disk_ns, lies_ns, skew_ns, delay_ns, resume_ns;
     uint64_t disturbed_ns; /* until then something hinders trading, or did a moment ago */
@@ -277,10 +278,11 @@ static void venue_event(void)
         world_fault(at, "clock_skew:for=%ds,ms=%d", seconds, (int)draw(-20000, 20000));
         break;
     case 7:
-        if (chance(300000)) {
+        if (chance(500000)) {
             world_fault(at, "liquidate:account=" WORLD_KEY ",scope=%s,count=1",
                         chance(500000) ? scopes[at].other : scopes[at].coin);
             story.forced = true;
+            watch_forced();
         }
         break;
     case 8:
@@ -390,10 +392,16 @@ static void end_windows(void)
 
 static void one_event(struct run *run)
 {
-    enum family family = (enum family)draw(0, FAMILY_COUNT - 1);
-    if (!story.on[family]) {
+    enum family on[FAMILY_COUNT], family;
+    int64_t count = 0;
+    for (family = FAMILY_NET; family < FAMILY_DEATH; family++) {
+        on[count] = family;
+        count += story.on[family];
+    }
+    if (count == 0) {
         return;
     }
+    family = on[draw(0, count - 1)];
     switch (family) {
     case FAMILY_NET:
         net_event();
@@ -481,6 +489,7 @@ static void choose_death(void)
     if (!story.ending && story.on[FAMILY_DEATH] && chance(800000)) {
         enum point kind = kinds[draw(0, POISE_COUNT_OF(kinds) - 1)];
         uint64_t most = kind == POINT_ASK ? 200 : kind == POINT_SEND || kind == POINT_SENT ? 2000 : 30000;
+        most = most / story.haste + 2;
         point_arm(kind, draw_log(1, most));
         story.events[FAMILY_DEATH]++;
     }
@@ -673,9 +682,10 @@ void story_run(uint64_t seed, const char *folder, bool log)
 {
     begin(seed, NULL, folder, log);
     story.end_ns = time_now.now_ns + (uint64_t)draw(100, 900) * NS_PER_S;
-    story.gap_ns = (uint64_t)draw(1, 30) * NS_PER_S;
+    story.gap_ns = draw_log(2, 30) * NS_PER_S;
     story.next_ns = time_now.now_ns + (uint64_t)draw(0, 60) * NS_PER_S;
     int64_t share = draw(0, 3) * 300000;
+    story.haste = draw_log(1, 100);
     for (enum family family = FAMILY_NET; family < FAMILY_COUNT; family++) {
         story.on[family] = chance(share);
         if (story.on[family]) {
@@ -743,6 +753,7 @@ void story_tell(FILE *out)
         { "looks_at_everything", w->checks },
         { "looks_at_the_ledger", w->books_checks },
         { "ends_with_money_untold", w->untold },
+        { "ends_with_executions_owed", w->owed },
         { "ends_proved_hedged", w->truths },
         { "links", n->links },
         { "link.pieces_split", n->splits },

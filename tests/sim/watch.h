@@ -9,12 +9,14 @@
 #include "tools/poise/run.h"
 
 struct watch_counts {
-    uint64_t records, clocks, said, fills, duplicates, orders, amends, cancels, queries, hedges, unknowns, rejects;
+    uint64_t records, clocks, said, fills, duplicates, orders, amends, cancels, queries, hedges, unknowns,
+        rejects;
     uint64_t rungs[8], halts, events, lost;
     uint64_t checks, books_checks, journals, replayed;
     uint64_t max_naked_ns;
     uint64_t truths; /* ends at which what the trade carries was worked out from the venue's fills */
     uint64_t untold; /* ends at which funding or a deposit had not been told */
+    uint64_t owed;   /* ends at which the venue had not told the price or the fee of an execution */
 };
 
 void watch_start(uint64_t seed);
@@ -33,6 +35,10 @@ const struct watch_counts *watch_counts(void);
 /* watch_excuse: until then, the venue or the network does not let a hedge through; a longer naked time and an
  * open ladder are to be expected. */
 void watch_excuse(uint64_t until_ns);
+
+/* watch_forced: the venue closed a position of ours by itself now; the news of it may be on its way when the
+ * engine leaves. */
+void watch_forced(void);
 
 /* watch_ends_hedged: from now on a life that leaves in peace must leave the trade hedged; forced: the venue
  * moved our positions by itself in this episode, and nothing is asked. */
