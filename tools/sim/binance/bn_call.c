@@ -1234,73 +1234,102 @@ static int user_trades(struct bn_shell *shell, struct bn_call *call, struct sim_
     return 200;
 }
 
-static void income_row(struct sim_text *out, const char *symbol, const char *type, int64_t amount_e8,
-                       const char *asset, int64_t time_ns, int64_t id, int64_t trade_id, bool *first)
+/* What is asked of the income history: rows of a span and a type, `skip` of them on earlier pages. */
+struct income {
+    struct sim_text *out;
+    const char *type;
+    int64_t from_ns, to_ns, skip, left;
+    bool any;
+};
+
+static void income_row(struct income *income, const char *symbol, const char *type, int64_t amount_e8,
+                       const char *asset, int64_t time_ns, int64_t id, int64_t trade_id)
 {
-    sim_text_add(out, "%s{\"symbol\":\"%s\",\"incomeType\":\"%s\",\"income\":", *first ? "" : ",", symbol,
+    if ((income->type != NULL && strcmp(income->type, type) != 0) || income->left == 0 ||
+        time_ns < income->from_ns || time_ns > income->to_ns) {
+        return;
+    }
+    if (income->skip > 0) {
+        income->skip--;
+        return;
+    }
+    sim_text_add(income->out,
+                 "%s{\"symbol\":\"%s\",\"incomeType\":\"%s\",\"income\":", income->any ? "," : "", symbol,
                  type);
-    *first = false;
-    bn_text_cash(out, amount_e8);
-    sim_text_add(out, ",\"asset\":\"%s\",\"info\":\"%s\",\"time\":%lld,\"tranId\":%lld,\"tradeId\":\"", asset,
+    income->any = true;
+    income->left--;
+    bn_text_cash(income->out, amount_e8);
+    sim_text_add(income->out,
+                 ",\"asset\":\"%s\",\"info\":\"%s\",\"time\":%lld,\"tranId\":%lld,\"tradeId\":\"", asset,
                  type, (long long)(time_ns / 1000000), (long long)id);
     if (trade_id != 0) {
-        sim_text_add(out, "%lld", (long long)trade_id);
+        sim_text_add(income->out, "%lld", (long long)trade_id);
     }
-    sim_text_str(out, "\"}");
+    sim_text_str(income->out, "\"}");
 }
 
+static void income_fill(struct income *income, const struct sim_instrument *i, const struct sim_fill *fill)
+{
+    if (fill->pnl_e8 != 0) {
+        income_row(income, i->symbol, "REALIZED_PNL", fill->pnl_e8, i->settle, fill->time_ns, fill->trade_id,
+                   fill->trade_id);
+    }
+    income_row(income, i->symbol, "COMMISSION", -fill->fee_e8, fill->fee_asset, fill->time_ns, fill->trade_id,
+               fill->trade_id);
+}
+
+/* The oldest first, of three histories that each are in order. */
 static int income(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
 {
     int status;
-    int only = symbol_of(shell, call, false, out, &status);
-    const char *type = bn_call_get(call, "incomeType");
-    int64_t limit = limit_of(call, 100), from_ns, to_ns;
-    size_t fill_at = 0, payment_at = 0, fills = sim_venue_fill_count(shell->venue);
-    size_t payments = sim_venue_payment_count(shell->venue);
-    bool first = true;
+    int only = symbol_of(shell, call, false, out, &status), account = account_of(shell, call);
+    struct income income = { .out = out, .type = bn_call_get(call, "incomeType") };
+    struct sim_venue *venue = shell->venue;
+    size_t fill_at = 0, payment_at = 0, transfer_at = 0;
 
     if (status != 0) {
         return status;
     }
-    span(call, &from_ns, &to_ns);
+    income.left = limit_of(call, 100);
+    income.skip = (number(call, "page", 1) - 1) * income.left;
+    span(call, &income.from_ns, &income.to_ns);
     sim_text_str(out, "[");
-    while (limit > 0 && (fill_at < fills || payment_at < payments)) {
-        const struct sim_fill *fill = fill_at < fills ? sim_venue_fill(shell->venue, fill_at) : NULL;
+    for (;;) {
+        const struct sim_fill *fill =
+            fill_at < sim_venue_fill_count(venue) ? sim_venue_fill(venue, fill_at) : NULL;
         const struct sim_payment *payment =
-            payment_at < payments ? sim_venue_payment(shell->venue, payment_at) : NULL;
-        bool take_fill = fill != NULL && (payment == NULL || fill->time_ns <= payment->time_ns);
-        int at = take_fill ? fill->instrument : payment->instrument;
-        int64_t time_ns = take_fill ? fill->time_ns : payment->time_ns;
-        const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
-        bool wanted = i->kind == call->kind && (only < 0 || only == at) && time_ns >= from_ns &&
-                      time_ns <= to_ns &&
-                      (take_fill ? fill->account : payment->account) == account_of(shell, call);
+            payment_at < sim_venue_payment_count(venue) ? sim_venue_payment(venue, payment_at) : NULL;
+        const struct sim_transfer *transfer =
+            transfer_at < sim_venue_transfer_count(venue) ? sim_venue_transfer(venue, transfer_at) : NULL;
+        int64_t fill_ns = fill != NULL ? fill->time_ns : INT64_MAX;
+        int64_t payment_ns = payment != NULL ? payment->time_ns : INT64_MAX;
+        int64_t transfer_ns = transfer != NULL ? transfer->time_ns : INT64_MAX;
 
-        if (take_fill) {
-            fill_at++;
-        } else {
-            payment_at++;
+        if (fill == NULL && payment == NULL && transfer == NULL) {
+            break;
         }
-        if (!wanted) {
-            continue;
-        }
-        if (!take_fill) {
-            if (type == NULL || strcmp(type, "FUNDING_FEE") == 0) {
-                income_row(out, i->symbol, "FUNDING_FEE", payment->amount_e8, i->settle, time_ns, payment->id,
-                           0, &first);
-                limit--;
+        if (transfer_ns <= fill_ns && transfer_ns <= payment_ns) {
+            transfer_at++;
+            if (transfer->account == account && transfer->kind == call->kind && only < 0) {
+                income_row(&income, "", "TRANSFER", transfer->amount_e8, transfer->asset, transfer_ns,
+                           transfer->id, 0);
             }
             continue;
         }
-        if (fill->pnl_e8 != 0 && (type == NULL || strcmp(type, "REALIZED_PNL") == 0)) {
-            income_row(out, i->symbol, "REALIZED_PNL", fill->pnl_e8, i->settle, time_ns, fill->trade_id,
-                       fill->trade_id, &first);
-            limit--;
+        bool take_fill = fill_ns <= payment_ns;
+        int at = take_fill ? fill->instrument : payment->instrument;
+        const struct sim_instrument *i = &sim_venue_market(venue, at)->instrument;
+
+        *(take_fill ? &fill_at : &payment_at) += 1;
+        if (i->kind != call->kind || (only >= 0 && only != at) ||
+            (take_fill ? fill->account : payment->account) != account) {
+            continue;
         }
-        if (type == NULL || strcmp(type, "COMMISSION") == 0) {
-            income_row(out, i->symbol, "COMMISSION", -fill->fee_e8, fill->fee_asset, time_ns, fill->trade_id,
-                       fill->trade_id, &first);
-            limit--;
+        if (take_fill) {
+            income_fill(&income, i, fill);
+        } else {
+            income_row(&income, i->symbol, "FUNDING_FEE", payment->amount_e8, i->settle, payment_ns,
+                       payment->id, 0);
         }
     }
     sim_text_str(out, "]");

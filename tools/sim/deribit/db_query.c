@@ -517,6 +517,7 @@ static void log_row(struct db_shell *shell, size_t index, const char *name, stru
         number_or_null(out, "amount", true, trade ? fill->qty : log->position, i->qty_decimals);
     }
     if (settled) {
+        number_or_null(out, "total_interest_pl", true, log->interest_e8, 8);
         number_or_null(out, "session_upl", true, log->upl_e8, 8);
         number_or_null(out, "session_rpl", true, log->rpl_e8, 8);
     }

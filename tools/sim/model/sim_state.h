@@ -63,6 +63,8 @@ struct sim_venue {
     size_t order_count, order_capacity;
     struct sim_fill *fill;
     size_t fill_count, fill_capacity;
+    struct sim_transfer *transfer;
+    size_t transfer_count, transfer_capacity;
     struct sim_payment *payment;
     size_t payment_count, payment_capacity;
     uint32_t hash[SIM_HASH_BUCKETS];

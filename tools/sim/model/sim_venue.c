@@ -84,6 +84,7 @@ void sim_venue_free(struct sim_venue *venue)
     }
     free(venue->order);
     free(venue->fill);
+    free(venue->transfer);
     free(venue->payment);
     free(venue);
 }
@@ -155,6 +156,15 @@ void sim_venue_deposit(struct sim_venue *venue, int account, enum sim_kind kind,
     cash->deposited_e8 += amount_e8;
     venue->account[account]->wallet[kind].updated_ns = now_ns;
     if (now_ns > 0) {
+        venue->transfer = sim_state_grow(venue->transfer, &venue->transfer_capacity,
+                                         venue->transfer_count + 1, sizeof *venue->transfer);
+        venue->transfer[venue->transfer_count++] =
+            (struct sim_transfer){ .account = account,
+                                   .kind = kind,
+                                   .asset = cash->asset,
+                                   .amount_e8 = amount_e8,
+                                   .time_ns = now_ns,
+                                   .id = INT64_C(8000000000) + (int64_t)venue->transfer_count };
         struct sim_event event = { .kind = SIM_EVENT_BALANCE, .account = account, .now_ns = now_ns };
         event.instrument = (int)kind; /* which wallet: BALANCE names no instrument */
         event.fee_asset = cash->asset;
@@ -203,6 +213,16 @@ size_t sim_venue_fill_count(const struct sim_venue *venue)
 const struct sim_fill *sim_venue_fill(const struct sim_venue *venue, size_t index)
 {
     return &venue->fill[index];
+}
+
+size_t sim_venue_transfer_count(const struct sim_venue *venue)
+{
+    return venue->transfer_count;
+}
+
+const struct sim_transfer *sim_venue_transfer(const struct sim_venue *venue, size_t index)
+{
+    return &venue->transfer[index];
 }
 
 size_t sim_venue_payment_count(const struct sim_venue *venue)

@@ -148,6 +148,13 @@ struct sim_fill {
     int64_t time_ns;
 };
 
+struct sim_transfer { /* a deposit or withdrawal while the venue ran */
+    int account;
+    enum sim_kind kind; /* whose wallet */
+    const char *asset;
+    int64_t amount_e8, time_ns, id;
+};
+
 struct sim_payment { /* funding */
     int account;
     int instrument;
@@ -369,6 +376,8 @@ size_t sim_venue_order_count(const struct sim_venue *venue);
 struct sim_order *sim_venue_order(struct sim_venue *venue, size_t index);
 size_t sim_venue_fill_count(const struct sim_venue *venue);
 const struct sim_fill *sim_venue_fill(const struct sim_venue *venue, size_t index);
+size_t sim_venue_transfer_count(const struct sim_venue *venue);
+const struct sim_transfer *sim_venue_transfer(const struct sim_venue *venue, size_t index);
 size_t sim_venue_payment_count(const struct sim_venue *venue);
 const struct sim_payment *sim_venue_payment(const struct sim_venue *venue, size_t index);
 int64_t sim_venue_unrealised(struct sim_venue *venue, int account, int instrument);
