@@ -10,18 +10,19 @@
 #define E20_PER_E8 1000000000000LL
 #define E12_PER_E8 10000
 
-#define CASH_MAX     2048
-#define LEG_MAX      1024
-#define CONVERT_MAX  32
-#define RATES_MAX    256 /* fee rates, venue balances and venue positions, each */
-#define PAYMENTS     64
-#define ORDERS       8192 /* a power of two: the newest orders, by counter */
-#define UNASSIGNED   PARAMS_INSTANCE_MAX
-#define BOOKS        (PARAMS_INSTANCE_MAX + 1)
-#define EXECS_KEPT   256            /* newest executions that a late word of realised profit may complete */
-#define RATE_DEPTH   4              /* conversions of conversions */
-#define PAYMENT_SAME 600000000000LL /* one payment told by stream and by REST: within this, ns */
-#define PRICE_MAX    (1LL << 44)    /* beyond it no price is believed: products would not fit */
+#define CASH_MAX       2048
+#define LEG_MAX        1024
+#define CONVERT_MAX    32
+#define RATES_MAX      256  /* fee rates, venue balances and venue positions, each */
+#define PAYMENTS       256  /* remembered: more than an account is paid within RECONCILE's overlap */
+#define ORDERS         8192 /* a power of two: the newest orders, by counter */
+#define UNASSIGNED     PARAMS_INSTANCE_MAX
+#define BOOKS          (PARAMS_INSTANCE_MAX + 1)
+#define EXECS_KEPT     256            /* newest executions that a late word of realised profit may complete */
+#define RATE_DEPTH     4              /* conversions of conversions */
+#define PAYMENT_SAME   600000000000LL /* one payment told by stream and by REST: within this, ns */
+#define PAYMENT_OLD_NS 3600000000000LL /* rows this much older than what is told are not asked for again */
+#define PRICE_MAX      (1LL << 44)     /* beyond it no price is believed: products would not fit */
 
 #define DELIVERY_MAX (1LL << 52) /* the same of a delivery price, 1e-8 */
 
@@ -111,6 +112,7 @@ struct opinion {
     bool restored;     /* it was opened in a run before */
     bool away;         /* in the last run: what moved since, nobody watched */
     bool told;         /* by this run's venue */
+    bool unread;       /* a stream told of a payment, and its row was not read */
     uint64_t since_ns; /* differing; 0 agreeing */
 };
 
@@ -119,7 +121,22 @@ struct payment {
     uint16_t account, currency, instrument;
     bool rest, paired;
     uint8_t reason;
+    uint32_t row; /* by the venue's history; else 0 */
     int64_t change_e8, venue_time_ns;
+};
+
+/* Of an account whose venue keeps a history of payments. */
+struct history {
+    bool begun;
+    int64_t from_ns, until_ns; /* the venue's time: what is older is in the opening; all is told until then */
+};
+
+/* What the venue's total holds of an (account, instrument) beside booked cash. */
+struct beside {
+    uint16_t account, instrument, currency;
+    int64_t accrued_e8, settled_e8;
+    int64_t qty; /* held then */
+    uint64_t stamp_ns;
 };
 
 struct order_seen {
@@ -176,6 +193,10 @@ struct ledger {
     int64_t owed[ACCOUNT_MAX][INSTRUMENT_MAX]; /* told of our orders beyond the executions seen, unsigned */
     struct payment payment[PAYMENTS];
     uint32_t payment_next;
+    bool booked_payment;
+    struct history history[ACCOUNT_MAX];
+    struct beside beside[RATES_MAX];
+    uint32_t beside_count;
     struct order_seen order[ORDERS];
     struct execution *execution; /* a hash that grows; never more than half full */
     uint32_t execution_size, execution_count;
@@ -192,7 +213,7 @@ const char *const ledger_what_names[] = {
 const char *const ledger_why_names[] = {
     [LEDGER_UNEXPLAINED] = "unexplained",         [LEDGER_FEE_OPEN] = "fees not told yet",
     [LEDGER_PRICE_OPEN] = "prices not told yet",  [LEDGER_FUNDING_DUE] = "funding due and not told",
-    [LEDGER_FILL_MISSING] = "executions missing",
+    [LEDGER_FILL_MISSING] = "executions missing", [LEDGER_ROW_UNREAD] = "payment told and not read yet",
 };
 
 void ledger_reset(struct ledger *ledger)
@@ -1082,6 +1103,13 @@ static void complete_fill(struct ledger *ledger, const struct instrument *instru
     book_realised(ledger, leg, instrument, report, execution);
 }
 
+static bool book_has_leg(const struct book *book, uint16_t account, uint16_t instrument)
+{
+    return (instrument == book->quote_instrument && account == book->quote_account) ||
+           (instrument == book->hedge_instrument && account == book->hedge_account) ||
+           (instrument == book->second_instrument && account == book->second_account);
+}
+
 /* Whose an order is; a number that names no instance that trades there is nobody's. */
 static uint16_t book_of_order(const struct ledger *ledger, const struct record_report *report)
 {
@@ -1093,10 +1121,7 @@ static uint16_t book_of_order(const struct ledger *ledger, const struct record_r
     const struct book *book = &ledger->book[index];
     uint16_t instrument = report->head.instrument;
     uint16_t account = report->head.account;
-    bool its_leg = (instrument == book->quote_instrument && account == book->quote_account) ||
-                   (instrument == book->hedge_instrument && account == book->hedge_account) ||
-                   (instrument == book->second_instrument && account == book->second_account);
-    return book->used && its_leg ? index : UNASSIGNED;
+    return book->used && book_has_leg(book, account, instrument) ? index : UNASSIGNED;
 }
 
 static void take_fill(struct ledger *ledger, const struct record_report *report)
@@ -1200,6 +1225,23 @@ static void take_delivery(struct ledger *ledger, const struct record_delivery *d
 
 /* ------------------------------------------------------------------ cash from outside trading */
 
+bool ledger_paid(const struct ledger *ledger, const struct record_balance *row)
+{
+    const struct history *history =
+        row->head.account < ACCOUNT_MAX ? &ledger->history[row->head.account] : NULL;
+    if (history != NULL && history->begun && row->venue_time_ns <= history->from_ns) {
+        return true;
+    }
+    for (uint32_t i = 0; i < PAYMENTS; i++) {
+        const struct payment *paid = &ledger->payment[i];
+        if (paid->row == row->row && paid->account == row->head.account && paid->currency == row->currency &&
+            paid->reason == row->reason && paid->venue_time_ns == row->venue_time_ns) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Whether a payment was told before: the same row again, or by the other way (stream, REST). */
 static bool told_before(struct ledger *ledger, const struct record_balance *balance)
 {
@@ -1209,10 +1251,19 @@ static bool told_before(struct ledger *ledger, const struct record_balance *bala
         .instrument = balance->head.instrument,
         .rest = (balance->head.flags & RECORD_FLAG_REST) != 0,
         .reason = balance->reason,
+        .row = balance->row,
         .change_e8 = balance->change_e8,
         .venue_time_ns = balance->venue_time_ns,
     };
     bool told = false;
+
+    if (balance->told == CASH_TOLD_ROW) {
+        told = ledger_paid(ledger, balance);
+        if (!told) {
+            ledger->payment[ledger->payment_next++ % PAYMENTS] = new;
+        }
+        return told;
+    }
 
     for (uint32_t i = 0; i < PAYMENTS && new.venue_time_ns != 0; i++) {
         struct payment *row = &ledger->payment[i];
@@ -1265,6 +1316,33 @@ static int128 weight_of(const struct ledger *ledger, const struct leg *leg,
     return worth < 0 ? -worth : worth;
 }
 
+/* A payment on what nobody holds any more is of the one instance that trades it; of several, it is nobody's.
+ */
+static uint16_t sole_book(const struct ledger *ledger, uint16_t account, uint16_t instrument)
+{
+    uint16_t found = UNASSIGNED;
+    for (uint16_t i = 0; i < PARAMS_INSTANCE_MAX && instrument != NO_INSTRUMENT; i++) {
+        if (ledger->book[i].used && book_has_leg(&ledger->book[i], account, instrument)) {
+            if (found != UNASSIGNED) {
+                return UNASSIGNED;
+            }
+            found = i;
+        }
+    }
+    return found;
+}
+
+/* The stamp of a payment's own moment, which may be long before it is told. */
+static uint64_t moment_of(const struct ledger *ledger, const struct record_balance *balance)
+{
+    uint64_t stamp_ns = balance->head.stamp_ns;
+    if (!ledger->wall_known || balance->venue_time_ns == 0) {
+        return stamp_ns;
+    }
+    int64_t moment_ns = balance->venue_time_ns - ledger->wall_minus_stamp_ns;
+    return moment_ns > 0 && (uint64_t)moment_ns < stamp_ns ? (uint64_t)moment_ns : stamp_ns;
+}
+
 /* Splits a payment over the legs whose positions paid it; what no position explains is nobody's. */
 static void share_out(struct ledger *ledger, const struct record_balance *balance, enum pnl_part part)
 {
@@ -1278,9 +1356,10 @@ static void share_out(struct ledger *ledger, const struct record_balance *balanc
     if (total == 0) {
         uint16_t instrument =
             balance->head.instrument < INSTRUMENT_MAX ? balance->head.instrument : NO_INSTRUMENT;
-        struct leg *nobody = leg_row(ledger, UNASSIGNED, balance->head.account, instrument);
-        if (nobody != NULL) {
-            move_cash(ledger, nobody, balance->currency, LEDGER_PART, part, balance->change_e8);
+        struct leg *leg = leg_row(ledger, sole_book(ledger, balance->head.account, instrument),
+                                  balance->head.account, instrument);
+        if (leg != NULL) {
+            move_cash(ledger, leg, balance->currency, LEDGER_PART, part, balance->change_e8);
         }
         return;
     }
@@ -1302,7 +1381,7 @@ static void share_out(struct ledger *ledger, const struct record_balance *balanc
         paid_e8 = so_far_e8;
         if (balance->reason == CASH_FUNDING) {
             leg->accrued_e12 = 0;
-            leg->accrued_ns = balance->head.stamp_ns;
+            leg->accrued_ns = moment_of(ledger, balance);
             leg->due_e8 = leg->due_ns = 0;
         }
     }
@@ -1328,11 +1407,115 @@ static int64_t position_on(const struct ledger *ledger, uint16_t account, uint16
     return sum;
 }
 
+/* What the venue's total holds beside our cash, of one instrument. */
+static void take_beside(struct ledger *ledger, const struct record_balance *balance)
+{
+    struct beside *row = NULL;
+    uint16_t account = balance->head.account, instrument = balance->head.instrument;
+    for (uint32_t i = 0; i < ledger->beside_count && row == NULL; i++) {
+        struct beside *each = &ledger->beside[i];
+        row = each->account == account && each->instrument == instrument ? each : NULL;
+    }
+    if (row == NULL && (ledger->beside_count == RATES_MAX || instrument >= INSTRUMENT_MAX)) {
+        ledger->counts.full += instrument < INSTRUMENT_MAX;
+        return;
+    }
+    if (row == NULL) {
+        row = &ledger->beside[ledger->beside_count++];
+        *row = (struct beside){ .account = account, .instrument = instrument };
+    }
+    row->currency = balance->currency;
+    row->qty = position_on(ledger, account, instrument);
+    row->stamp_ns = balance->head.stamp_ns;
+    if (balance->reason == CASH_ACCRUED) {
+        row->accrued_e8 = balance->change_e8;
+    } else {
+        row->settled_e8 = balance->change_e8;
+    }
+}
+
+/* What of a settled profit is still open when part of the position was closed since: its share. */
+static int64_t still_settled_e8(const struct ledger *ledger, const struct beside *row)
+{
+    int64_t held = position_on(ledger, row->account, row->instrument);
+    if (row->qty == 0 || held == 0 || (held > 0) != (row->qty > 0)) {
+        return 0;
+    }
+    return base_abs(held) >= base_abs(row->qty)
+               ? row->settled_e8
+               : (int64_t)decimal_divide_wide((int128)row->settled_e8 * held, row->qty, ROUND_DOWN);
+}
+
+int64_t ledger_beside_e8(const struct ledger *ledger, uint16_t account, uint16_t currency)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < ledger->beside_count; i++) {
+        const struct beside *row = &ledger->beside[i];
+        if (row->account == account && row->currency == currency) {
+            sum += row->accrued_e8 + still_settled_e8(ledger, row);
+        }
+    }
+    return sum;
+}
+
+/* How far the venue's total may be from ours although both are right: its funding runs on, told as of a
+ * moment, and each figure is rounded. */
+static int64_t allowed_e8(const struct ledger *ledger, uint16_t account, uint16_t currency)
+{
+    int64_t allowed = 0;
+    for (uint32_t i = 0; i < ledger->beside_count; i++) {
+        const struct beside *row = &ledger->beside[i];
+        if (row->account != account || row->currency != currency) {
+            continue;
+        }
+        struct leg leg = { .account = account,
+                           .instrument = row->instrument,
+                           .position.qty = position_on(ledger, account, row->instrument) };
+        int128 run_e12 = 0;
+        if (leg.position.qty != 0 && pays_funding(ledger, &leg) && ledger->stamp_ns > row->stamp_ns) {
+            run_e12 = payment_e12(ledger, &leg, ledger->price[row->instrument].rate_e12);
+            run_e12 = decimal_divide_wide(run_e12 * (int64_t)(ledger->stamp_ns - row->stamp_ns),
+                                          CONTINUOUS_NS, ROUND_DOWN);
+        }
+        allowed += 3 + 2 * base_abs((int64_t)(run_e12 / E12_PER_E8));
+    }
+    return allowed;
+}
+
+static int64_t more_than_ours(const struct ledger *ledger, const struct opinion *row)
+{
+    return row->venue - ledger_beside_e8(ledger, row->account, row->of) -
+           cash_on(ledger, row->account, row->of);
+}
+
+static bool agrees(const struct ledger *ledger, const struct opinion *row)
+{
+    return base_abs(more_than_ours(ledger, row)) <= allowed_e8(ledger, row->account, row->of);
+}
+
+static struct opinion *balance_row(struct ledger *ledger, uint16_t account, uint16_t currency)
+{
+    for (uint32_t i = 0; i < ledger->balance_count; i++) {
+        if (ledger->balance[i].account == account && ledger->balance[i].of == currency) {
+            return &ledger->balance[i];
+        }
+    }
+    return NULL;
+}
+
 static void take_change(struct ledger *ledger, const struct record_balance *balance)
 {
+    if (balance->told == CASH_TOLD_AGAIN) {
+        struct opinion *row = balance_row(ledger, balance->head.account, balance->currency);
+        if (row != NULL) {
+            row->unread = true;
+        }
+        return;
+    }
     if (told_before(ledger, balance)) {
         return;
     }
+    ledger->booked_payment = true;
     switch ((enum cash_reason)balance->reason) {
     case CASH_FUNDING:
     case CASH_DIVIDEND:
@@ -1360,7 +1543,21 @@ static void take_balance(struct ledger *ledger, const struct record_balance *bal
 {
     bool made;
 
-    if (balance->currency >= CURRENCY_MAX || balance->head.account >= ACCOUNT_MAX) {
+    if (balance->head.account >= ACCOUNT_MAX) {
+        return;
+    }
+    if (balance->reason == CASH_HISTORY) {
+        struct history *history = &ledger->history[balance->head.account];
+        history->from_ns = history->begun ? history->from_ns : balance->venue_time_ns;
+        history->until_ns = base_max(history->until_ns, balance->venue_time_ns);
+        history->begun = true;
+        return;
+    }
+    if (balance->currency >= CURRENCY_MAX) {
+        return;
+    }
+    if (balance->reason == CASH_ACCRUED || balance->reason == CASH_SETTLED) {
+        take_beside(ledger, balance);
         return;
     }
     if (balance->change_e8 != 0) {
@@ -1383,16 +1580,14 @@ static void take_balance(struct ledger *ledger, const struct record_balance *bal
         /* Executions that were missed are booked by now; what is left came or went while no engine ran. */
         struct leg *leg = leg_row(ledger, UNASSIGNED, balance->head.account, NO_INSTRUMENT);
         if (leg != NULL) {
-            move_cash(ledger, leg, balance->currency, LEDGER_TRANSFER, 0,
-                      balance->total_e8 - cash_on(ledger, balance->head.account, balance->currency));
+            move_cash(ledger, leg, balance->currency, LEDGER_TRANSFER, 0, more_than_ours(ledger, row));
         }
     }
     if (made) {
         /* The first word of the venue is the opening: what no instance owns is there, unassigned. */
         struct leg *leg = leg_row(ledger, UNASSIGNED, balance->head.account, NO_INSTRUMENT);
         if (leg != NULL) {
-            move_cash(ledger, leg, balance->currency, LEDGER_OPENING, 0,
-                      balance->total_e8 - cash_on(ledger, balance->head.account, balance->currency));
+            move_cash(ledger, leg, balance->currency, LEDGER_OPENING, 0, more_than_ours(ledger, row));
         }
     }
 }
@@ -1416,7 +1611,8 @@ static void compare(struct ledger *ledger, uint64_t stamp_ns)
 {
     for (uint32_t i = 0; i < ledger->balance_count; i++) {
         struct opinion *row = &ledger->balance[i];
-        bool differs = row->told && row->venue != cash_on(ledger, row->account, row->of);
+        bool differs = row->told && !agrees(ledger, row);
+        row->unread &= differs;
         row->since_ns = !differs ? 0 : row->since_ns != 0 ? row->since_ns : stamp_ns;
     }
     for (uint32_t i = 0; i < ledger->position_count; i++) {
@@ -1616,7 +1812,9 @@ enum {
 };
 enum { BOOK_VALUED, BOOK_COIN_PRICE };
 enum { EXEC_ID, EXEC_FEE, EXEC_REALISED, EXEC_DECISION, EXEC_FLAGS, EXEC_NUMBER };
-enum { PAID_CHANGE, PAID_TIME, PAID_FLAGS };
+enum { PAID_CHANGE, PAID_TIME, PAID_FLAGS, PAID_ROW };
+enum { HISTORY_FROM, HISTORY_UNTIL };
+enum { BESIDE_ACCRUED, BESIDE_SETTLED, BESIDE_QTY };
 _Static_assert((int)LEG_OPEN_QTY == RESTORE_LEDGER_LEG_QTY && (int)EXEC_DECISION == RESTORE_LEDGER_EXEC_PRICE,
                "recovery rescales these");
 _Static_assert((int)LEG_VALUES <= RESTORE_LEDGER_VALUES && (int)CASH_VALUES <= RESTORE_LEDGER_VALUES,
@@ -1722,6 +1920,7 @@ static void take_restored_ledger(struct ledger *ledger, const struct slot *recor
                               .rest = (row.value[PAID_FLAGS] & 1) != 0,
                               .paired = (row.value[PAID_FLAGS] & 2) != 0,
                               .reason = (uint8_t)(row.value[PAID_FLAGS] >> 8),
+                              .row = (uint32_t)row.value[PAID_ROW],
                               .change_e8 = row.value[PAID_CHANGE],
                               .venue_time_ns = row.value[PAID_TIME] };
         break;
@@ -1749,6 +1948,24 @@ static void take_restored_ledger(struct ledger *ledger, const struct slot *recor
         }
         break;
     }
+    case RESTORE_LEDGER_HISTORY:
+        if (head->account < ACCOUNT_MAX) {
+            ledger->history[head->account] = (struct history){ .begun = true,
+                                                               .from_ns = row.value[HISTORY_FROM],
+                                                               .until_ns = row.value[HISTORY_UNTIL] };
+        }
+        break;
+    case RESTORE_LEDGER_BESIDE:
+        if (ledger->beside_count < RATES_MAX) {
+            ledger->beside[ledger->beside_count++] = (struct beside){ .account = head->account,
+                                                                      .instrument = head->instrument,
+                                                                      .currency = row.currency,
+                                                                      .accrued_e8 = row.value[BESIDE_ACCRUED],
+                                                                      .settled_e8 = row.value[BESIDE_SETTLED],
+                                                                      .qty = row.value[BESIDE_QTY],
+                                                                      .stamp_ns = head->stamp_ns };
+        }
+        break;
     case RESTORE_LEDGER_PRICE:
         if (head->instrument < INSTRUMENT_MAX) {
             ledger->price[head->instrument] = (struct price){ .mid = row.value[0],
@@ -1913,6 +2130,13 @@ static void say_executions(const struct ledger *ledger, struct slot *record,
     free(open);
 }
 
+/* Nobody will ask for the row of such a payment again. */
+static bool is_old(const struct ledger *ledger, const struct payment *paid)
+{
+    const struct history *history = &ledger->history[paid->account];
+    return paid->row != 0 && history->begun && paid->venue_time_ns + PAYMENT_OLD_NS < history->until_ns;
+}
+
 void ledger_restore(const struct ledger *ledger, void (*to)(void *context, const struct slot *record),
                     void *context)
 {
@@ -1939,7 +2163,7 @@ void ledger_restore(const struct ledger *ledger, void (*to)(void *context, const
     }
     for (uint32_t i = 0; i < PAYMENTS; i++) {
         const struct payment *paid = &ledger->payment[(ledger->payment_next + i) % PAYMENTS];
-        if (paid->change_e8 == 0) {
+        if (paid->change_e8 == 0 || is_old(ledger, paid)) {
             continue;
         }
         struct restore_ledger row = { .what = RESTORE_LEDGER_PAYMENT,
@@ -1948,7 +2172,26 @@ void ledger_restore(const struct ledger *ledger, void (*to)(void *context, const
         row.value[PAID_CHANGE] = paid->change_e8;
         row.value[PAID_TIME] = paid->venue_time_ns;
         row.value[PAID_FLAGS] = paid->rest | paid->paired << 1 | paid->reason << 8;
+        row.value[PAID_ROW] = paid->row;
         say(record, &row, paid->account, paid->instrument, ledger->stamp_ns, to, context);
+    }
+    for (uint16_t i = 0; i < ACCOUNT_MAX; i++) {
+        if (ledger->history[i].begun) {
+            struct restore_ledger row = { .what = RESTORE_LEDGER_HISTORY, .instance = NO_INSTANCE };
+            row.value[HISTORY_FROM] = ledger->history[i].from_ns;
+            row.value[HISTORY_UNTIL] = ledger->history[i].until_ns;
+            say(record, &row, i, NO_INSTRUMENT, ledger->stamp_ns, to, context);
+        }
+    }
+    for (uint32_t i = 0; i < ledger->beside_count; i++) {
+        const struct beside *beside = &ledger->beside[i];
+        struct restore_ledger row = { .what = RESTORE_LEDGER_BESIDE,
+                                      .instance = NO_INSTANCE,
+                                      .currency = beside->currency };
+        row.value[BESIDE_ACCRUED] = beside->accrued_e8;
+        row.value[BESIDE_SETTLED] = beside->settled_e8;
+        row.value[BESIDE_QTY] = beside->qty;
+        say(record, &row, beside->account, beside->instrument, ledger->stamp_ns, to, context);
     }
     say_executions(ledger, record, to, context);
     for (uint16_t i = 0; i < INSTRUMENT_MAX; i++) {
@@ -2009,6 +2252,7 @@ void ledger_record(struct ledger *ledger, const struct slot *record)
         return;
     }
     ledger->stamp_ns = head->stamp_ns > ledger->stamp_ns ? head->stamp_ns : ledger->stamp_ns;
+    ledger->booked_payment = false;
     switch (head->type) {
     case RECORD_TOP: {
         const struct record_top *top = body;
@@ -2307,6 +2551,36 @@ int64_t ledger_part_e8(const struct ledger *ledger, uint16_t instance, uint16_t 
     return sum;
 }
 
+bool ledger_booked_payment(const struct ledger *ledger)
+{
+    return ledger->booked_payment;
+}
+
+int64_t ledger_history_ns(const struct ledger *ledger, uint16_t account)
+{
+    return account < ACCOUNT_MAX ? ledger->history[account].until_ns : 0;
+}
+
+bool ledger_wants_rows(const struct ledger *ledger, uint16_t account)
+{
+    int64_t wall_ns = (int64_t)ledger->stamp_ns + ledger->wall_minus_stamp_ns;
+    for (uint32_t i = 0; i < ledger->balance_count; i++) {
+        if (ledger->balance[i].account == account && ledger->balance[i].since_ns != 0) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; i < ledger->leg_count; i++) {
+        const struct leg *leg = &ledger->leg[i];
+        const struct instrument *instrument = instrument_of(ledger, leg->instrument);
+        if (leg->account == account && instrument != NULL &&
+            (leg->due_ns != 0 || (ledger->wall_known && instrument->expiry_ns != 0 &&
+                                  leg->position.qty != 0 && wall_ns >= instrument->expiry_ns))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void ledger_owed(struct ledger *ledger, uint16_t account, uint16_t instrument, int64_t qty)
 {
     if (account < ACCOUNT_MAX && instrument < INSTRUMENT_MAX) {
@@ -2341,7 +2615,8 @@ static enum ledger_why balance_why(const struct ledger *ledger, const struct opi
             return LEDGER_FUNDING_DUE;
         }
     }
-    return ledger->counts.open_price != 0    ? LEDGER_PRICE_OPEN
+    return row->unread                       ? LEDGER_ROW_UNREAD
+           : ledger->counts.open_price != 0  ? LEDGER_PRICE_OPEN
            : ledger->counts.without_fee != 0 ? LEDGER_FEE_OPEN
                                              : LEDGER_UNEXPLAINED;
 }
@@ -2363,15 +2638,16 @@ uint32_t ledger_differences(const struct ledger *ledger, struct ledger_differenc
         const struct opinion *row = &ledger->balance[i];
         if (row->since_ns != 0) {
             put_difference(out, max, &count,
-                           (struct ledger_difference){ .what = LEDGER_BALANCE_DIFFERS,
-                                                       .why = balance_why(ledger, row),
-                                                       .instance = NO_INSTANCE,
-                                                       .account = row->account,
-                                                       .instrument = NO_INSTRUMENT,
-                                                       .currency = row->of,
-                                                       .ours = cash_on(ledger, row->account, row->of),
-                                                       .venue = row->venue,
-                                                       .since_ns = row->since_ns });
+                           (struct ledger_difference){
+                               .what = LEDGER_BALANCE_DIFFERS,
+                               .why = balance_why(ledger, row),
+                               .instance = NO_INSTANCE,
+                               .account = row->account,
+                               .instrument = NO_INSTRUMENT,
+                               .currency = row->of,
+                               .ours = cash_on(ledger, row->account, row->of),
+                               .venue = row->venue - ledger_beside_e8(ledger, row->account, row->of),
+                               .since_ns = row->since_ns });
         }
     }
     for (uint32_t i = 0; i < ledger->position_count; i++) {

@@ -22,14 +22,21 @@
  * are known, fills against that moment's price.
  *
  * Restart.  ledger_restore says all of it in RESTORE_LEDGER records, which stand in every segment's head and
- * which recovery says again: parts go on from the first fill, whatever ended the run.  What moved a balance
- * while no engine ran, beside executions, is booked as come or gone from outside when the venue tells it
- * first: which payments it was, nobody asked the venue yet.
+ * which recovery says again: parts go on from the first fill, whatever ended the run.
+ *
+ * Payments.  Funding, transfers and whatever else moves cash beside executions is booked from the rows of the
+ * venue's payment history, each once by its id (CASH_TOLD_ROW), however late and by whichever run it is read;
+ * a stream's word of the same (CASH_TOLD_AGAIN) only says that there is a row to read.  Rows older than the
+ * first CASH_HISTORY of an account are in the balance that was found.  Where a venue keeps no such history,
+ * a stream's word is booked, and what moved a balance while no engine ran is booked as come or gone from
+ * outside when the venue tells it first.
  *
  * Funding.  What a leg has run up to now follows the venue's formula (ledger_leg): payments at a moment by
  * position x mark x rate, on Deribit continuously, rate x position x elapsed / 8 h.  It is never in the
- * equity: booked is what the venue's rows say, each once.  A payment that fell due and was not told is
- * unknown, and stands as due until it is.
+ * equity: booked is what the venue's rows say.  A payment that fell due and was not told is unknown, and
+ * stands as due until it is.  Where the venue's own total has more than executions and payments made
+ * (Deribit: the session's funding until 08:00, and the open profit that earlier settlements paid out), it
+ * says how much (CASH_ACCRUED, CASH_SETTLED), and the rest is what our cash is compared with.
  *
  * The venue's word is a third opinion, the strategy's figures are the second: ledger_differences lists where
  * they differ from the books and what explains it, if anything does.
@@ -106,10 +113,11 @@ enum ledger_what {
 /* What is known to be open that makes a difference: an alarm is for LEDGER_UNEXPLAINED. */
 enum ledger_why {
     LEDGER_UNEXPLAINED = 0,
-    LEDGER_FEE_OPEN,    /* executions whose fee was not told yet are counted at the rate we know */
-    LEDGER_PRICE_OPEN,  /* executions whose price was not told yet are counted at a stand-in */
-    LEDGER_FUNDING_DUE, /* a funding payment's moment passed and no row told it */
-    LEDGER_FILL_MISSING /* the venue told more executed of our orders than the executions seen */
+    LEDGER_FEE_OPEN,     /* executions whose fee was not told yet are counted at the rate we know */
+    LEDGER_PRICE_OPEN,   /* executions whose price was not told yet are counted at a stand-in */
+    LEDGER_FUNDING_DUE,  /* a funding payment's moment passed and no row told it */
+    LEDGER_FILL_MISSING, /* the venue told more executed of our orders than the executions seen */
+    LEDGER_ROW_UNREAD    /* a stream told of a payment whose row was not read yet */
 };
 
 struct ledger_difference {
@@ -146,6 +154,24 @@ void ledger_sink(struct ledger *ledger, void (*sink)(void *context, const struct
 
 /* ledger_record takes one record of the journal, in its order; what it has no use for it ignores. */
 void ledger_record(struct ledger *ledger, const struct slot *record);
+
+/* ledger_paid: this row of the venue's payment history (CASH_TOLD_ROW) is in the books, or in the balance
+ * that was found. */
+bool ledger_paid(const struct ledger *ledger, const struct record_balance *row);
+
+/* ledger_booked_payment: the last record was a change of cash that was booked. */
+bool ledger_booked_payment(const struct ledger *ledger);
+
+/* ledger_history_ns is the venue's time until which every payment of an account was told; 0: never asked. */
+int64_t ledger_history_ns(const struct ledger *ledger, uint16_t account);
+
+/* ledger_wants_rows: something of this account waits for rows of the payment history: a balance that differs,
+ * a payment that fell due, a contract that ended. */
+bool ledger_wants_rows(const struct ledger *ledger, uint16_t account);
+
+/* ledger_beside_e8 is what of the venue's total of a currency is beside the cash that is booked, as told
+ * last. */
+int64_t ledger_beside_e8(const struct ledger *ledger, uint16_t account, uint16_t currency);
 
 /* ledger_restore emits the books as RESTORE_LEDGER records (struct restore_ledger).  Positions and executions
  * travel in RESTORE_POSITION and RESTORE_EXEC, behind these. */
@@ -196,6 +222,6 @@ bool ledger_check(const struct ledger *ledger);
 void ledger_counts(const struct ledger *ledger, struct ledger_counts *counts);
 
 extern const char *const ledger_what_names[LEDGER_HOT_DELTA_DIFFERS + 1];
-extern const char *const ledger_why_names[LEDGER_FILL_MISSING + 1];
+extern const char *const ledger_why_names[LEDGER_ROW_UNREAD + 1];
 
 #endif

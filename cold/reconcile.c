@@ -1,4 +1,6 @@
 #include "cold/reconcile.h"
+#include "cold/ledger.h"
+#include "cold/payments.h"
 #include "ring/clock.h"
 #include "ring/order_id.h"
 
@@ -9,9 +11,21 @@
 #define FILLS_BACK_NS       60000000000LL
 #define PENDING_GIVEN_UP_NS (600 * NS_PER_S)
 
+#define PAYMENTS_NS        (60 * NS_PER_S)
+#define PAYMENTS_WANTED_NS (2 * NS_PER_S)  /* between two looks while something waits .. */
+#define PAYMENTS_LATE_NS   (30 * NS_PER_S) /* .. and does not come */
+
 enum { OPEN_MAX = 8192, DOUBTS_MAX = 32, PENDING_MAX = 1024 };
 
-enum step { STEP_OPEN_ORDERS = 0, STEP_FILLS, STEP_ORDERS, STEP_POSITIONS, STEP_BALANCES, STEP_COUNT };
+enum step {
+    STEP_OPEN_ORDERS = 0,
+    STEP_FILLS,
+    STEP_ORDERS,
+    STEP_PAYMENTS,
+    STEP_POSITIONS,
+    STEP_BALANCES,
+    STEP_COUNT
+};
 
 /* An execution that the strategy has not told yet. */
 struct pending {
@@ -42,6 +56,12 @@ struct reconcile {
     struct doubt doubt[DOUBTS_MAX];
     uint32_t doubt_count;
     struct pending pending[PENDING_MAX];
+    struct payments_plan plan; /* this round's questions */
+    struct payments_due {
+        uint64_t asked_ns, pause_ns; /* when last, and how long to wait before the next look */
+        int64_t asked_wall_ns;
+        bool failed;
+    } due[ACCOUNT_MAX];
     struct reconcile_counts counts;
 };
 
@@ -210,6 +230,65 @@ static void take_order(struct reconcile *reconcile, const struct doubt *doubt, c
     tell(reconcile, record, RECORD_FLAG_REST);
 }
 
+/* True when an account's payment history should be looked at now. */
+static bool is_due(const struct reconcile *reconcile, uint16_t account)
+{
+    const struct payments_due *due = &reconcile->due[account];
+    uint64_t since_ns = reconcile->now_ns - due->asked_ns;
+    return due->asked_ns == 0 || since_ns >= PAYMENTS_NS ||
+           (since_ns >= due->pause_ns &&
+            ledger_wants_rows(reduce_ledger(reconcile->options.reduce), account));
+}
+
+static void plan_payments(struct reconcile *reconcile)
+{
+    payments_plan(&reconcile->plan, reconcile->options.rest, reconcile->options.venue,
+                  reconcile->options.instruments, reconcile->options.accounts, reconcile->options.key);
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < reconcile->plan.count; i++) {
+        uint16_t account = reconcile->plan.question[i].account;
+        if (is_due(reconcile, account)) {
+            reconcile->plan.question[kept++] = reconcile->plan.question[i];
+        }
+    }
+    reconcile->plan.count = kept;
+    for (uint32_t i = 0; i < kept; i++) {
+        struct payments_due *due = &reconcile->due[reconcile->plan.question[i].account];
+        if (due->asked_ns == reconcile->now_ns) {
+            continue; /* another currency of it */
+        }
+        bool again =
+            ledger_wants_rows(reduce_ledger(reconcile->options.reduce), reconcile->plan.question[i].account);
+        due->pause_ns = !again || due->pause_ns == 0
+                            ? PAYMENTS_WANTED_NS
+                            : (uint64_t)base_min((int64_t)due->pause_ns * 2, PAYMENTS_LATE_NS);
+        due->asked_ns = reconcile->now_ns;
+        due->asked_wall_ns = 0;
+        due->failed = false;
+    }
+}
+
+static void take_payment(struct reconcile *reconcile, const struct slot *record)
+{
+    if (payments_is_news(reconcile->options.reduce, record)) {
+        reconcile->counts.payments++;
+        tell(reconcile, record, RECORD_FLAG_REST);
+    }
+}
+
+/* All of an account's history is read: what is told until when is a record as well. */
+static void end_payments(struct reconcile *reconcile, uint32_t at)
+{
+    uint16_t account = reconcile->plan.question[at].account;
+    const struct payments_due *due = &reconcile->due[account];
+    bool last = at + 1 >= reconcile->plan.count || reconcile->plan.question[at + 1].account != account;
+    if (last && !due->failed && due->asked_wall_ns != 0) {
+        struct slot record;
+        payments_history(&record, account, due->asked_wall_ns);
+        tell(reconcile, &record, RECORD_FLAG_REST);
+    }
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static struct rest_question question_of(const struct reconcile *reconcile, uint16_t account,
@@ -226,8 +305,8 @@ static struct rest_question question_of(const struct reconcile *reconcile, uint1
                                               .instrument = of } };
 }
 
-static const char *const step_names[STEP_COUNT] = { "open orders", "executions", "order", "positions",
-                                                    "balances" };
+static const char *const step_names[STEP_COUNT] = { "open orders", "executions", "order",
+                                                    "payments",    "positions",  "balances" };
 
 static void answered(void *context, const struct rest_reply *reply)
 {
@@ -235,6 +314,13 @@ static void answered(void *context, const struct rest_reply *reply)
     reconcile->asking = false;
     enum step step = reconcile->step;
     uint32_t at = reconcile->at++;
+    if (step == STEP_PAYMENTS) {
+        struct payments_due *due = &reconcile->due[reconcile->plan.question[at].account];
+        int64_t asked_ns = rest_venue_wall_ns(reconcile->options.rest, reconcile->plan.question[at].venue->id,
+                                              reply->asked_wall_ns);
+        due->failed |= reply->result != REST_OK;
+        due->asked_wall_ns = due->asked_wall_ns == 0 ? asked_ns : base_min(due->asked_wall_ns, asked_ns);
+    }
     if (reply->result != REST_OK) {
         reconcile->counts.failures++;
         reconcile->round_failed = true;
@@ -258,11 +344,18 @@ static void answered(void *context, const struct rest_reply *reply)
         case STEP_ORDERS:
             take_order(reconcile, &reconcile->doubt[at], record);
             break;
+        case STEP_PAYMENTS:
+            take_payment(reconcile, record);
+            break;
         case STEP_POSITIONS:
-            if (record_head_of(record)->type == RECORD_POSITION &&
-                record_head_of(record)->instrument == reconcile->pair[at].instrument) {
+            if (record_head_of(record)->instrument != reconcile->pair[at].instrument) {
+                break;
+            }
+            if (record_head_of(record)->type == RECORD_POSITION) {
                 reconcile->counts.positions++;
                 tell(reconcile, record, RECORD_FLAG_REST | RECORD_FLAG_SNAP);
+            } else if (record_head_of(record)->type == RECORD_BALANCE) {
+                tell(reconcile, record, RECORD_FLAG_REST); /* what the venue's total has beside our cash */
             }
             break;
         case STEP_BALANCES:
@@ -274,6 +367,9 @@ static void answered(void *context, const struct rest_reply *reply)
         case STEP_COUNT:
             break;
         }
+    }
+    if (step == STEP_PAYMENTS) {
+        end_payments(reconcile, at);
     }
 }
 
@@ -316,6 +412,17 @@ static bool next_question(struct reconcile *reconcile, struct rest_question *que
         question->query.order = order->order;
         return true;
     }
+    case STEP_PAYMENTS:
+        if (at == 0) {
+            plan_payments(reconcile);
+        }
+        if (at >= reconcile->plan.count) {
+            return false;
+        }
+        *question = reconcile->plan.question[at];
+        question->query.since_ns = payments_since_ns(reduce, question->account);
+        question->query.until_ns = reconcile->wall_ns;
+        return true;
     case STEP_POSITIONS:
         if (at >= reconcile->options.pair_count) {
             return false;
@@ -355,6 +462,19 @@ static void end_round(struct reconcile *reconcile)
     }
 }
 
+/* Rows that something waits for are not left until the next round. */
+static bool anything_waits(const struct reconcile *reconcile)
+{
+    for (uint16_t i = 0; i < reconcile->options.accounts->count; i++) {
+        const struct payments_due *due = &reconcile->due[i];
+        if (due->asked_ns != 0 && reconcile->now_ns - due->asked_ns >= due->pause_ns &&
+            ledger_wants_rows(reduce_ledger(reconcile->options.reduce), i)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_ns)
 {
     reconcile->now_ns = now_ns;
@@ -364,7 +484,7 @@ void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_n
         return;
     }
     if (!reconcile->in_round) {
-        if (!reconcile->hurry && now_ns < reconcile->next_ns) {
+        if (!reconcile->hurry && now_ns < reconcile->next_ns && !anything_waits(reconcile)) {
             return;
         }
         begin_round(reconcile);

@@ -1,7 +1,8 @@
 /* reconcile: while trading, what the venue says by REST: the third opinion.
  *
  * Rounds of small questions, one at a time, driven by reconcile_poll and never waiting: open orders, then
- * executions since the last ones seen, then single orders nobody heard of, then positions and balances.  What
+ * executions since the last ones seen, then single orders nobody heard of, then rows of the venues' payment
+ * histories, then positions and balances.  What
  * comes out are records for the strategy (RECORD_FLAG_REST; positions and balances with RECORD_FLAG_SNAP),
  * which treats them as it treats any report: nothing here decides.
  *
@@ -9,6 +10,8 @@
  * report on its way is not overtaken and given to nobody.
  *   - An order is asked for by its id when its state is unknown, or when it is not among the open ones and
  * was not heard of for `settle_ns`; the answer is told, "not found" included: proof of nothing by itself.
+ *   - Rows of a payment history are asked for when something waits for them (ledger_wants_rows) and else once
+ *     in PAYMENTS_NS, from a while before all is told on; those that are booked are not told again.
  *   - A failed question is skipped until the next round and counted: it resolves nothing.  An instrument that
  *     an answer does not name is not told as flat: it is not told at all.
  *   - A venue that wants to be left alone is passed over until it may be asked again (rest.h); the round
@@ -46,7 +49,7 @@ struct reconcile_options {
 };
 
 struct reconcile_counts {
-    uint64_t rounds, questions, failures, held, fills, orders, positions, balances;
+    uint64_t rounds, questions, failures, held, fills, orders, payments, positions, balances;
     uint64_t last_round_ns; /* when the last whole round ended */
 };
 

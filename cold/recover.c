@@ -2,6 +2,8 @@
 #include "cold/ask.h"
 #include "cold/counter_block.h"
 #include "cold/journal.h"
+#include "cold/ledger.h"
+#include "cold/payments.h"
 #include "ring/clock.h"
 #include "ring/order_id.h"
 
@@ -12,6 +14,9 @@
 
 #define PATIENCE_NS (30 * NS_PER_S)
 #define WAIT_NS     (600 * NS_PER_S)
+
+#define OPENING_TURNS    4
+#define OPENING_APART_NS 2000000000LL /* a payment this near to a balance read may be in it or not */
 
 enum {
     PAIRS_MAX = 96,
@@ -77,8 +82,9 @@ struct recover {
     uint32_t open_count;
     uint64_t *dropped; /* orders that never were: left out of RESTORE */
     uint32_t dropped_count, buried_count, asked_count;
-    uint32_t missed, foreign_fills, cancelled;
-    uint32_t stranger_count; /* orders that were asked for and are not ours, by the venue's id */
+    uint32_t missed, foreign_fills, cancelled, balances, paid;
+    bool opened[ACCOUNT_MAX]; /* its opening is known: rows of payments behind it count */
+    uint32_t stranger_count;  /* orders that were asked for and are not ours, by the venue's id */
     char stranger[STRANGERS_MAX][VENUE_ORDER_ID_BYTES];
 
     struct slots restore; /* RESTORE records in this run's indexes, before the venue was asked */
@@ -667,6 +673,13 @@ static void translate_report(struct recover *recover, struct record_report *repo
     }
 }
 
+static bool keeps_payments(const struct recover *recover, uint16_t account)
+{
+    const struct recover_options *options = &recover->options;
+    return payments_kept(options->rest, options->venue, options->instruments, options->accounts, options->key,
+                         account);
+}
+
 /* A row of the ledger's books.  What was made on an instrument that is no more stays with its account; what
  * was only there to recognise something on it is not needed. */
 static bool translate_ledger(struct recover *recover, struct slot *record, const struct record_head *was,
@@ -683,11 +696,13 @@ static bool translate_ledger(struct recover *recover, struct slot *record, const
         }
         return false;
     }
-    if (row.what == RESTORE_LEDGER_PRICE) {
+    if (row.what == RESTORE_LEDGER_PRICE || row.what == RESTORE_LEDGER_BESIDE) {
         return false; /* of another day */
     }
     if (row.what == RESTORE_LEDGER_BALANCE) {
-        row.value[RESTORE_LEDGER_BALANCE_AWAY] = 1;
+        /* Where the venue tells payments, what moved is asked for; elsewhere nobody will say. */
+        row.value[RESTORE_LEDGER_BALANCE_AWAY] =
+            recover->options.accept_difference || !keeps_payments(recover, head->account);
     }
     if (gone && (row.what == RESTORE_LEDGER_PAYMENT || row.what == RESTORE_LEDGER_EXEC)) {
         return false;
@@ -1375,11 +1390,27 @@ static bool step_unknown(struct recover *recover)
 
 /* ------------------------------------------------------------------ POSITIONS, BALANCES */
 
+/* A venue's figure as it is now: of each the newest is told, before trading begins. */
+static void keep_newest(struct recover *recover, const struct slot *record, uint8_t flags)
+{
+    struct slot *kept = slots_add(&recover->closing, record);
+    record_head_of(kept)->flags |= flags;
+    record_head_of(kept)->stamp_ns = now(recover);
+    reduce_record(recover->held, kept);
+}
+
+/* A total of a currency, which is told behind what it has beside our cash. */
+static bool is_total(const struct slot *record)
+{
+    return record_head_of(record)->type == RECORD_BALANCE &&
+           record_head_of(record)->instrument == NO_INSTRUMENT;
+}
+
 static bool read_positions(struct recover *recover)
 {
     uint32_t old = 0;
     for (struct slot *record; (record = slots_next(&recover->closing, &old)) != NULL;) {
-        if (record_head_of(record)->type == RECORD_POSITION) {
+        if (!is_total(record)) {
             record_head_of(record)->type = RECORD_NONE; /* only the newest is told */
         }
     }
@@ -1405,10 +1436,10 @@ static bool read_positions(struct recover *recover)
                 pair->told = true;
                 pair->venue_qty = position->qty;
                 pair->entry_e8 = position->entry_e8;
-                struct slot *kept = slots_add(&recover->closing, record);
-                record_head_of(kept)->flags |= RECORD_FLAG_REST | RECORD_FLAG_SNAP;
-                record_head_of(kept)->stamp_ns = now(recover);
-                reduce_record(recover->held, kept);
+                keep_newest(recover, record, RECORD_FLAG_REST | RECORD_FLAG_SNAP);
+            } else if (position->head.type == RECORD_BALANCE &&
+                       position->head.instrument == pair->instrument) {
+                keep_newest(recover, record, RECORD_FLAG_REST); /* what its total has beside our cash */
             }
         }
     }
@@ -1458,34 +1489,140 @@ static void explain_balance(struct recover *recover, uint16_t account, const str
     }
 }
 
-static bool step_balances(struct recover *recover)
+static bool read_balances(struct recover *recover, uint16_t account, struct rest_question *question,
+                          int64_t *asked_ns)
 {
-    uint32_t rows = 0;
-    for (uint16_t account = 0; account < recover->options.accounts->count; account++) {
-        struct rest_question question = question_of(recover, account, REST_BALANCES, NULL);
-        if (!rest_knows(recover->options.rest, &question)) {
+    char what[96];
+    snprintf(what, sizeof what, "balances of %s", account_name(recover, account));
+    const struct rest_reply *reply = ask(recover, question, what);
+    if (reply == NULL) {
+        return false;
+    }
+    uint32_t old = 0;
+    for (struct slot *record; (record = slots_next(&recover->closing, &old)) != NULL;) {
+        if (is_total(record) && record_head_of(record)->account == account) {
+            record_head_of(record)->type = RECORD_NONE;
+        }
+    }
+    *asked_ns = rest_venue_wall_ns(recover->options.rest, question->venue->id, reply->asked_wall_ns);
+    uint32_t at = 0;
+    for (const struct slot *record; (record = slots_next(reply->records, &at)) != NULL;) {
+        if (record_head_of(record)->type == RECORD_BALANCE) {
+            keep_newest(recover, record, RECORD_FLAG_REST | RECORD_FLAG_SNAP);
+            explain_balance(recover, account, (const struct record_balance *)record_head_of(record));
+            recover->balances++;
+        }
+    }
+    return true;
+}
+
+/* Rows of an account's payment history that are news; *newest the time of the newest row of all. */
+static bool read_payments(struct recover *recover, uint16_t account, int64_t since_ns, int64_t *asked_ns,
+                          int64_t *newest_ns)
+{
+    const struct recover_options *options = &recover->options;
+    static struct payments_plan plan;
+    payments_plan(&plan, options->rest, options->venue, options->instruments, options->accounts,
+                  options->key);
+    *asked_ns = *newest_ns = 0;
+    for (uint32_t i = 0; i < plan.count; i++) {
+        struct rest_question *question = &plan.question[i];
+        if (question->account != account) {
             continue;
         }
+        question->query.since_ns = since_ns;
+        question->query.until_ns = rest_venue_wall_ns(options->rest, question->venue->id, wall_now(recover));
         char what[96];
-        snprintf(what, sizeof what, "balances of %s", account_name(recover, account));
-        const struct rest_reply *reply = ask(recover, &question, what);
+        snprintf(what, sizeof what, "payments of %s", account_name(recover, account));
+        const struct rest_reply *reply = ask(recover, question, what);
         if (reply == NULL) {
             return false;
         }
+        int64_t begun_ns = rest_venue_wall_ns(options->rest, question->venue->id, reply->asked_wall_ns);
+        *asked_ns = *asked_ns == 0 ? begun_ns : base_min(*asked_ns, begun_ns);
         uint32_t at = 0;
         for (const struct slot *record; (record = slots_next(reply->records, &at)) != NULL;) {
-            if (record_head_of(record)->type != RECORD_BALANCE) {
-                continue;
+            const struct record_head *head = record_head_of(record);
+            if (head->type == RECORD_BALANCE) {
+                *newest_ns = base_max(*newest_ns, ((const struct record_balance *)head)->venue_time_ns);
             }
-            struct slot *kept = slots_add(&recover->closing, record);
-            record_head_of(kept)->flags |= RECORD_FLAG_REST | RECORD_FLAG_SNAP;
-            record_head_of(kept)->stamp_ns = now(recover);
-            reduce_record(recover->held, kept);
-            explain_balance(recover, account, (const struct record_balance *)record_head_of(kept));
-            rows++;
+            if (recover->opened[account] && payments_is_news(recover->held, record)) {
+                recover->paid++;
+                learn(recover, record);
+            }
         }
     }
-    tell(recover, "%u balances", rows);
+    return true;
+}
+
+static void tell_history(struct recover *recover, uint16_t account, int64_t asked_ns)
+{
+    struct slot record;
+    payments_history(&record, account, asked_ns);
+    learn(recover, &record);
+    recover->opened[account] = true;
+}
+
+/* What an account is found with is its opening: whatever was paid before is in it.  A payment at the moment
+ * of reading may be or not, so then it is read again. */
+static bool open_account(struct recover *recover, uint16_t account, struct rest_question *question)
+{
+    int64_t read_ns = 0, asked_ns, newest_ns;
+    for (int turn = 0; turn < OPENING_TURNS; turn++) {
+        if (!read_balances(recover, account, question, &read_ns) ||
+            !read_payments(recover, account, read_ns - RECOVER_GRACE_NS, &asked_ns, &newest_ns)) {
+            return false;
+        }
+        if (newest_ns < read_ns - OPENING_APART_NS) {
+            break;
+        }
+        if (!pause(recover, OPENING_APART_NS)) {
+            return false;
+        }
+    }
+    tell_history(recover, account, read_ns);
+    return true;
+}
+
+static bool step_balances(struct recover *recover)
+{
+    recover->balances = 0;
+    for (uint16_t account = 0; account < recover->options.accounts->count; account++) {
+        struct rest_question question = question_of(recover, account, REST_BALANCES, NULL);
+        int64_t read_ns;
+        recover->opened[account] = ledger_history_ns(reduce_ledger(recover->held), account) != 0;
+        if (!rest_knows(recover->options.rest, &question)) {
+            continue;
+        }
+        bool first = !recover->opened[account] && keeps_payments(recover, account);
+        if (first ? !open_account(recover, account, &question)
+                  : !read_balances(recover, account, &question, &read_ns)) {
+            return false;
+        }
+    }
+    tell(recover, "%u balances", recover->balances);
+    return true;
+}
+
+/* What was paid while no engine ran, or was told and lost. */
+static bool step_payments(struct recover *recover)
+{
+    for (uint16_t account = 0; account < recover->options.accounts->count; account++) {
+        int64_t asked_ns, newest_ns;
+        if (!keeps_payments(recover, account)) {
+            continue;
+        }
+        if (!read_payments(recover, account, payments_since_ns(recover->held, account), &asked_ns,
+                           &newest_ns)) {
+            return false;
+        }
+        if (asked_ns != 0) {
+            tell_history(recover, account, asked_ns);
+        }
+    }
+    if (recover->paid != 0) {
+        tell(recover, "%u payments and ended contracts were missed and are booked", recover->paid);
+    }
     return true;
 }
 
@@ -1626,7 +1763,7 @@ static bool read_fills(struct recover *recover)
 
 static bool step_fills(struct recover *recover)
 {
-    if (!read_fills(recover)) {
+    if (!read_fills(recover) || !step_payments(recover)) {
         return false;
     }
     tell(recover, "%u executions were missed, %u of them of orders that are not ours", recover->missed,
@@ -2278,10 +2415,12 @@ void recover_emit(const struct recover *recover, reduce_emit emit, void *context
     for (const struct slot *record; (record = slots_next(&recover->learned, &at)) != NULL;) {
         emit(context, record);
     }
-    at = 0;
-    for (const struct slot *record; (record = slots_next(&recover->closing, &at)) != NULL;) {
-        if (record_head_of(record)->type != RECORD_NONE) {
-            emit(context, record);
+    for (int totals = 0; totals < 2; totals++) {
+        at = 0;
+        for (const struct slot *record; (record = slots_next(&recover->closing, &at)) != NULL;) {
+            if (record_head_of(record)->type != RECORD_NONE && is_total(record) == totals) {
+                emit(context, record);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 #define NONE         UINT32_MAX
 #define DELIVERY_MAX (1LL << 52) /* 1e-8; beyond it no delivery price is believed */
 
-enum { ORDER_BUCKETS = 65536, EXEC_BUCKETS = 65536, PAGES_MAX = 256, CASH_SEEN = 256 };
+enum { ORDER_BUCKETS = 65536, EXEC_BUCKETS = 65536, PAGES_MAX = 256 };
 
 /* An execution that was counted. */
 struct exec {
@@ -28,11 +28,6 @@ struct page {
     uint16_t account, instrument;
     uint32_t count;
     uint64_t exec_id[REDUCE_OVERLAP];
-};
-
-struct cash_seen {
-    uint16_t account, currency, instrument;
-    int64_t time_ns, change_e8;
 };
 
 struct reduce {
@@ -65,8 +60,6 @@ struct reduce {
     struct reduce_cash cash[REDUCE_CASH_MAX];
     struct reduce_venue_position venue_position[INSTRUMENT_MAX];
     struct reduce_venue_balance venue_balance[REDUCE_POSITIONS_MAX];
-    struct cash_seen cash_seen[CASH_SEEN];
-    uint32_t cash_seen_at;
 
     struct ledger *ledger; /* reads along: what is held is also what it was worth */
 
@@ -1048,11 +1041,12 @@ static void on_venue_position(struct reduce *reduce, const struct record_positio
     }
 }
 
-/* Funding belongs to the instance that holds the instrument; when several do, to none of them. */
+/* A payment on what nobody holds any more is of the one instance that trades it; of several, it is nobody's.
+ */
 static uint16_t sole_instance(const struct reduce *reduce, uint16_t instrument, uint16_t account)
 {
     uint16_t found = NO_INSTANCE;
-    for (uint32_t i = 0; i < reduce->params_count; i++) {
+    for (uint32_t i = 0; i < reduce->params_count && instrument != NO_INSTRUMENT; i++) {
         if (leg_of(&reduce->params[i], instrument, account) != 0xff) {
             if (found != NO_INSTANCE) {
                 return NO_INSTANCE;
@@ -1063,29 +1057,47 @@ static uint16_t sole_instance(const struct reduce *reduce, uint16_t instrument, 
     return found;
 }
 
-static void on_balance(struct reduce *reduce, const struct record_balance *balance)
+/* A payment belongs to whoever holds the contracts, by their size: as the strategy and the ledger share it.
+ */
+static void share_cash(struct reduce *reduce, const struct record_balance *balance, enum pnl_part part)
 {
-    if (balance->reason == CASH_FUNDING && balance->change_e8 != 0) {
-        struct cash_seen cash = { .account = balance->head.account,
-                                  .currency = balance->currency,
-                                  .instrument = balance->head.instrument,
-                                  .time_ns = balance->venue_time_ns,
-                                  .change_e8 = balance->change_e8 };
-        bool seen = false;
-        for (uint32_t i = 0; i < CASH_SEEN; i++) {
-            const struct cash_seen *row = &reduce->cash_seen[i];
-            seen |= row->account == cash.account && row->currency == cash.currency &&
-                    row->instrument == cash.instrument && row->time_ns == cash.time_ns &&
-                    row->change_e8 == cash.change_e8;
-        }
-        if (!seen) {
-            reduce->cash_seen[reduce->cash_seen_at++ % CASH_SEEN] = cash;
-            cash_add(reduce, cash.account, sole_instance(reduce, cash.instrument, cash.account),
-                     cash.currency, PNL_FUNDING, cash.change_e8);
+    uint16_t account = balance->head.account, instrument = balance->head.instrument;
+    int128 total = 0;
+    int64_t left = balance->change_e8;
+    for (int turn = 0; turn < 2; turn++) {
+        for (uint32_t i = 0; i < reduce->position_count; i++) {
+            const struct reduce_position *row = &reduce->position[i];
+            bool its = row->account == account && row->instrument < reduce->instruments.count &&
+                       reduce->instruments.row[row->instrument].settle == balance->currency &&
+                       (instrument == NO_INSTRUMENT || instrument == row->instrument);
+            int64_t weight = its ? base_abs(row->position.qty) : 0;
+            if (turn == 0) {
+                total += weight;
+            } else if (weight != 0 && row->instance != NO_INSTANCE) {
+                int64_t share =
+                    (int64_t)decimal_divide_wide((int128)balance->change_e8 * weight, total, ROUND_ZERO);
+                left -= share;
+                cash_add(reduce, account, row->instance, balance->currency, part, share);
+            }
         }
     }
-    if (balance->reason == CASH_FUNDING && (balance->head.flags & RECORD_FLAG_REST) != 0 &&
-        (balance->head.flags & RECORD_FLAG_SNAP) == 0) {
+    cash_add(reduce, account, total == 0 ? sole_instance(reduce, instrument, account) : NO_INSTANCE,
+             balance->currency, part, left);
+}
+
+static void on_balance(struct reduce *reduce, const struct record_balance *balance)
+{
+    if (ledger_booked_payment(reduce->ledger)) { /* it knows which rows and words were told before */
+        enum pnl_part part =
+            balance->reason == CASH_FUNDING || balance->reason == CASH_DIVIDEND ? PNL_FUNDING : PNL_FEE;
+        bool earned = part == PNL_FUNDING || balance->reason == CASH_FEE ||
+                      balance->reason == CASH_INTEREST || balance->reason == CASH_LIQUIDATION;
+        if (earned) {
+            share_cash(reduce, balance, part);
+        }
+    }
+    if (balance->total_e8 == INT64_MIN || (balance->reason == CASH_FUNDING && balance->total_e8 == 0 &&
+                                           (balance->head.flags & RECORD_FLAG_REST) != 0)) {
         return; /* a row of the payment history: it tells what moved, not what there is */
     }
     for (uint32_t i = 0; i < reduce->venue_balance_count; i++) {
@@ -1557,6 +1569,17 @@ int64_t reduce_position_sum(const struct reduce *reduce, uint16_t account, uint1
         }
     }
     return sum;
+}
+
+bool reduce_position_any(const struct reduce *reduce, uint16_t account, uint16_t instrument)
+{
+    for (uint32_t i = 0; i < reduce->position_count; i++) {
+        const struct reduce_position *row = &reduce->position[i];
+        if (row->account == account && row->instrument == instrument && row->position.qty != 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint32_t reduce_cash_count(const struct reduce *reduce)

@@ -166,6 +166,8 @@ void reduce_orders(const struct reduce *reduce,
 
 uint32_t reduce_position_count(const struct reduce *reduce);
 const struct reduce_position *reduce_position_at(const struct reduce *reduce, uint32_t i);
+/* reduce_position_any: somebody, or the unassigned row, holds some of it. */
+bool reduce_position_any(const struct reduce *reduce, uint16_t account, uint16_t instrument);
 int64_t reduce_position_sum(const struct reduce *reduce, uint16_t account, uint16_t instrument);
 uint32_t reduce_cash_count(const struct reduce *reduce);
 const struct reduce_cash *reduce_cash_at(const struct reduce *reduce, uint32_t i);

@@ -122,6 +122,11 @@ uint32_t rest_running(const struct rest *rest)
     return count;
 }
 
+int64_t rest_venue_wall_ns(const struct rest *rest, uint8_t venue, int64_t wall_ns)
+{
+    return wall_ns + rest->offset_ns[venue];
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static bool fill_request(struct rest *rest, const struct rest_question *question)

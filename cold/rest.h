@@ -78,6 +78,9 @@ void rest_destroy(struct rest *rest);
 /* rest_offset sets a venue's clock minus ours: signed requests carry its time. */
 void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns);
 
+/* rest_venue_wall_ns is a wall time of ours by that venue's clock. */
+int64_t rest_venue_wall_ns(const struct rest *rest, uint8_t venue, int64_t wall_ns);
+
 /* rest_lower: the venue allows no more than told; both 0 in a family: not told. */
 void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT]);
 

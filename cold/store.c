@@ -54,7 +54,8 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_OTHER] = "other",
 };
 static const char *const cash_names[] = { "unknown", "order", "funding", "transfer", "fee", "liquidation",
-                                          "settlement", "interest", "snapshot", "adjustment", "dividend" };
+                                          "settlement", "interest", "snapshot", "adjustment", "dividend", "accrued",
+                                          "settled", "history" };
 static const char *const event_names[] = {
     [EVENT_NONE] = "none", [EVENT_HALT] = "halt", [EVENT_RESUMED] = "resumed", [EVENT_STOPPED] = "stopped",
     [EVENT_LADDER] = "ladder", [EVENT_NAKED_CLEARED] = "naked_cleared",

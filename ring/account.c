@@ -14,7 +14,7 @@ const struct account_venue account_venues[VENUE_COUNT] = {
             [CREDIT_SUBSCRIBE] = { 3, 1000 },
             [CREDIT_REST] = { 40, 8000 },
             [CREDIT_METADATA] = { 10, 1000 },
-            [CREDIT_LOG] = { 1, 1000 },
+            [CREDIT_LOG] = { 1, 800 }, /* one a second, which two at a second's distance may miss on their way */
         },
     },
 };

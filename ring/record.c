@@ -123,6 +123,7 @@ static const uint32_t layout[] = {
     PLACE(record_report, venue_code),
     PLACE(record_balance, total_e8), PLACE(record_balance, available_e8), PLACE(record_balance, change_e8),
     PLACE(record_balance, venue_time_ns), PLACE(record_balance, currency), PLACE(record_balance, reason),
+    PLACE(record_balance, told), PLACE(record_balance, row),
     PLACE(record_position, qty), PLACE(record_position, entry_e8), PLACE(record_position, unrealised_e8),
     PLACE(record_position, liquidation_e8), PLACE(record_position, venue_time_ns),
     PLACE(record_command, command), PLACE(record_command, instance), PLACE(record_command, value),
@@ -176,7 +177,7 @@ static const uint32_t layout[] = {
 
     /* what the numbers in those fields mean: the length of each list */
     REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, OPTION_PUT, GATEWAY_DEGRADED, FEED_STALE,
-    ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_DIVIDEND, RESTORE_LEDGER_PRICE, COMMAND_SHIFT_FAIR, CELL_LIMIT,
+    ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_REASON_COUNT, RESTORE_LEDGER_BESIDE, COMMAND_SHIFT_FAIR, CELL_LIMIT,
     ORDER_ROLE_EXIT, TIF_FOK, EVENT_FEE_SURPRISE, CREDIT_COUNT,
 
     1, /* raised when a meaning changes and no place does */

@@ -285,7 +285,15 @@ struct record_balance {
     int64_t venue_time_ns;
     uint16_t currency;
     uint8_t reason; /* enum cash_reason */
-    uint8_t spare8[5];
+    uint8_t told;   /* enum cash_told */
+    uint32_t row;   /* CASH_TOLD_ROW: of the venue's id of the row (record_row_id); else 0 */
+};
+
+/* Who tells a change, and whether it is the word that is booked. */
+enum cash_told {
+    CASH_TOLD_ONCE = 0, /* nobody else will */
+    CASH_TOLD_AGAIN,    /* the venue's payment history has a row of it, and the row is booked */
+    CASH_TOLD_ROW       /* the row: the same `row` of the same account, reason and time counts once */
 };
 
 enum cash_reason {
@@ -299,7 +307,14 @@ enum cash_reason {
     CASH_INTEREST,
     CASH_SNAPSHOT,
     CASH_ADJUSTMENT,
-    CASH_DIVIDEND
+    CASH_DIVIDEND,
+
+    /* These move nothing. */
+    CASH_ACCRUED, /* change_e8: funding of `instrument` that the venue's total has and did not pay out yet */
+    CASH_SETTLED, /* change_e8: profit of the open position that a settlement put into the venue's total */
+    CASH_HISTORY, /* every payment of the account until venue_time_ns was told; at the first of them: what is
+                     older is in the balance that was found */
+    CASH_REASON_COUNT
 };
 
 /* Everything held of (account, instrument) ends at this price. */
@@ -416,7 +431,9 @@ enum restore_ledger_what {
     RESTORE_LEDGER_BALANCE, /* the venue told this account's currency before: its next word is no opening */
     RESTORE_LEDGER_PAYMENT, /* a payment that was booked, so that its row counts once */
     RESTORE_LEDGER_EXEC,    /* an execution of which fee, price or realised profit was not told yet */
-    RESTORE_LEDGER_PRICE    /* of an instrument, as it stood: within a run only, never of a run before */
+    RESTORE_LEDGER_PRICE,   /* of an instrument, as it stood: within a run only, never of a run before */
+    RESTORE_LEDGER_HISTORY, /* of an account: from when on its payments count, and until when all are told */
+    RESTORE_LEDGER_BESIDE /* of an (account, instrument): CASH_ACCRUED and CASH_SETTLED; within a run only */
 };
 
 #define RESTORE_LEDGER_VALUES       32
@@ -663,6 +680,17 @@ static inline void record_blob_read(const struct slot *record, void *blob, size_
         from = record->payload;
         room = SLOT_PAYLOAD_BYTES;
     }
+}
+
+/* record_row_id is a venue's id of a row as a number that is not 0; equal ids give equal numbers. */
+static inline uint32_t record_row_id(const char *id, size_t bytes)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL;
+    for (size_t i = 0; i < bytes; i++) {
+        hash = (hash ^ (unsigned char)id[i]) * 0x100000001b3ULL;
+    }
+    uint32_t folded = (uint32_t)(hash ^ hash >> 32);
+    return folded != 0 ? folded : 1;
 }
 
 /* record_level is the i-th level of a book record (bids first). */

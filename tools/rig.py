@@ -44,11 +44,6 @@ class Binance:
         """What the simulator tells of each venue, and which of its wallets is not traded from."""
         return [(report, "spot")]
 
-    @staticmethod
-    def unsettled(report, restarted):
-        """What the venue states of a currency beside its cash and our books may have or not: nothing."""
-        return {}
-
 
 class Deribit(Binance):
     """Quotes BTC-PERPETUAL on Deribit, hedges on Binance's BTCUSDT: two venues of opposite kinds."""
@@ -66,20 +61,6 @@ class Deribit(Binance):
     @staticmethod
     def sides(report):
         return [(report, "spot"), (report["deribit"], None)]
-
-    @staticmethod
-    def unsettled(report, restarted):
-        """Funding accrues all the time and is cash at the settlement. The venue states it with the session's profit,
-        and an engine that is started again takes the venue's word for what moved meanwhile: so ours may lie anywhere
-        between, and one unit of rounding beyond."""
-        free = {b["asset"]: Fraction(b["free"]) + Fraction(b["locked"])
-                for b in report["deribit"]["accounts"][0]["balances"]}
-        beside = {}
-        for money in report["deribit"]["venue"]["money"][0]["currencies"]:
-            accrued = Fraction(money["balance"]) + Fraction(money["session_rpl"]) - free.get(money["currency"], 0)
-            if accrued != 0 or (restarted and money["currency"] == "BTC"):
-                beside[money["currency"]] = abs(accrued) + Fraction(1, 10**8)
-        return beside
 
 
 def free_port():
@@ -330,9 +311,8 @@ def delta_coin(positions, wallets):
     return wallets.get("BTC", 0) + sum(p["notional"] if p["kind"] == "inverse" else p["qty"] for p in positions)
 
 
-def statement_differences(rig, report, positions, wallets, beside):
-    """Where poise report --ledger says otherwise than the simulator's account: to the last unit, except what the
-    venue itself may still hold back (market.unsettled)."""
+def statement_differences(rig, positions, wallets):
+    """Where poise report --ledger says otherwise than the simulator's account, to the last unit."""
     lines, balanced = rig.statement()
     cash, held, wrong = {}, {}, [] if balanced else ["the books do not balance"]
     for line in lines:
@@ -343,7 +323,7 @@ def statement_differences(rig, report, positions, wallets, beside):
             held[symbol] = held.get(symbol, 0) + Fraction(line["qty"])
     for currency in sorted(set(cash) | set(wallets)):
         ours, theirs = cash.get(currency, 0), wallets.get(currency, 0)
-        if abs(ours - theirs) > beside.get(currency, 0):
+        if ours != theirs:
             wrong.append(f"{currency}: the statement says {float(ours):.8f}, the account {float(theirs):.8f}")
     for p in positions:
         if held.get(p["symbol"], 0) != p["qty"]:
@@ -375,12 +355,11 @@ def judge(rig, code, final, report):
     theirs = {p["symbol"]: p["qty"] for p in positions}
     same_positions = all(ours.get(k, 0) == theirs.get(k, 0) for k in set(ours) | set(theirs))
     our_cash = {b["currency"]: Fraction(b["total"]) for b in final["balances"]}
-    beside = rig.market.unsettled(report, final["run"] > 1)
-    same_cash = bool(our_cash) and all(abs(our_cash.get(k, 0) - v) <= beside.get(k, 0) for k, v in wallets.items())
+    same_cash = bool(our_cash) and all(our_cash.get(k, 0) == v for k, v in wallets.items())
 
     names = [(id(side), o["client_id"]) for side, _ in rig.market.sides(report) for o in side["accounts"][0]["order_list"]]
     different = rig.replays(final["run"])
-    statement = statement_differences(rig, report, positions, wallets, beside)
+    statement = statement_differences(rig, positions, wallets)
     invariants = {
         "engine_left_by_itself_cleanly": code == 0,
         "delta_within_smallest_order": abs(delta) <= smallest,

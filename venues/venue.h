@@ -407,7 +407,8 @@ enum rest_what {
     REST_ORDER,        /* RECORD_ORDER_STATE of one order id */
     REST_FEES,         /* RECORD_FEE */
     REST_MARK,         /* RECORD_MARK */
-    REST_FUNDING_PAID, /* RECORD_BALANCE with CASH_FUNDING and change_e8 */
+    REST_PAYMENTS,     /* from since_ns on: RECORD_BALANCE with CASH_TOLD_ROW for what moved beside executions,
+                        * RECORD_DELIVERY for contracts that ended */
     REST_CANCEL_ALL,   /* cancels every order of `instrument` */
     REST_DEAD_MAN,     /* arms (timeout_ms) or disarms (0) the venue's timer for `instrument` */
     REST_DEPTH,        /* parse only checks the body: feed->parse reads the levels */

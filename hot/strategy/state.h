@@ -27,16 +27,17 @@
 #define UNKNOWN_HALT_NS    1000000000ULL /* an order counts against max_unknown after this long */
 #define IDS_FOR_HEDGES     512           /* quotes stop when fewer ids are left */
 #define IDS_LOW            4096          /* below: EVENT_COUNTER_LOW */
-#define FEES_SEEN          64
+#define FEES_SEEN          256
 
 struct fee_row {
     int64_t maker_centibp, taker_centibp;
     bool known;
 };
 
-struct funding_seen {
+struct payment_seen {
     uint16_t account, currency, instrument;
-    uint16_t spare;
+    uint8_t reason, told;
+    uint32_t row; /* of the venue's payment history; 0 a stream's word */
     int64_t change_e8, venue_time_ns;
 };
 
@@ -82,8 +83,8 @@ struct strategy {
     struct instrument instrument[INSTRUMENT_MAX];
     struct kind_scale scale[INSTRUMENT_MAX]; /* of the row above */
     struct fee_row fee[ACCOUNT_MAX][INSTRUMENT_MAX];
-    struct funding_seen funding[FEES_SEEN];
-    uint32_t funding_next;
+    struct payment_seen payment[FEES_SEEN];
+    uint32_t payment_next;
     uint32_t open_count; /* orders with open_qty */
     uint64_t leave_ns;   /* stopping: open prices are waited for until then; 0 not waiting */
 

@@ -261,81 +261,123 @@ static void consume_gateway(struct strategy *s, const struct record_state *recor
     state_wake(s, slots);
 }
 
-/* A funding payment belongs to whoever held the contracts: by their size, the rest to the last of them. */
+static void pay(struct strategy *s, uint32_t slot, const struct record_balance *record, enum pnl_part part,
+                int64_t amount_e8)
+{
+    if (slot == EXPOSURE_UNASSIGNED) {
+        exposure_cash(&s->exposure, slot, record->head.account, record->currency, part, amount_e8);
+        return;
+    }
+    int128 before = s->exposure.instance[slot].delta_e12;
+    exposure_cash(&s->exposure, slot, record->head.account, record->currency, part, amount_e8);
+    hedge_explain(s, &s->instance[slot], s->exposure.instance[slot].delta_e12 - before);
+    pnl_cash(s, &s->instance[slot], part, record->currency, amount_e8);
+}
+
+/* A payment belongs to whoever holds the contracts, by their size; on what nobody holds any more, to the one
+ * instance that trades it. */
 static void share_cash(struct strategy *s, const struct record_balance *record, enum pnl_part part)
 {
     int64_t weight[PARAMS_INSTANCE_MAX] = { 0 };
     int128 total = 0;
-    uint32_t last = EXPOSURE_UNASSIGNED;
-    uint16_t account = record->head.account;
+    int128 nobodys = 0;
+    uint32_t last = EXPOSURE_UNASSIGNED, users = 0, user = EXPOSURE_UNASSIGNED;
+    uint16_t account = record->head.account, instrument = record->head.instrument;
 
     for (uint32_t i = 0; i < s->instance_count; i++) {
+        bool uses = false;
         for (uint32_t l = 0; l < LEG_COUNT; l++) {
             const struct exposure_leg *leg = &s->exposure.instance[i].leg[l];
             if (leg->instrument == NO_INSTRUMENT || leg->account != account ||
                 s->instrument[leg->instrument].settle != record->currency ||
-                (record->head.instrument != NO_INSTRUMENT && record->head.instrument != leg->instrument)) {
+                (instrument != NO_INSTRUMENT && instrument != leg->instrument)) {
                 continue;
             }
             weight[i] += base_abs(leg->position.qty);
+            uses = uses || instrument != NO_INSTRUMENT;
         }
+        users += uses;
+        user = uses ? i : user;
         if (weight[i] != 0) {
             total += weight[i];
             last = i;
         }
     }
+    for (uint32_t i = 0; i < s->exposure.holding_count; i++) {
+        const struct exposure_holding *holding = &s->exposure.holding[i];
+        if (holding->account == account && s->instrument[holding->instrument].settle == record->currency &&
+            (instrument == NO_INSTRUMENT || instrument == holding->instrument)) {
+            nobodys += base_abs(holding->unassigned.qty);
+        }
+    }
+    total += nobodys;
+    if (total == 0) {
+        pay(s, users == 1 ? user : EXPOSURE_UNASSIGNED, record, part, record->change_e8);
+        return;
+    }
     int64_t left = record->change_e8;
-    for (uint32_t i = 0; i < s->instance_count && total != 0; i++) {
+    for (uint32_t i = 0; i < s->instance_count; i++) {
         if (weight[i] == 0) {
             continue;
         }
-        int64_t share = i == last ? left
-                                  : (int64_t)decimal_divide_wide((int128)record->change_e8 * weight[i], total,
-                                                                 ROUND_ZERO);
+        int64_t share =
+            i == last && nobodys == 0
+                ? left
+                : (int64_t)decimal_divide_wide((int128)record->change_e8 * weight[i], total, ROUND_ZERO);
         left -= share;
-        int128 before = s->exposure.instance[i].delta_e12;
-        exposure_cash(&s->exposure, i, account, record->currency, part, share);
-        hedge_explain(s, &s->instance[i], s->exposure.instance[i].delta_e12 - before);
-        pnl_cash(s, &s->instance[i], part, record->currency, share);
+        pay(s, i, record, part, share);
     }
-    if (total == 0) {
-        exposure_cash(&s->exposure, EXPOSURE_UNASSIGNED, account, record->currency, part, left);
+    if (left != 0) {
+        pay(s, EXPOSURE_UNASSIGNED, record, part, left);
     }
 }
 
-static bool funding_is_new(struct strategy *s, const struct record_balance *record)
+static bool payment_is_new(struct strategy *s, const struct record_balance *record)
 {
-    struct funding_seen row = { .account = record->head.account,
+    struct payment_seen row = { .account = record->head.account,
                                 .currency = record->currency,
                                 .instrument = record->head.instrument,
+                                .reason = record->reason,
+                                .told = record->told,
+                                .row = record->row,
                                 .change_e8 = record->change_e8,
                                 .venue_time_ns = record->venue_time_ns };
     for (uint32_t i = 0; i < FEES_SEEN && record->venue_time_ns != 0; i++) {
-        const struct funding_seen *seen = &s->funding[i];
-        if (seen->account == row.account && seen->currency == row.currency &&
-            seen->change_e8 == row.change_e8 && seen->venue_time_ns == row.venue_time_ns &&
-            (seen->instrument == row.instrument || seen->instrument == NO_INSTRUMENT ||
-             row.instrument == NO_INSTRUMENT)) {
+        const struct payment_seen *seen = &s->payment[i];
+        bool same = row.told == CASH_TOLD_ROW
+                        ? seen->row == row.row
+                        : seen->change_e8 == row.change_e8 &&
+                              (seen->instrument == row.instrument || seen->instrument == NO_INSTRUMENT ||
+                               row.instrument == NO_INSTRUMENT);
+        if (same && seen->told == row.told && seen->account == row.account && seen->reason == row.reason &&
+            seen->currency == row.currency && seen->venue_time_ns == row.venue_time_ns) {
             return false;
         }
     }
-    s->funding[s->funding_next++ % FEES_SEEN] = row;
+    s->payment[s->payment_next++ % FEES_SEEN] = row;
     return true;
 }
 
 static void consume_balance(struct strategy *s, const struct record_balance *record)
 {
+    bool funding = record->reason == CASH_FUNDING || record->reason == CASH_DIVIDEND;
+    bool fee =
+        record->reason == CASH_FEE || record->reason == CASH_INTEREST || record->reason == CASH_LIQUIDATION;
+
+    if (record->reason >= CASH_ACCRUED || record->told == CASH_TOLD_AGAIN) {
+        return; /* it moves nothing, or its row is read and booked */
+    }
     if (!state_account_known(s, record->head.account) || record->currency >= CURRENCY_MAX ||
         record->change_e8 < -EXPOSURE_MONEY_MAX || record->change_e8 > EXPOSURE_MONEY_MAX) {
         s->malformed++;
         return;
     }
-    if (record->reason != CASH_FUNDING || record->change_e8 == 0 || !s->restored) {
+    if ((!funding && !fee) || record->change_e8 == 0 || !s->begun) {
         return; /* trading cash is counted from fills; a transfer is the owner's, not an instance's */
     }
-    if (funding_is_new(s, record)) {
-        share_cash(s, record, PNL_FUNDING);
-        state_wake(s, all_slots(s));
+    if (payment_is_new(s, record)) {
+        share_cash(s, record, funding ? PNL_FUNDING : PNL_FEE);
+        state_wake(s, s->restored ? all_slots(s) : 0);
     }
 }
 

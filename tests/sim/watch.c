@@ -349,6 +349,7 @@ static void note_money(const struct slot *record)
     const struct record_balance *balance = (const struct record_balance *)(const void *)head;
     const struct engine *engine = &life_now()->engine;
     if (head->type == RECORD_BALANCE && head->account < engine->accounts.count &&
+        balance->told == CASH_TOLD_ROW &&
         (balance->reason == CASH_FUNDING || balance->reason == CASH_TRANSFER)) {
         uint32_t purse = truth_purse(&engine->accounts.row[head->account],
                                      currency_code(&engine->instruments, balance->currency));

@@ -100,7 +100,7 @@ Test(binance_rest, every_question_has_its_path_and_is_signed_where_it_must_be)
         { PRODUCT_LINEAR,  REST_CANCEL_ALL,   "DELETE", "/fapi/v1/allOpenOrders?symbol=BTCUSDT&timestamp=", true },
         { PRODUCT_SPOT,    REST_CANCEL_ALL,   "DELETE", "/api/v3/openOrders?symbol=BTCUSDT&timestamp=", true },
         { PRODUCT_INVERSE, REST_DEAD_MAN,     "POST",   "/dapi/v1/countdownCancelAll?symbol=BTCUSD_PERP&countdownTime=60000&timestamp=", true },
-        { PRODUCT_LINEAR,  REST_FUNDING_PAID, "GET",    "/fapi/v1/income?symbol=BTCUSDT&incomeType=FUNDING_FEE&page=1&limit=1000&timestamp=", true },
+        { PRODUCT_LINEAR,  REST_PAYMENTS,     "GET",    "/fapi/v1/income?symbol=BTCUSDT&page=1&limit=1000&timestamp=", true },
         { PRODUCT_LINEAR,  REST_DEPTH,        "GET",    "/fapi/v1/depth?symbol=BTCUSDT&limit=1000", false },
     };
     /* clang-format on */
@@ -435,16 +435,30 @@ Test(binance_rest, open_orders_positions_balances_fees_and_marks_become_records)
     cr_assert_eq(mark->next_funding_ns, 1597392000000000000LL);
 
     cr_assert_eq(
-        hear(clerk, REST_FUNDING_PAID, 200,
+        hear(clerk, REST_PAYMENTS, 200,
              "[{\"symbol\":\"BTCUSDT\",\"incomeType\":\"FUNDING_FEE\",\"income\":\"-0.37500000\",\"asset\":"
              "\"USDT\","
-             "\"info\":\"FUNDING_FEE\",\"time\":1570608000000,\"tranId\":9689322392,\"tradeId\":\"\"}]"),
+             "\"info\":\"FUNDING_FEE\",\"time\":1570608000000,\"tranId\":9689322392,\"tradeId\":\"\"},"
+             "{\"symbol\":\"BTCUSDT\",\"incomeType\":\"COMMISSION\",\"income\":\"-0.1\",\"asset\":\"USDT\","
+             "\"info\":\"COMMISSION\",\"time\":1570608000000,\"tranId\":9689322393,\"tradeId\":\"7\"},"
+             "{\"symbol\":\"BTCUSDT\",\"incomeType\":\"REALIZED_PNL\",\"income\":\"3\",\"asset\":\"USDT\","
+             "\"info\":\"REALIZED_PNL\",\"time\":1570608000000,\"tranId\":9689322394,\"tradeId\":\"7\"},"
+             "{\"symbol\":\"\",\"incomeType\":\"TRANSFER\",\"income\":\"12.5\",\"asset\":\"USDT\","
+             "\"info\":\"TRANSFER\",\"time\":1570608000001,\"tranId\":9689322392,\"tradeId\":\"\"}]"),
         REST_OK);
+    cr_assert_eq(clerk->desk->record_count, 2, "what executions moved is told by them");
     balance = (const struct record_balance *)clerk->desk->records[0];
     cr_assert_eq(balance->reason, CASH_FUNDING);
     cr_assert_eq(balance->change_e8, -37500000);
     cr_assert_eq(balance->total_e8, INT64_MIN, "only the change is told");
     cr_assert_eq(balance->head.instrument, 0);
+    cr_assert_eq(balance->told, CASH_TOLD_ROW);
+    cr_assert_eq(balance->row, record_row_id("9689322392", 10));
+    balance = (const struct record_balance *)clerk->desk->records[1];
+    cr_assert_eq(balance->reason, CASH_TRANSFER);
+    cr_assert_eq(balance->change_e8, 1250000000);
+    cr_assert_eq(balance->head.instrument, NO_INSTRUMENT);
+    cr_assert_eq(balance->row, record_row_id("9689322392", 10), "unique within its type");
 }
 
 Test(binance_rest, spot_fees_add_up)

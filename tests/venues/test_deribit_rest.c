@@ -221,7 +221,7 @@ Test(deribit_rest, every_question_has_its_method_its_bucket_and_its_proof)
         { -1,        REST_BALANCES,     CREDIT_REST,  "/api/v2/private/get_account_summaries?extended=true" },
         { -1,        REST_LIMITS,       CREDIT_REST,  "/api/v2/private/get_account_summaries?extended=true" },
         { PERPETUAL, REST_FEES,         CREDIT_REST,  "/api/v2/private/get_account_summaries?extended=true" },
-        { PERPETUAL, REST_FUNDING_PAID, CREDIT_LOG,   "/api/v2/private/get_transaction_log?currency=BTC&start_timestamp=1699913600000&end_timestamp=1700000001000&count=250" },
+        { PERPETUAL, REST_PAYMENTS, CREDIT_LOG,   "/api/v2/private/get_transaction_log?currency=BTC&start_timestamp=1699913600000&end_timestamp=1700000001000&count=250" },
         { PERPETUAL, REST_CANCEL_ALL,   CREDIT_TRADE, "/api/v2/private/cancel_all_by_instrument?instrument_name=BTC-PERPETUAL" },
         { -1,        REST_CANCEL_ALL,   CREDIT_TRADE, "/api/v2/private/cancel_all" },
         { LINEAR,    REST_MARK,         CREDIT_REST,  "/api/v2/public/ticker?instrument_name=ETH_USDC-PERPETUAL" },
@@ -533,7 +533,15 @@ Test(deribit_rest, positions_of_all_and_of_one_instrument_also_when_flat)
                  REST_OK);
     const struct record_position *position =
         (const struct record_position *)(const void *)clerk->desk->records[0];
-    cr_assert_eq(clerk->desk->record_count, 1);
+    cr_assert_eq(clerk->desk->record_count, 3, "and what the total has beside executions and payments");
+    const struct record_balance *beside =
+        (const struct record_balance *)(const void *)clerk->desk->records[1];
+    cr_assert_eq(beside->reason, CASH_ACCRUED);
+    cr_assert_eq(beside->change_e8, -1);
+    cr_assert_eq(beside->total_e8, INT64_MIN);
+    beside = (const struct record_balance *)(const void *)clerk->desk->records[2];
+    cr_assert_eq(beside->reason, CASH_SETTLED);
+    cr_assert_eq(beside->change_e8, 3278, "profit since the opening less that of the session");
     cr_assert_eq(position->qty, 50);
     cr_assert_eq(position->entry_e8, 744018000000);
     cr_assert_eq(position->head.flags, RECORD_FLAG_REST | RECORD_FLAG_SNAP);
@@ -560,28 +568,38 @@ Test(deribit_rest, balances_of_every_currency_that_is_known)
     cr_assert_eq(balance->reason, CASH_SNAPSHOT);
 }
 
-Test(deribit_rest, funding_is_booked_with_every_row_of_a_perpetual_and_pages_go_back)
+Test(deribit_rest, the_log_tells_what_moved_beside_executions_and_pages_go_back)
 {
     struct clerk *clerk = clerk_make();
     clerk->query.instrument = &clerk->table->row[PERPETUAL];
-    cr_assert_eq(hear_file(clerk, REST_FUNDING_PAID, "deribit/doc_private_get_transaction_log_response.json"),
+    cr_assert_eq(hear_file(clerk, REST_PAYMENTS, "deribit/doc_private_get_transaction_log_response.json"),
                  REST_OK);
-    cr_assert_eq(clerk->desk->record_count, 1, "options have none, deposits are none");
+    cr_assert_eq(clerk->desk->record_count, 3,
+                 "a transfer, a settlement, a deposit; trades are told by themselves");
     const struct record_balance *paid = (const struct record_balance *)(const void *)clerk->desk->records[0];
+    cr_assert_eq(paid->reason, CASH_TRANSFER);
+    cr_assert_eq(paid->change_e8, -250000000);
+    cr_assert_eq(paid->row, record_row_id("61312", 5));
+    paid = (const struct record_balance *)(const void *)clerk->desk->records[2];
+    cr_assert_eq(paid->reason, CASH_TRANSFER);
+    cr_assert_eq(paid->change_e8, 65000000);
+    paid = (const struct record_balance *)(const void *)clerk->desk->records[1];
     cr_assert_eq(paid->reason, CASH_FUNDING);
-    cr_assert_eq(paid->change_e8, 993);
+    cr_assert_eq(paid->change_e8, 1243, "of the whole session");
+    cr_assert_eq(paid->told, CASH_TOLD_ROW);
+    cr_assert_eq(paid->row, record_row_id("61311", 5));
     cr_assert_eq(paid->total_e8, INT64_MIN);
     cr_assert_eq(paid->head.instrument, PERPETUAL);
     cr_assert_eq(paid->venue_time_ns, 1613659544153 * 1000000LL);
     cr_assert(clerk->answer.more);
     cr_assert_eq(clerk->answer.next_from_id, 61282);
     clerk->query.from_id = 61282;
-    cr_assert_not_null(strstr(ask(clerk, REST_FUNDING_PAID), "&continuation=61282"));
-    cr_assert_eq(hear(clerk, REST_FUNDING_PAID, 200, "{\"result\":{\"logs\":[],\"continuation\":null}}"),
+    cr_assert_not_null(strstr(ask(clerk, REST_PAYMENTS), "&continuation=61282"));
+    cr_assert_eq(hear(clerk, REST_PAYMENTS, 200, "{\"result\":{\"logs\":[],\"continuation\":null}}"),
                  REST_OK);
     cr_assert_not(clerk->answer.more);
     cr_assert_eq(clerk->desk->record_count, 0, "no row is no word, not zero");
-    cr_assert_eq(hear(clerk, REST_FUNDING_PAID, 200, "{\"result\":{}}"), REST_BROKEN);
+    cr_assert_eq(hear(clerk, REST_PAYMENTS, 200, "{\"result\":{}}"), REST_BROKEN);
 }
 
 Test(deribit_rest, a_mark_has_its_index_and_no_next_funding)

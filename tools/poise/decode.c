@@ -118,6 +118,7 @@ static const char *const cash_names[] = {
     [CASH_TRANSFER] = "transfer",     [CASH_FEE] = "fee",           [CASH_LIQUIDATION] = "liquidation",
     [CASH_SETTLEMENT] = "settlement", [CASH_INTEREST] = "interest", [CASH_SNAPSHOT] = "snapshot",
     [CASH_ADJUSTMENT] = "adjustment", [CASH_DIVIDEND] = "dividend",
+    [CASH_ACCRUED] = "accrued",       [CASH_SETTLED] = "settled",   [CASH_HISTORY] = "history",
 };
 
 /* What --reply-to or a URL says that a bare result answers. */

@@ -374,7 +374,7 @@ static void do_get(struct encode *encode, const json_t *intent, uint8_t product)
         { "order", REST_ORDER },
         { "fees", REST_FEES },
         { "mark", REST_MARK },
-        { "funding", REST_FUNDING_PAID },
+        { "funding", REST_PAYMENTS },
         { "depth", REST_DEPTH },
         { "key_rights", REST_KEY_RIGHTS },
     };

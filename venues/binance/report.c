@@ -22,6 +22,7 @@ const struct scan_name binance_keys[KEY_COUNT] = {
     [KEY_LOCKED] = SCAN_NAME("locked"),
     [KEY_ASSETS] = SCAN_NAME("assets"),
     [KEY_INCOME] = SCAN_NAME("income"),
+    [KEY_TRAN_ID] = SCAN_NAME("tranId"),
     [KEY_ORDER_ID] = SCAN_NAME("orderId"),
     [KEY_ORIG_QTY] = SCAN_NAME("origQty"),
     [KEY_IS_BUYER] = SCAN_NAME("isBuyer"),
@@ -71,8 +72,8 @@ const struct scan_name binance_keys[KEY_COUNT] = {
 
 /* Replies have two dozen keys and there are more than sixty names: looking only at those of the right length
  * made the acknowledgement of an order more than twice as fast to read.  A test finds every name by it. */
-const uint8_t binance_key_from[BINANCE_KEY_LETTERS + 2] = { 0,  0,  0,  1,  3,  8,  13, 18, 24, 25, 28,
-                                                            33, 39, 44, 47, 48, 52, 57, 60, 61, 63 };
+const uint8_t binance_key_from[BINANCE_KEY_LETTERS + 2] = { 0,  0,  0,  1,  3,  8,  13, 19, 25, 26, 29,
+                                                            34, 40, 45, 48, 49, 53, 58, 61, 62, 64 };
 
 static bool wrong(struct binance_reader *reader, const char *why)
 {
@@ -682,7 +683,8 @@ static bool position(struct binance_reader *reader, const struct scan_value *sym
 }
 
 static bool balance(struct binance_reader *reader, const struct scan_value *asset, int64_t total_e8,
-                    int64_t available_e8, int64_t change_e8, enum cash_reason reason, int64_t time_ns)
+                    int64_t available_e8, int64_t change_e8, enum cash_reason reason, uint8_t told,
+                    int64_t time_ns)
 {
     uint16_t currency = binance_currency(reader, asset);
     if (currency == CURRENCY_NONE) {
@@ -697,6 +699,7 @@ static bool balance(struct binance_reader *reader, const struct scan_value *asse
     to->available_e8 = available_e8;
     to->change_e8 = change_e8;
     to->reason = (uint8_t)reason;
+    to->told = told;
     to->venue_time_ns = time_ns;
     binance_emit(reader, record);
     return true;
@@ -712,7 +715,8 @@ static bool balance_object(struct binance_reader *reader, const struct scan_valu
             __builtin_add_overflow(available, locked, &total)) {
             return wrong(reader, "a balance is no number");
         }
-        return balance(reader, &fields[KEY_ASSET], total, available, 0, CASH_SNAPSHOT, time_ns);
+        return balance(reader, &fields[KEY_ASSET], total, available, 0, CASH_SNAPSHOT, CASH_TOLD_ONCE,
+                       time_ns);
     }
     const struct scan_value *wallet =
         fields[KEY_BALANCE].type != SCAN_NONE ? &fields[KEY_BALANCE] : &fields[KEY_WALLET_BALANCE];
@@ -720,7 +724,7 @@ static bool balance_object(struct binance_reader *reader, const struct scan_valu
         return wrong(reader, "a balance is no number");
     }
     scan_decimal_near(&fields[KEY_AVAILABLE], DECIMAL_MONEY, &available);
-    return balance(reader, &fields[KEY_ASSET], total, available, 0, CASH_SNAPSHOT, time_ns);
+    return balance(reader, &fields[KEY_ASSET], total, available, 0, CASH_SNAPSHOT, CASH_TOLD_ONCE, time_ns);
 }
 
 static void tell_marks(struct binance_reader *reader, int64_t mark_e8, int64_t index_e8)
@@ -791,6 +795,7 @@ static enum cash_reason income_reason(const struct scan_value *type)
         { "FUNDING_FEE", CASH_FUNDING },
         { "COMMISSION", CASH_FEE },
         { "REALIZED_PNL", CASH_ORDER },
+        { "DELIVERED_SETTELMENT", CASH_SETTLEMENT }, /* the venue's spelling */
         { "TRANSFER", CASH_TRANSFER },
         { "INSURANCE_CLEAR", CASH_LIQUIDATION },
         { "INTERNAL_TRANSFER", CASH_TRANSFER },
@@ -802,6 +807,12 @@ static enum cash_reason income_reason(const struct scan_value *type)
         }
     }
     return CASH_ADJUSTMENT;
+}
+
+/* What an execution or a delivery moved is booked by its own report. */
+static bool is_payment(enum cash_reason reason, const struct scan_value *type)
+{
+    return reason != CASH_ORDER && reason != CASH_SETTLEMENT && !scan_is(type, "COMMISSION");
 }
 
 static bool income_object(struct binance_reader *reader, const struct scan_value fields[KEY_COUNT])
@@ -820,6 +831,13 @@ static bool income_object(struct binance_reader *reader, const struct scan_value
     to->available_e8 = INT64_MIN;
     to->reason = (uint8_t)income_reason(&fields[KEY_INCOME_TYPE]);
     to->venue_time_ns = scan_time_ns(&fields[KEY_TIME]);
+    if (reader->only_payments && !is_payment((enum cash_reason)to->reason, &fields[KEY_INCOME_TYPE])) {
+        return true;
+    }
+    if (fields[KEY_TRAN_ID].type == SCAN_NUMBER || fields[KEY_TRAN_ID].type == SCAN_STRING) {
+        to->told = CASH_TOLD_ROW; /* unique within its type */
+        to->row = record_row_id(fields[KEY_TRAN_ID].at, fields[KEY_TRAN_ID].bytes);
+    }
     if (!scan_decimal_near(&fields[KEY_INCOME], DECIMAL_MONEY, &to->change_e8)) {
         return wrong(reader, "an income is no number");
     }
@@ -1471,7 +1489,8 @@ static bool account_rows(struct binance_reader *reader, const struct scan_value 
             return wrong(reader, "a wallet balance is no number");
         }
         scan_decimal_near(&named[ACCOUNT_CHANGE], DECIMAL_MONEY, &change);
-        if (!balance(reader, at_letter(letters, 'a'), total, INT64_MIN, change, reason, time_ns)) {
+        if (!balance(reader, at_letter(letters, 'a'), total, INT64_MIN, change, reason,
+                     change != 0 ? CASH_TOLD_AGAIN : CASH_TOLD_ONCE, time_ns)) {
             return false;
         }
     }
@@ -1535,7 +1554,7 @@ static bool account_position(struct binance_reader *reader, const struct scan_va
                 return wrong(reader, "a balance is no number");
             }
             int32_t skipped = reader->skipped;
-            if (!balance(reader, at_letter(fields, 'a'), total, available, 0, CASH_UNKNOWN,
+            if (!balance(reader, at_letter(fields, 'a'), total, available, 0, CASH_UNKNOWN, CASH_TOLD_ONCE,
                          scan_time_ns(time))) {
                 return false;
             }
@@ -1553,7 +1572,7 @@ static bool balance_update(struct binance_reader *reader, const struct scan_valu
         return wrong(reader, "a balance change is no number");
     }
     return balance(reader, at_letter(letters, 'a'), INT64_MIN, INT64_MIN, change, CASH_TRANSFER,
-                   scan_time_ns(at_letter(letters, 'T')));
+                   CASH_TOLD_ONCE, scan_time_ns(at_letter(letters, 'T')));
 }
 
 /* Conditional orders live in a service of their own; their fills come as order updates, so nothing is ever

@@ -21,7 +21,8 @@ struct binance_reader {
     uint64_t tie;
     uint64_t order;
     uint16_t instrument;
-    uint8_t request; /* enum request_kind */
+    uint8_t request;    /* enum request_kind */
+    bool only_payments; /* of the income history */
     bool dry;
     int32_t rows;
     int32_t skipped;  /* objects whose symbol or currency is in no table */
@@ -49,6 +50,7 @@ enum binance_key { /* by the length of their names: see binance_key_from */
                    KEY_LOCKED,
                    KEY_ASSETS,
                    KEY_INCOME,
+                   KEY_TRAN_ID,
                    KEY_ORDER_ID,
                    KEY_ORIG_QTY,
                    KEY_IS_BUYER,

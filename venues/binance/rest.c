@@ -43,7 +43,7 @@ static const struct question {
     [REST_MARK] = { "GET",
         { [PRODUCT_LINEAR] = "/fapi/v1/premiumIndex", [PRODUCT_INVERSE] = "/dapi/v1/premiumIndex" },
         { [PRODUCT_LINEAR] = 10, [PRODUCT_INVERSE] = 10 }, false },
-    [REST_FUNDING_PAID] = { "GET",
+    [REST_PAYMENTS] = { "GET",
         { [PRODUCT_LINEAR] = "/fapi/v1/income", [PRODUCT_INVERSE] = "/dapi/v1/income" },
         { [PRODUCT_LINEAR] = 30, [PRODUCT_INVERSE] = 20 }, true },
     [REST_CANCEL_ALL] = { "DELETE",
@@ -180,9 +180,8 @@ static bool put_arguments(struct text *text, const struct rest_query *query, str
         put_symbol(text, query->instrument);
         put_number(text, "countdownTime", (uint64_t)query->timeout_ms);
         return query->instrument != NULL;
-    case REST_FUNDING_PAID:
+    case REST_PAYMENTS:
         put_symbol(text, query->instrument);
-        text_put(text, "incomeType=FUNDING_FEE&");
         if (query->since_ns != 0) {
             put_number(text, "startTime", (uint64_t)(query->since_ns / 1000000));
         }
@@ -811,7 +810,8 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
         return objects(query, &whole, SHAPE_FEE, &reader, answer);
     case REST_MARK:
         return objects(query, &whole, SHAPE_MARK, &reader, answer);
-    case REST_FUNDING_PAID: {
+    case REST_PAYMENTS: {
+        reader.only_payments = true;
         enum rest_result result = objects(query, &whole, SHAPE_INCOME, &reader, answer);
         answer->more = result == REST_OK && items_of(&whole) >= FILLS_LIMIT;
         return result;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 const struct scan_name deribit_keys[KEY_COUNT] = {
+    [KEY_ID] = SCAN_NAME("id"),
     [KEY_FEE] = SCAN_NAME("fee"),
     [KEY_SIZE] = SCAN_NAME("size"),
     [KEY_TYPE] = SCAN_NAME("type"),
@@ -37,6 +38,7 @@ const struct scan_name deribit_keys[KEY_COUNT] = {
     [KEY_SUMMARIES] = SCAN_NAME("summaries"),
     [KEY_ORDER_TYPE] = SCAN_NAME("order_type"),
     [KEY_MARK_PRICE] = SCAN_NAME("mark_price"),
+    [KEY_COMMISSION] = SCAN_NAME("commission"),
     [KEY_ORDER_STATE] = SCAN_NAME("order_state"),
     [KEY_INDEX_PRICE] = SCAN_NAME("index_price"),
     [KEY_INTEREST_PL] = SCAN_NAME("interest_pl"),
@@ -50,6 +52,9 @@ const struct scan_name deribit_keys[KEY_COUNT] = {
     [KEY_INSTRUMENT_NAME] = SCAN_NAME("instrument_name"),
     [KEY_AVAILABLE_FUNDS] = SCAN_NAME("available_funds"),
     [KEY_CURRENT_FUNDING] = SCAN_NAME("current_funding"),
+    [KEY_REALIZED_FUNDING] = SCAN_NAME("realized_funding"),
+    [KEY_TOTAL_INTEREST_PL] = SCAN_NAME("total_interest_pl"),
+    [KEY_TOTAL_PROFIT_LOSS] = SCAN_NAME("total_profit_loss"),
     [KEY_CREATION_TIMESTAMP] = SCAN_NAME("creation_timestamp"),
     [KEY_FUTURES_SESSION_RPL] = SCAN_NAME("futures_session_rpl"),
     [KEY_FLOATING_PROFIT_LOSS] = SCAN_NAME("floating_profit_loss"),
@@ -59,9 +64,9 @@ const struct scan_name deribit_keys[KEY_COUNT] = {
 
 /* An order has two dozen keys and there are fifty names: only those of the right length are looked at.  A
  * test finds every name by it. */
-const uint8_t deribit_key_from[DERIBIT_KEY_LETTERS + 2] = { 0,  0,  0,  0,  1,  8,  13, 18, 20, 24,
-                                                            30, 32, 37, 38, 42, 42, 45, 45, 45, 46,
-                                                            47, 48, 49, 49, 49, 49, 49, 49, 50 };
+const uint8_t deribit_key_from[DERIBIT_KEY_LETTERS + 2] = { 0,  0,  0,  1,  2,  9,  14, 19, 21, 25,
+                                                            31, 34, 39, 40, 44, 44, 47, 48, 50, 51,
+                                                            52, 53, 54, 54, 54, 54, 54, 54, 55 };
 
 static bool wrong(struct deribit_reader *reader, const char *why)
 {
@@ -582,6 +587,44 @@ static bool order_object(struct deribit_reader *reader, const struct scan_value 
 
 /* ------------------------------------------------------------------ positions and money */
 
+static struct record_balance *change(struct deribit_reader *reader, struct slot *record, uint16_t currency,
+                                     uint16_t instrument, enum cash_reason reason, int64_t change_e8,
+                                     const struct scan_value *time)
+{
+    begin(reader, record, RECORD_BALANCE, 1, instrument);
+    struct record_balance *to = (struct record_balance *)(void *)record;
+    to->currency = currency;
+    to->total_e8 = INT64_MIN;
+    to->available_e8 = INT64_MIN;
+    to->change_e8 = change_e8;
+    to->reason = (uint8_t)reason;
+    to->venue_time_ns = scan_time_ns(time);
+    return to;
+}
+
+/* What the session's figures hold beside what executions and payments made: funding that ran up since the
+ * last settlement, and what earlier settlements paid out of a position that is still open. */
+static void beside(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT],
+                   const struct instrument *row)
+{
+    const struct scan_value none = { 0 };
+    struct slot record[1];
+    int64_t funding, total, floating;
+    if (scan_has_number(&fields[KEY_REALIZED_FUNDING]) &&
+        scan_decimal_near(&fields[KEY_REALIZED_FUNDING], DECIMAL_MONEY, &funding)) {
+        change(reader, record, row->settle, row->index, CASH_ACCRUED, funding, &none);
+        deribit_emit(reader, record);
+    }
+    if (scan_has_number(&fields[KEY_TOTAL_PROFIT_LOSS]) &&
+        scan_has_number(&fields[KEY_FLOATING_PROFIT_LOSS]) &&
+        scan_decimal_near(&fields[KEY_TOTAL_PROFIT_LOSS], DECIMAL_MONEY, &total) &&
+        scan_decimal_near(&fields[KEY_FLOATING_PROFIT_LOSS], DECIMAL_MONEY, &floating) &&
+        !__builtin_sub_overflow(total, floating, &total)) {
+        change(reader, record, row->settle, row->index, CASH_SETTLED, total, &none);
+        deribit_emit(reader, record);
+    }
+}
+
 static bool position_object(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT])
 {
     const struct instrument *row = deribit_row(reader, &fields[KEY_INSTRUMENT_NAME]);
@@ -606,6 +649,9 @@ static bool position_object(struct deribit_reader *reader, const struct scan_val
         to->unrealised_e8 = INT64_MIN;
     }
     deribit_emit(reader, record);
+    if ((reader->flags & RECORD_FLAG_REST) != 0) {
+        beside(reader, fields, row);
+    }
     return true;
 }
 
@@ -638,21 +684,6 @@ static bool summary_object(struct deribit_reader *reader, const struct scan_valu
     return true;
 }
 
-static void cash(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT], uint16_t currency,
-                 uint16_t instrument, enum cash_reason reason, int64_t change_e8)
-{
-    struct slot record[1];
-    begin(reader, record, RECORD_BALANCE, 1, instrument);
-    struct record_balance *to = (struct record_balance *)(void *)record;
-    to->currency = currency;
-    to->total_e8 = INT64_MIN;
-    to->available_e8 = INT64_MIN;
-    to->change_e8 = change_e8;
-    to->reason = (uint8_t)reason;
-    to->venue_time_ns = scan_time_ns(&fields[KEY_TIMESTAMP]);
-    deribit_emit(reader, record);
-}
-
 static enum cash_reason log_reason(const struct scan_value *type)
 {
     static const struct {
@@ -675,36 +706,78 @@ static enum cash_reason log_reason(const struct scan_value *type)
     return CASH_ADJUSTMENT;
 }
 
-/* A row of the transaction log.  Funding accrues all the time; each row of a perpetual says what was booked
- * of it since the row before, also 0. */
+/* The row's own name, so that it counts once however often it is read. */
+static void row_emit(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT],
+                     struct slot *record)
+{
+    struct record_balance *to = (struct record_balance *)(void *)record;
+    const struct scan_value *id = &fields[KEY_ID];
+    if (id->type == SCAN_NUMBER || id->type == SCAN_STRING) {
+        to->told = CASH_TOLD_ROW;
+        to->row = record_row_id(id->at, id->bytes);
+    }
+    deribit_emit(reader, record);
+}
+
+/* A contract that ended, and what ending it cost. */
+static void delivery(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT],
+                     const struct instrument *row, uint16_t currency)
+{
+    struct slot record[1];
+    int64_t fee = 0;
+    begin(reader, record, RECORD_DELIVERY, 1, row->index);
+    struct record_delivery *to = (struct record_delivery *)(void *)record;
+    to->venue_time_ns = scan_time_ns(&fields[KEY_TIMESTAMP]);
+    if (scan_decimal_near(&fields[KEY_PRICE], DECIMAL_MONEY, &to->price_e8) && to->price_e8 > 0) {
+        deribit_emit(reader, record);
+    }
+    if (scan_has_number(&fields[KEY_COMMISSION]) &&
+        scan_decimal_near(&fields[KEY_COMMISSION], DECIMAL_MONEY, &fee) && fee != 0) {
+        change(reader, record, currency, row->index, CASH_FEE, -fee, &fields[KEY_TIMESTAMP]);
+        row_emit(reader, fields, record);
+    }
+}
+
+/* A row of the transaction log.  Funding accrues all the time: a trade's row tells how much since the row
+ * before, the settlement's all of the session, and then it is paid. */
 static bool log_object(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT])
 {
     uint16_t currency = currency_of(reader, &fields[KEY_CURRENCY]);
     const struct instrument *row = deribit_row(reader, &fields[KEY_INSTRUMENT_NAME]);
-    int64_t change, funding;
+    enum cash_reason reason = log_reason(&fields[KEY_TYPE]);
+    int64_t moved, funding;
     if (currency == CURRENCY_NONE) {
         reader->skipped++;
         return true;
     }
-    if (!scan_decimal_near(&fields[KEY_CHANGE], DECIMAL_MONEY, &change)) {
+    if (!scan_decimal_near(&fields[KEY_CHANGE], DECIMAL_MONEY, &moved)) {
         return wrong(reader, "a change of cash is no number");
     }
+    struct slot record[1];
     uint16_t instrument = row != NULL ? row->index : NO_INSTRUMENT;
-    if (!reader->only_funding) {
-        cash(reader, fields, currency, instrument, log_reason(&fields[KEY_TYPE]), change);
+    bool of_position = reason == CASH_ORDER || reason == CASH_SETTLEMENT;
+    if (!reader->only_payments || (!of_position && moved != 0)) {
+        change(reader, record, currency, instrument, reason, moved, &fields[KEY_TIMESTAMP]);
+        row_emit(reader, fields, record);
     }
-    struct deribit_symbol symbol = { 0 };
-    if (fields[KEY_INSTRUMENT_NAME].type == SCAN_STRING) {
-        symbol = deribit_symbol(fields[KEY_INSTRUMENT_NAME].at, fields[KEY_INSTRUMENT_NAME].bytes);
+    if (reader->only_payments && row == NULL && of_position) {
+        reader->skipped++;
+        return true;
     }
-    bool perpetual = symbol.kind == KIND_INVERSE_PERPETUAL || symbol.kind == KIND_LINEAR_PERPETUAL;
-    if (perpetual && scan_has_number(&fields[KEY_INTEREST_PL]) &&
-        scan_decimal_near(&fields[KEY_INTEREST_PL], DECIMAL_MONEY, &funding)) {
-        if (row == NULL) {
-            reader->skipped++;
-        } else {
-            cash(reader, fields, currency, instrument, CASH_FUNDING, funding);
-        }
+    const struct scan_value *interest = &fields[KEY_INTEREST_PL];
+    bool settlement = scan_is(&fields[KEY_TYPE], "settlement");
+    if (settlement && scan_has_number(&fields[KEY_TOTAL_INTEREST_PL])) {
+        interest = &fields[KEY_TOTAL_INTEREST_PL];
+    }
+    bool perpetual = row != NULL && row->expiry_ns == 0 && row->kind != KIND_SPOT && row->kind != KIND_OPTION;
+    if (settlement && perpetual && scan_has_number(interest) &&
+        scan_decimal_near(interest, DECIMAL_MONEY, &funding)) {
+        change(reader, record, currency, instrument, CASH_FUNDING, funding, &fields[KEY_TIMESTAMP]);
+        row_emit(reader, fields, record);
+    }
+    if (reader->only_payments && row != NULL && row->expiry_ns != 0 &&
+        scan_is(&fields[KEY_TYPE], "delivery")) {
+        delivery(reader, fields, row, currency);
     }
     return true;
 }

@@ -22,7 +22,7 @@ struct deribit_reader {
     uint16_t instrument;
     uint8_t request;     /* enum request_kind */
     uint64_t only_order; /* orders of other labels are stepped over; 0 none */
-    bool only_funding;   /* of the transaction log */
+    bool only_payments;  /* of the transaction log */
     bool dry;
     int32_t rows;
     int32_t skipped;  /* objects whose symbol or currency is in no table */
@@ -32,6 +32,7 @@ struct deribit_reader {
 
 /* Keys of the objects, by the length of their names: see deribit_key_from. */
 enum deribit_key {
+    KEY_ID,
     KEY_FEE,
     KEY_SIZE,
     KEY_TYPE,
@@ -64,6 +65,7 @@ enum deribit_key {
     KEY_SUMMARIES,
     KEY_ORDER_TYPE,
     KEY_MARK_PRICE,
+    KEY_COMMISSION,
     KEY_ORDER_STATE,
     KEY_INDEX_PRICE,
     KEY_INTEREST_PL,
@@ -77,6 +79,9 @@ enum deribit_key {
     KEY_INSTRUMENT_NAME,
     KEY_AVAILABLE_FUNDS,
     KEY_CURRENT_FUNDING,
+    KEY_REALIZED_FUNDING,
+    KEY_TOTAL_INTEREST_PL,
+    KEY_TOTAL_PROFIT_LOSS,
     KEY_CREATION_TIMESTAMP,
     KEY_FUTURES_SESSION_RPL,
     KEY_FLOATING_PROFIT_LOSS,

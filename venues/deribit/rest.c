@@ -32,7 +32,7 @@ static const struct question {
     [REST_ORDER]        = { "private/get_order_state_by_label", CREDIT_REST },
     [REST_FEES]         = { "private/get_account_summaries",    CREDIT_REST },
     [REST_MARK]         = { "public/ticker",                    CREDIT_REST },
-    [REST_FUNDING_PAID] = { "private/get_transaction_log",      CREDIT_LOG },
+    [REST_PAYMENTS] = { "private/get_transaction_log",      CREDIT_LOG },
     [REST_CANCEL_ALL]   = { "private/cancel_all",               CREDIT_TRADE },
     [REST_DEPTH]        = { "public/get_order_book",            CREDIT_REST },
     [REST_KEY_RIGHTS]   = { "public/auth",                      CREDIT_REST },
@@ -190,7 +190,7 @@ static const char *method_of(const struct rest_query *query)
         return query->page == 0 && row->kind != KIND_SPOT ? questions[query->what].method : LISTED;
     case REST_MARK:
     case REST_DEPTH:
-    case REST_FUNDING_PAID:
+    case REST_PAYMENTS:
         if (row == NULL) {
             return NULL;
         }
@@ -263,7 +263,7 @@ static bool put_arguments(struct text *text, const struct rest_query *query, con
             put_pair(text, "instrument_name", row->symbol);
         }
         return true;
-    case REST_FUNDING_PAID:
+    case REST_PAYMENTS:
         put_currency(text, row);
         put_log(text, query, wall_ns);
         return true;
@@ -902,7 +902,7 @@ static enum rest_result log_answer(const struct scan_value *result, struct derib
     if (fields[0].type != SCAN_ARRAY) {
         return broken(answer, "no page of the log");
     }
-    reader->only_funding = true;
+    reader->only_payments = true;
     enum rest_result done = objects(&fields[0], SHAPE_LOG, reader, answer);
     if (done == REST_OK && scan_unsigned(&fields[1], &answer->next_from_id)) {
         answer->more = answer->next_from_id != 0;
@@ -1056,7 +1056,7 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
         return fees_answer(query, result, &reader, answer);
     case REST_MARK:
         return objects(result, SHAPE_TICKER, &reader, answer);
-    case REST_FUNDING_PAID:
+    case REST_PAYMENTS:
         return log_answer(result, &reader, answer);
     case REST_CANCEL_ALL:
         return cancel_answer(result, &reader, answer);

@@ -22,7 +22,7 @@ static bool fake_request(const struct sign_key *key, const struct instrument_tab
     (void)instruments;
     (void)wall_ns;
     if ((query->what == REST_KEY_RIGHTS && world.withdraw == FACT_UNKNOWN) ||
-        query->what == REST_FUNDING_PAID) {
+        (query->what == REST_PAYMENTS && (!world.keeps_payments || query->instrument != NULL))) {
         return false;
     }
     out->act = ACT_REQUEST;
@@ -161,6 +161,38 @@ static void answer_fills(const struct rest_query *query)
     }
 }
 
+static void answer_money(const struct rest_query *query)
+{
+    struct slot record;
+    for (uint32_t i = 0; i < world.payment_count; i++) {
+        const struct world_payment *payment = &world.payment[i];
+        if (query->what == REST_PAYMENTS && payment->product == query->product &&
+            payment->time_ns >= query->since_ns) {
+            memset(&record, 0, sizeof record);
+            struct record_balance *row = (struct record_balance *)record_begin(&record, RECORD_BALANCE, 1, 0);
+            row->head.flags = RECORD_FLAG_REST;
+            row->head.instrument = payment->instrument;
+            row->currency = payment->currency;
+            row->total_e8 = row->available_e8 = INT64_MIN;
+            row->change_e8 = payment->change_e8;
+            row->reason = payment->reason;
+            row->told = CASH_TOLD_ROW;
+            row->row = payment->row;
+            row->venue_time_ns = payment->time_ns;
+            put(&record);
+        }
+    }
+    if (query->what == REST_BALANCES && world.names_balance) {
+        memset(&record, 0, sizeof record);
+        struct record_balance *total = (struct record_balance *)record_begin(&record, RECORD_BALANCE, 1, 0);
+        total->currency = query->product == PRODUCT_LINEAR ? world.linear_currency : world.inverse_currency;
+        total->total_e8 = world.balance_e8[query->product == PRODUCT_LINEAR];
+        total->available_e8 = INT64_MIN;
+        total->reason = CASH_SNAPSHOT;
+        put(&record);
+    }
+}
+
 static void answer(const struct rest_query *query)
 {
     uint16_t instrument = query->instrument != NULL ? query->instrument->index : NO_INSTRUMENT;
@@ -218,6 +250,10 @@ static void answer(const struct rest_query *query)
         break;
     case REST_FILLS:
         answer_fills(query);
+        break;
+    case REST_BALANCES:
+    case REST_PAYMENTS:
+        answer_money(query);
         break;
     case REST_CANCEL_ALL:
         for (uint32_t i = 0; i < world.order_count; i++) {

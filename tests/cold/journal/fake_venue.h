@@ -30,6 +30,13 @@ struct world_fill {
     uint32_t venue_id; /* of its order: fills do not name ours */
 };
 
+struct world_payment {
+    uint8_t product, reason;
+    uint16_t instrument, currency;
+    uint32_t row;
+    int64_t change_e8, time_ns;
+};
+
 extern struct world {
     uint64_t now_ns;
     int64_t wall_ns;
@@ -39,6 +46,12 @@ extern struct world {
     uint32_t fill_count;
     int64_t position[2];
     bool names_position[2];
+    bool keeps_payments; /* REST_PAYMENTS is a question here */
+    struct world_payment payment[8];
+    uint32_t payment_count;
+    bool names_balance;
+    int64_t balance_e8[2]; /* of the inverse account, of the linear one */
+    uint16_t inverse_currency, linear_currency;
     uint8_t fail_what; /* enum rest_what that gets no answer */
     uint32_t fail_times;
     uint8_t later_what; /* enum rest_what that is answered with 429, and how long to wait */

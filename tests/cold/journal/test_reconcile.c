@@ -276,3 +276,101 @@ Test(reconcile, a_venue_that_wants_to_be_left_alone_is_not_asked_before)
     cr_assert_eq(heard(RECORD_POSITION, 0), 2);
     cr_assert_neq(counts.last_round_ns, 0);
 }
+
+/* ------------------------------------------------------------------ payments */
+
+static const struct record_balance *payment_at(uint32_t index, uint8_t reason)
+{
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        const struct record_balance *row = (const struct record_balance *)record_head_of(&said.slot[at]);
+        if (row->head.type == RECORD_BALANCE && row->reason == reason && index-- == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static void consume_said(void)
+{
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        reduce_record(reduce, &said.slot[at]);
+    }
+}
+
+static void pay(uint32_t row, int64_t change_e8, int64_t time_ns)
+{
+    world.payment[world.payment_count++] = (struct world_payment){ .product = PRODUCT_LINEAR,
+                                                                   .reason = CASH_FUNDING,
+                                                                   .instrument = 1,
+                                                                   .currency = 2,
+                                                                   .row = row,
+                                                                   .change_e8 = change_e8,
+                                                                   .time_ns = time_ns };
+}
+
+Test(reconcile, rows_of_payments_are_told_once_and_until_when_all_is_told)
+{
+    world.keeps_payments = true;
+    int64_t begun_ns = reduce_begin(reduce)->wall_ns;
+    run_round(0);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 2, "once an account");
+    const struct record_balance *history = payment_at(0, CASH_HISTORY);
+    cr_assert_not_null(history);
+    cr_assert_not_null(payment_at(1, CASH_HISTORY));
+    consume_said();
+    said.used = 0;
+    pay(7, 500, world.wall_ns);
+    run_round(10000000000);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 2, "nothing waits for a row, and a minute has not passed");
+    run_round(60000000000);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 4);
+    const struct record_balance *row = payment_at(0, CASH_FUNDING);
+    cr_assert_not_null(row);
+    cr_assert_eq(row->change_e8, 500);
+    cr_assert_neq(row->head.flags & RECORD_FLAG_REST, 0);
+    consume_said();
+    said.used = 0;
+    run_round(60000000000);
+    cr_assert_null(payment_at(0, CASH_FUNDING), "it is booked");
+    cr_assert_gt(begun_ns, 0);
+}
+
+Test(reconcile, a_row_that_something_waits_for_is_asked_for_at_once)
+{
+    world.keeps_payments = true;
+    world.names_balance = true;
+    world.linear_currency = 2;
+    world.balance_e8[1] = 1000;
+    run_round(0);
+    consume_said();
+    said.used = 0;
+    /* a stream tells of a payment, and its row stands in the history */
+    struct slot record;
+    memset(&record, 0, sizeof record);
+    struct record_balance *news = (struct record_balance *)record_begin(&record, RECORD_BALANCE, 1, 1);
+    news->head.account = 1;
+    news->head.instrument = NO_INSTRUMENT;
+    news->currency = 2;
+    news->total_e8 = 1700;
+    news->change_e8 = 700;
+    news->reason = CASH_FUNDING;
+    news->told = CASH_TOLD_AGAIN;
+    reduce_record(reduce, &record);
+    world.balance_e8[1] = 1700;
+    pay(9, 700, world.wall_ns);
+    run_round(2500000000); /* long before the interval is over */
+    cr_assert_not_null(payment_at(0, CASH_FUNDING));
+    cr_assert_eq(payment_at(0, CASH_FUNDING)->row, 9);
+}
+
+Test(reconcile, a_history_that_could_not_be_read_is_not_called_told)
+{
+    world.keeps_payments = true;
+    world.fail_what = REST_PAYMENTS;
+    world.fail_times = 1;
+    run_round(0);
+    cr_assert_eq(failures, 1);
+    cr_assert_not_null(payment_at(0, CASH_HISTORY));
+    cr_assert_eq(payment_at(0, CASH_HISTORY)->head.account, 1, "of the account that answered");
+    cr_assert_null(payment_at(1, CASH_HISTORY));
+}

@@ -1,6 +1,7 @@
 /* Recovery against a venue that is a script. */
 #include "tests/cold/journal/fake_venue.h"
 #include "cold/counter_block.h"
+#include "cold/ledger.h"
 #include "cold/recover.h"
 
 #include <criterion/criterion.h>
@@ -1066,4 +1067,89 @@ Test(recover, the_last_runs_tail_is_on_disk_before_a_new_run_begins)
     }
     journal_reader_close(reader);
     cr_assert(found);
+}
+
+/* ------------------------------------------------------------------ payments */
+
+static void told_money(struct last *last, uint8_t reason, int64_t total_e8, int64_t time_ns)
+{
+    struct slot record;
+    memset(&record, 0, sizeof record);
+    struct record_balance *to =
+        (struct record_balance *)record_begin(&record, RECORD_BALANCE, 1, last->stamp_ns++);
+    to->head.account = 1;
+    to->currency = reason == CASH_HISTORY ? CURRENCY_NONE : 2;
+    to->total_e8 = total_e8;
+    to->available_e8 = INT64_MIN;
+    to->reason = reason;
+    to->venue_time_ns = time_ns;
+    commit(last, &record);
+}
+
+static void pay(uint8_t reason, uint16_t instrument, uint32_t row, int64_t change_e8, int64_t time_ns)
+{
+    world.payment[world.payment_count++] = (struct world_payment){ .product = PRODUCT_LINEAR,
+                                                                   .reason = reason,
+                                                                   .instrument = instrument,
+                                                                   .currency = 2,
+                                                                   .row = row,
+                                                                   .change_e8 = change_e8,
+                                                                   .time_ns = time_ns };
+}
+
+Test(recover, what_was_paid_while_dead_is_booked_and_explains_the_balance)
+{
+    struct ledger_difference difference[8];
+    struct last last = usual();
+    told_money(&last, CASH_SNAPSHOT, 5000, 0);
+    told_money(&last, CASH_HISTORY, INT64_MIN, world.wall_ns - 8000000000);
+    journal_poll(last.journal, 1, 1);
+    killed(&last);
+    world.keeps_payments = world.names_balance = true;
+    world.inverse_currency = 1;
+    world.linear_currency = 2;
+    pay(CASH_FUNDING, 1, 3, 60, world.wall_ns - 9000000000); /* in the opening */
+    pay(CASH_FUNDING, 1, 4, -700, world.wall_ns - 2000000000);
+    pay(CASH_TRANSFER, NO_INSTRUMENT, 5, 40, world.wall_ns - 1000000000);
+    world.balance_e8[1] = 5000 - 700 + 40;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct reduce *reduce = rebuilt();
+    const struct ledger *ledger = reduce_ledger(reduce);
+    cr_expect_eq(ledger_differences(ledger, difference, 8), 0);
+    cr_expect_eq(ledger_part_e8(ledger, 3, 1, 2, PNL_FUNDING), -700);
+    cr_expect_geq(ledger_history_ns(ledger, 1), world.wall_ns - 60000000000);
+    int64_t funding_e8 = 0;
+    for (uint32_t i = 0; i < reduce_cash_count(reduce); i++) {
+        const struct reduce_cash *cash = reduce_cash_at(reduce, i);
+        funding_e8 += cash->part == PNL_FUNDING && cash->instance == 3 ? cash->amount_e8 : 0;
+    }
+    cr_expect_eq(funding_e8, -700, "the reducer, and with it the strategy, agrees");
+    reduce_destroy(reduce);
+}
+
+static void pays_while_balances_are_read(const struct rest_query *query)
+{
+    if (query->what == REST_BALANCES && query->product == PRODUCT_LINEAR && world.payment_count == 0) {
+        pay(CASH_FUNDING, 1, 4, 300, world.wall_ns); /* and the balance that is told does not have it yet */
+    } else if (query->what == REST_BALANCES && query->product == PRODUCT_LINEAR) {
+        world.balance_e8[1] = 5300;
+    }
+}
+
+Test(recover, a_payment_while_the_opening_is_read_makes_it_read_again)
+{
+    world.names_position[0] = world.names_position[1] = false;
+    world.keeps_payments = world.names_balance = true;
+    world.inverse_currency = 1;
+    world.linear_currency = 2;
+    world.balance_e8[1] = 5000;
+    world.before = pays_while_balances_are_read;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct reduce *reduce = rebuilt();
+    const struct ledger *ledger = reduce_ledger(reduce);
+    struct ledger_difference difference[8];
+    cr_expect_eq(ledger_differences(ledger, difference, 8), 0);
+    cr_expect_eq(ledger_cash_e8(ledger, NO_INSTANCE, 1, 2), 5300);
+    cr_expect(world.asked[REST_BALANCES] >= 3);
+    reduce_destroy(reduce);
 }
