@@ -6,6 +6,7 @@
 
 #define PAGE_NS  (20 * NS_PER_S) /* a page of an answer is lost after so long */
 #define AGAIN_NS (500 * NS_PER_MS)
+#define TIME_NS  (2 * NS_PER_S)  /* a venue's own time is told within this, or the next refusal stands */
 #define LINE_NS  (30 * NS_PER_S) /* a wait says how it goes */
 
 enum { TURN_MS = 50 };
@@ -139,6 +140,7 @@ const struct rest_reply *ask_until(struct ask *ask, const struct rest_question *
 {
     char said[REST_ERROR_BYTES] = "as it said before";
     uint64_t silent_ns = 0, asked_ns;
+    bool timed = false;
     ask->result = ASK_ANSWERED;
     ask->why[0] = '\0';
     if (question->venue == NULL || !rest_knows(ask->rest, question)) {
@@ -155,6 +157,15 @@ const struct rest_reply *ask_until(struct ask *ask, const struct rest_question *
         const struct rest_reply *reply = &ask->reply;
         if (reply->result == REST_OK) {
             return reply;
+        }
+        if (reply->result == REST_REFUSED && reply->answer.time_refused && !timed) {
+            timed = true;
+            tell(ask, "%s: the venue does not take our time (%s): it is asked for its own", what,
+                 reply->error);
+            if (!ask_pause(ask, TIME_NS)) {
+                return fail(ask, ASK_STOPPED, "%s: told to stop while asking", what);
+            }
+            continue;
         }
         if (reply->result == REST_REFUSED) {
             return fail(ask, ASK_REFUSED, "%s: the venue refuses: %s", what, reply->error);

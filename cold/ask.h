@@ -1,7 +1,8 @@
 /* ask: one question, until it is answered or nobody will answer it.
  *
  *   an answer                      is the end of it
- *   a refusal                      too: the same question would be refused again
+ *   a refusal                      too: the same question would be refused again; once more where it was for
+ *                                  our time, which rest.h then measures anew
  *   no usable answer               (a cut link, a 5xx, half a body) is asked again, twice a second, until
  *                                  patience ends; a failed read is never taken for an empty one
  *   "later"                        (429, 418, a venue's own codes for its limits and its maintenance) is

@@ -36,7 +36,12 @@ struct rest {
     struct rest_transport transport;
     struct rest_clock clock;
     const struct instrument_table *instruments;
-    int64_t offset_ns[VENUE_COUNT];
+    struct {
+        bool known, asking;
+        int64_t offset_ns; /* of its clock and ours when it was measured .. */
+        int64_t wall_ns;   /* .. at this time on ours .. */
+        uint64_t at_ns;    /* .. and this on the steady one */
+    } time[VENUE_COUNT];
     uint64_t hold_ns[VENUE_COUNT]; /* nothing is asked before */
     struct credit_bucket bucket[VENUE_COUNT][CREDIT_COUNT], weight[VENUE_COUNT];
     uint64_t next_id, answers;
@@ -86,7 +91,25 @@ void rest_destroy(struct rest *rest)
 void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns)
 {
     POISE_ASSERT(venue < VENUE_COUNT);
-    rest->offset_ns[venue] = offset_ns;
+    rest->time[venue].known = true;
+    rest->time[venue].offset_ns = offset_ns;
+    rest->time[venue].wall_ns = rest->clock.wall_ns(rest->clock.context);
+    rest->time[venue].at_ns = rest->clock.now_ns(rest->clock.context);
+}
+
+int64_t rest_offset_ns(const struct rest *rest, uint8_t venue)
+{
+    POISE_ASSERT(venue < VENUE_COUNT);
+    return rest->time[venue].offset_ns;
+}
+
+/* What the venue's clock shows now. */
+static int64_t venue_now_ns(const struct rest *rest, uint8_t venue)
+{
+    return !rest->time[venue].known
+               ? rest->clock.wall_ns(rest->clock.context)
+               : rest->time[venue].wall_ns + rest->time[venue].offset_ns +
+                     (int64_t)(rest->clock.now_ns(rest->clock.context) - rest->time[venue].at_ns);
 }
 
 void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT])
@@ -124,7 +147,7 @@ uint32_t rest_running(const struct rest *rest)
 
 int64_t rest_venue_wall_ns(const struct rest *rest, uint8_t venue, int64_t wall_ns)
 {
-    return wall_ns + rest->offset_ns[venue];
+    return venue_now_ns(rest, venue) + (wall_ns - rest->clock.wall_ns(rest->clock.context));
 }
 
 /* ------------------------------------------------------------------ asking */
@@ -139,7 +162,7 @@ static bool fill_request(struct rest *rest, const struct rest_question *question
     out->method = NULL;
     out->credit = CREDIT_NONE;
     out->weight = 0;
-    int64_t wall_ns = rest->clock.wall_ns(rest->clock.context) + rest->offset_ns[question->venue->id];
+    int64_t wall_ns = venue_now_ns(rest, question->venue->id);
     return question->venue->rest->request(question->key, rest->instruments, &question->query, wall_ns, out) &&
            out->act == ACT_REQUEST;
 }
@@ -173,6 +196,7 @@ static void finish(struct rest *rest, struct call *call, enum rest_result result
                    const char *error)
 {
     struct rest_reply reply = { .result = result,
+                                .venue = call->question.venue->id,
                                 .status = status,
                                 .answer = call->answer,
                                 .records = &call->records,
@@ -240,8 +264,7 @@ static void hold(struct rest *rest, uint8_t venue, enum rest_result result, cons
 {
     int64_t wait_ms = base_max(body->retry_after_ms, answer->retry_after_ms);
     if (answer->retry_at_ns != 0) {
-        int64_t venue_ns = rest->clock.wall_ns(rest->clock.context) + rest->offset_ns[venue];
-        wait_ms = base_max(wait_ms, (answer->retry_at_ns - venue_ns) / 1000000 + 1);
+        wait_ms = base_max(wait_ms, (answer->retry_at_ns - venue_now_ns(rest, venue)) / 1000000 + 1);
     }
     if (wait_ms <= 0) {
         wait_ms = body->status == 418    ? HOLD_418_MS
@@ -262,6 +285,29 @@ static const char *result_words(enum rest_result result)
            : result == REST_BROKEN ? "not understood"
            : result == REST_LATER  ? "not now"
                                    : "outcome unknown";
+}
+
+static void time_told(void *context, const struct rest_reply *reply)
+{
+    struct rest *rest = context;
+    rest->time[reply->venue].asking = false;
+    if (reply->result == REST_OK) {
+        /* half the way is the way back; on our clock as it stands, whatever was done to it meanwhile */
+        int64_t way_ns = base_max(reply->answered_wall_ns - reply->asked_wall_ns, 0) / 2;
+        rest_offset(rest, reply->venue,
+                    reply->answer.server_time_ns + way_ns - rest->clock.wall_ns(rest->clock.context));
+    }
+}
+
+/* The venue does not take our time: it is asked for its own. */
+static void ask_time(struct rest *rest, const struct rest_question *refused)
+{
+    struct rest_question question = { .venue = refused->venue,
+                                      .account = NO_ACCOUNT,
+                                      .query = { .what = REST_TIME, .product = refused->query.product } };
+    if (!rest->time[refused->venue->id].asking && rest_ask(rest, &question, time_told, rest)) {
+        rest->time[refused->venue->id].asking = true;
+    }
 }
 
 static void arrived(void *context, uint64_t id, const struct rest_body *body)
@@ -286,6 +332,9 @@ static void arrived(void *context, uint64_t id, const struct rest_body *body)
     enum rest_result result =
         question->venue->rest->parse(&question->query, body->status, body->bytes, body->count, answer);
     hold(rest, question->venue->id, result, body, answer);
+    if (result == REST_REFUSED && answer->time_refused) {
+        ask_time(rest, question);
+    }
     if (result != REST_OK) {
         char error[REST_ERROR_BYTES];
         snprintf(error, sizeof error, "%s: HTTP %d, code %d %s", result_words(result), body->status,
@@ -333,7 +382,7 @@ void rest_drop(struct rest *rest, const void *context)
 
 static void waited(void *context, const struct rest_reply *reply)
 {
-    struct rest *rest = context;
+    struct rest *rest = (struct rest *)((char *)context - offsetof(struct rest, waited));
     rest->waited = *reply;
     slots_empty(&rest->waited_records);
     uint32_t at = 0;
@@ -351,7 +400,7 @@ const struct rest_reply *rest_wait(struct rest *rest, const struct rest_question
     slots_empty(&rest->waited_records);
     rest->waited.records = &rest->waited_records;
     rest->waited_done = false;
-    if (!rest_ask(rest, question, waited, rest)) {
+    if (!rest_ask(rest, question, waited, &rest->waited)) {
         rest->waited.result = REST_UNKNOWN;
         snprintf(rest->waited.error, sizeof rest->waited.error, "the venue has no such question");
         return &rest->waited;
@@ -360,7 +409,7 @@ const struct rest_reply *rest_wait(struct rest *rest, const struct rest_question
         rest_poll(rest, 50);
     }
     if (!rest->waited_done) {
-        rest_drop(rest, rest);
+        rest_drop(rest, &rest->waited);
         rest->waited.result = REST_UNKNOWN;
         snprintf(rest->waited.error, sizeof rest->waited.error, "no answer in time");
     }

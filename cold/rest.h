@@ -59,6 +59,7 @@ struct rest_question {
 
 struct rest_reply {
     enum rest_result result;                 /* of the whole question */
+    uint8_t venue;                           /* enum venue_id */
     int status;                              /* HTTP, of the last page; 0 no answer */
     struct rest_answer answer;               /* of the last page; modes of all */
     const struct slots *records;             /* of all pages; valid during the call */
@@ -75,11 +76,16 @@ struct rest *rest_create(const struct rest_transport *transport, const struct re
                          const struct instrument_table *instruments);
 void rest_destroy(struct rest *rest);
 
-/* rest_offset sets a venue's clock minus ours: signed requests carry its time. */
+/* rest_offset sets a venue's clock minus ours: signed requests carry its time, counted on from now with the
+ * steady clock, so that a machine whose clock is stepped is understood as before.  A venue that refuses such
+ * a time all the same (the machine slept) is asked for its own. */
 void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns);
 
-/* rest_venue_wall_ns is a wall time of ours by that venue's clock. */
+/* rest_venue_wall_ns is a wall time of ours, read a moment ago, by that venue's clock. */
 int64_t rest_venue_wall_ns(const struct rest *rest, uint8_t venue, int64_t wall_ns);
+
+/* rest_offset_ns is what was set, 0 nothing yet. */
+int64_t rest_offset_ns(const struct rest *rest, uint8_t venue);
 
 /* rest_lower: the venue allows no more than told; both 0 in a family: not told. */
 void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT]);

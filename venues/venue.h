@@ -348,7 +348,9 @@ struct venue_session {
     uint8_t private_ready;     /* reports flow */
     uint8_t slots;             /* bit per enum session_slot that it ever opens; set by init */
     uint8_t streams;           /* bit per slot that carries reports nobody asked for; set by init */
-    uint8_t spare[3];
+    uint8_t
+        time_refused; /* the venue did not take the stamp of something we asked; cleared by who acts on it */
+    uint8_t spare[2];
     int32_t last_code;       /* the venue's, of the last refusal */
     char why[48];            /* why state is not READY, zero padded */
     uint64_t next_ns;        /* step wants to be called at this time at the latest */
@@ -468,8 +470,9 @@ struct rest_answer {
     char mode_words[64];     /* what the account is, in the venue's words; "" not told */
     uint8_t can_trade;
     uint8_t can_withdraw;
-    int64_t retry_after_ms;                  /* REST_LATER: not before; 0 not told */
-    int64_t retry_at_ns;                     /* the same as a time on the venue's clock; 0 not told */
+    bool time_refused;      /* REST_REFUSED: it may be for the time that the request was stamped with */
+    int64_t retry_after_ms; /* REST_LATER: not before; 0 not told */
+    int64_t retry_at_ns;    /* the same as a time on the venue's clock; 0 not told */
     struct credit_limit limit[CREDIT_COUNT]; /* both 0: not told */
 };
 

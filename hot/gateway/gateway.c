@@ -23,15 +23,18 @@
 #define NOT_FOUND_AFTER_NS (5 * NS_PER_S) /* a venue that does not know an order this old will not */
 #define QUIET_NS           (1 * NS_PER_S) /* no quotes for so long after a rate limit refusal */
 #define LOGIN_NS           (30 * NS_PER_S)
-#define HELD_SLOTS         16384 /* reports kept while the strategy's channel is full */
-#define HELD_STOP          (HELD_SLOTS / 2)
-#define HELD_PAUSE_NS      (5 * NS_PER_S)
-#define ORDERS_PER_POLL    32
-#define STEPS_PER_POLL     16
-#define EXPIRED_PER_POLL   64
-#define BODY_BYTES         16384
-#define INBOX_BYTES        (1u << 20)
-#define NO_LINK            UINT8_MAX
+#define WALL_STEP_NS                                                                                         \
+    (50 * (int64_t)NS_PER_MS)           /* a clock that is slewed does not move so far between two polls */
+#define SWAP_NS          (2 * NS_PER_S) /* answers to what was stamped by the other clock are in after so long */
+#define HELD_SLOTS       16384          /* reports kept while the strategy's channel is full */
+#define HELD_STOP        (HELD_SLOTS / 2)
+#define HELD_PAUSE_NS    (5 * NS_PER_S)
+#define ORDERS_PER_POLL  32
+#define STEPS_PER_POLL   16
+#define EXPIRED_PER_POLL 64
+#define BODY_BYTES       16384
+#define INBOX_BYTES      (1u << 20)
+#define NO_LINK          UINT8_MAX
 
 /* A connection, and which of the session's slots it serves now. */
 struct link {
@@ -61,6 +64,7 @@ struct gateway_counters {
     counter *held, *held_full, *budget_refused, *late, *no_connection, *stalls, *cancel_alls,
         *session_requests;
     counter *rate_limited, *requests_open, *orders_resting, *clock_offset_ns, *refused_actions;
+    counter *clock_steps, *clock_swaps;
     struct histogram *tick_to_order, *fill_to_hedge, *ack;
 };
 
@@ -72,10 +76,14 @@ struct gateway {
     const _Atomic uint64_t *heartbeat;
     uint64_t heartbeat_stale_ns, request_timeout_ns;
     uint64_t now_ns; /* of the callback or poll we are in */
-    int64_t wall_ns; /* at polled_ns */
+    int64_t wall_ns; /* at polled_ns, without the steps of undone_ns */
     uint64_t polled_ns;
-    uint64_t beat;    /* heartbeat as last seen */
-    uint64_t beat_ns; /* when it last moved */
+    int64_t wall_offset_ns; /* the machine's wall time less its steady time, at the last poll */
+    int64_t undone_ns;      /* steps of the machine's clock that stamps do not follow */
+    int64_t other_ns;       /* what undone_ns would be if that is wrong */
+    uint64_t swapped_ns;    /* stamps jumped then: what was sent before tells nothing of the venue's clock */
+    uint64_t beat;          /* heartbeat as last seen */
+    uint64_t beat_ns;       /* when it last moved */
     bool alive;
     bool started;
     bool poked;    /* something happened that the session may want to act on */
@@ -111,6 +119,39 @@ struct gateway {
 static int64_t wall_at(const struct gateway *gateway, uint64_t now_ns)
 {
     return gateway->wall_ns + (int64_t)(now_ns - gateway->polled_ns);
+}
+
+/* take_wall keeps stamps where they were when the machine's clock is stepped: how far the venue's clock is
+ * off was learned before.  A request an hour off would be refused, and a cancel with it. */
+static void take_wall(struct gateway *gateway, uint64_t now_ns, int64_t wall_ns)
+{
+    int64_t offset_ns = wall_ns - (int64_t)now_ns;
+    int64_t step_ns = offset_ns - gateway->wall_offset_ns;
+    if (POISE_UNLIKELY(step_ns > WALL_STEP_NS || step_ns < -WALL_STEP_NS)) {
+        if (gateway->wall_offset_ns != 0) { /* there was one before */
+            gateway->undone_ns += step_ns;
+            gateway->other_ns = 0;
+            counter_add(gateway->count.clock_steps, 1);
+        }
+    }
+    gateway->wall_offset_ns = offset_ns;
+    gateway->wall_ns = wall_ns - gateway->undone_ns;
+    gateway->polled_ns = now_ns;
+}
+
+/* time_refused: the venue does not take our stamps.  Where a step was not followed (the machine slept, and
+ * its steady clock with it) the machine's own clock is believed after all, and the other way round. */
+static void time_refused(struct gateway *gateway)
+{
+    if (gateway->undone_ns == gateway->other_ns || gateway->now_ns - gateway->swapped_ns < SWAP_NS) {
+        return; /* there is one opinion, or these stamps were made before it changed */
+    }
+    int64_t other_ns = gateway->other_ns;
+    gateway->wall_ns += gateway->undone_ns - other_ns;
+    gateway->other_ns = gateway->undone_ns;
+    gateway->undone_ns = other_ns;
+    gateway->swapped_ns = gateway->now_ns;
+    counter_add(gateway->count.clock_swaps, 1);
 }
 
 /* ---- reports out ------------------------------------------------------------------------------------- */
@@ -228,6 +269,9 @@ static void wish_answered(struct gateway *gateway, uint64_t tie, bool done)
 static void note_clock(struct gateway *gateway, const struct inflight_request *request, int64_t venue_time_ns)
 {
     const int64_t coarse_ns = (int64_t)NS_PER_MS; /* stamps are cut to milliseconds */
+    if (request->sent_ns <= gateway->swapped_ns) {
+        return;
+    }
     int64_t highest = venue_time_ns + coarse_ns - request->wall_ns;
     int64_t lowest = venue_time_ns - wall_at(gateway, gateway->now_ns);
     int64_t *offset = &gateway->session->clock_offset_ns;
@@ -343,6 +387,8 @@ static void on_record(void *context, const struct slot *record)
             counter_add(gateway->count.rate_limited, 1);
             budget_quiet(&gateway->budget, gateway->now_ns + QUIET_NS);
             budget_throttled(&gateway->budget, gateway->now_ns);
+        } else if (POISE_UNLIKELY(type == RECORD_REJECT && report->reason == REASON_TIME)) {
+            time_refused(gateway);
         }
         track(gateway, report);
         if (report->tie != 0) {
@@ -744,8 +790,7 @@ static uint32_t check(struct gateway *gateway)
 void gateway_cancel_all(struct gateway *gateway, uint64_t now_ns, int64_t wall_ns)
 {
     gateway->now_ns = now_ns;
-    gateway->polled_ns = now_ns;
-    gateway->wall_ns = wall_ns;
+    take_wall(gateway, now_ns, wall_ns);
     for (uint32_t i = 0; i < gateway->session->wanted_count; i++) {
         struct wish *wish = &gateway->wish[i];
         if (wish->state == WISH_NONE) {
@@ -856,6 +901,10 @@ static void progress(struct gateway *gateway)
 
 static uint32_t run_session(struct gateway *gateway)
 {
+    if (POISE_UNLIKELY(gateway->session->time_refused != 0)) {
+        gateway->session->time_refused = 0;
+        time_refused(gateway);
+    }
     uint32_t done = 0;
     if (!gateway->poked && gateway->now_ns < gateway->session->next_ns) {
         return 0;
@@ -1091,6 +1140,8 @@ static void add_counters(struct gateway *gateway, const struct gateway_options *
         { &gateway->count.requests_open, "requests_open", COUNTER_GAUGE },
         { &gateway->count.orders_resting, "orders_resting", COUNTER_GAUGE },
         { &gateway->count.clock_offset_ns, "clock_offset_ns", COUNTER_GAUGE },
+        { &gateway->count.clock_steps, "clock_steps", COUNTER_SUM },
+        { &gateway->count.clock_swaps, "clock_swaps", COUNTER_SUM },
     };
     const struct {
         struct histogram **where;
@@ -1354,8 +1405,7 @@ uint32_t gateway_poll(struct gateway *gateway, uint64_t now_ns, int64_t wall_ns)
     uint32_t done = 0;
     uint64_t turn_ns = now_ns - gateway->polled_ns;
     gateway->now_ns = now_ns;
-    gateway->polled_ns = now_ns;
-    gateway->wall_ns = wall_ns;
+    take_wall(gateway, now_ns, wall_ns);
 
     if (POISE_UNLIKELY(is_held(gateway))) {
         done += release_held(gateway);

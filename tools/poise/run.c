@@ -288,6 +288,9 @@ static bool open_sessions(void *context, char *why, size_t why_bytes)
 {
     struct run *run = context;
     struct engine *engine = &run->engine;
+    for (uint8_t venue = 0; venue < VENUE_COUNT; venue++) {
+        engine->clock_offset_ns[venue] = rest_offset_ns(run->rest, venue);
+    }
     if (!engine_prepare(engine, journal_ring(run->journal)) || !run->host.start(run->host.context, engine)) {
         snprintf(why, why_bytes, "%s", engine->error);
         return false;

@@ -656,6 +656,7 @@ static enum rest_result refused(const struct rest_query *query, int status, int6
     if (outcome == BINANCE_OUTCOME_UNKNOWN) {
         return REST_UNKNOWN;
     }
+    answer->time_refused = outcome == REASON_TIME;
     if (outcome == REASON_RATE_LIMIT) {
         answer->retry_at_ns = banned_until_ns(text, bytes);
         return REST_LATER;
@@ -760,6 +761,7 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
     answer->text[0] = '\0';
     answer->retry_after_ms = 0;
     answer->retry_at_ns = 0;
+    answer->time_refused = false;
 
     scan_open(&scan, bytes, count);
     scan_take(&scan, &whole);

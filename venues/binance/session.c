@@ -422,6 +422,7 @@ void binance_session_answer(struct binance_session *session, uint64_t tie, int s
     bool accepted = status == 200;
     if (!accepted) {
         session->base.last_code = (int32_t)code;
+        session->base.time_refused |= code == -1021;
     }
     switch (ask) {
     case ASK_LOGON:

@@ -944,6 +944,7 @@ static enum rest_result refused(const struct rest_query *query, int status, cons
     if (code == 0) {
         return status >= 400 && status < 500 ? REST_REFUSED : REST_UNKNOWN;
     }
+    answer->time_refused = code == 13009; /* a stale stamp, among other things */
     uint8_t outcome = deribit_outcome(code);
     if (query->what == REST_ORDER && outcome == REASON_NOT_FOUND && query->page < 2) {
         answer->more = true; /* by label; the history may know it */
@@ -1000,6 +1001,7 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
     answer->text[0] = '\0';
     answer->retry_after_ms = 0;
     answer->retry_at_ns = 0;
+    answer->time_refused = false;
 
     scan_open(&scan, bytes, count);
     scan_take(&scan, &whole);

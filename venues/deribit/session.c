@@ -434,6 +434,7 @@ void deribit_session_answer(struct deribit_session *session, uint64_t tie, int64
     }
     switch (ask) {
     case ASK_LOGIN:
+        session->base.time_refused |= code == 13009; /* a stale stamp, among other things */
         fault = code != 0 ? "log-in refused" : login_fault(session, result, testnet, now_ns);
         break;
     case ASK_HEARTBEAT:

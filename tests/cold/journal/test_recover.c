@@ -450,6 +450,19 @@ Test(recover, an_order_that_may_still_be_on_its_way_is_waited_for)
     cr_assert_gt(world.asked[REST_ORDER], 5);
 }
 
+Test(recover, a_clock_that_was_set_back_makes_no_order_older)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 0);
+    killed(&last);
+    world.wall_ns =
+        1700000000000000000LL - 3600 * 1000000000LL; /* it ran with a clock that was an hour ahead */
+    int64_t begun_ns = world.wall_ns;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_geq(world.wall_ns, begun_ns + RECOVER_GRACE_NS);
+    cr_assert_gt(world.asked[REST_ORDER], 5);
+}
+
 Test(recover, a_forgotten_order_that_was_told_to_have_more_is_refused)
 {
     struct last last = usual();

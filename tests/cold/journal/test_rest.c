@@ -20,18 +20,23 @@ static uint64_t clock_now(void *context)
     return now_ns;
 }
 
+static int64_t step_ns; /* how far the machine's clock was set forward */
+
 static int64_t clock_wall(void *context)
 {
     (void)context;
-    return (int64_t)now_ns;
+    return (int64_t)now_ns + step_ns;
 }
+
+static int64_t stamp_ns, venue_off_ns; /* the last request's time; the venue's clock beside the steady one */
+static bool strict;                    /* the venue refuses a time that is not its own */
 
 static bool request(const struct sign_key *key, const struct instrument_table *instruments,
                     const struct rest_query *query, int64_t wall_ns, struct venue_out *out)
 {
     (void)key;
     (void)instruments;
-    (void)wall_ns;
+    stamp_ns = wall_ns;
     out->act = ACT_REQUEST;
     out->credit = query->what == REST_TIME ? CREDIT_NONE : CREDIT_REST;
     out->weight = query->what == REST_TIME ? 0 : 40;
@@ -43,6 +48,14 @@ static enum rest_result parse(const struct rest_query *query, int status, const 
 {
     (void)bytes;
     (void)count;
+    if (strict && query->what == REST_TIME) {
+        answer->server_time_ns = (int64_t)now_ns + venue_off_ns;
+        return REST_OK;
+    }
+    if (strict && base_abs(stamp_ns - ((int64_t)now_ns + venue_off_ns)) > 1000000000) {
+        answer->time_refused = true;
+        return REST_REFUSED;
+    }
     if (status != 200) {
         answer->retry_at_ns = retry_at_ns;
         return REST_LATER;
@@ -100,7 +113,8 @@ static struct rest *make(void)
     const struct rest_clock clock = { clock_now, clock_wall, NULL };
     now_ns = 1000 * NS_PER_S;
     http_status = 200;
-    retry_after_ms = retry_at_ns = 0;
+    retry_after_ms = retry_at_ns = step_ns = venue_off_ns = 0;
+    strict = false;
     started = running_count = done_count = pages = page_count = 0;
     return rest_create(&transport, &clock, &table);
 }
@@ -233,5 +247,46 @@ Test(rest, a_venue_that_counts_weight_is_asked_for_our_share_of_it)
     cr_assert_geq(in_minute[0] * 40, 1000);
     cr_assert_leq(in_minute[2] * 40, 640);
     cr_assert_geq(in_minute[2] * 40, 560);
+    rest_destroy(rest);
+}
+
+static enum rest_result ask_what(struct rest *rest, enum rest_what what)
+{
+    const struct rest_question question = { .venue = &fake, .query = { .what = (uint8_t)what } };
+    cr_assert(rest_ask(rest, &question, hear, NULL));
+    result = 0;
+    for (int i = 0; i < 5; i++) {
+        rest_poll(rest, 0);
+    }
+    return result;
+}
+
+Test(rest, a_machine_whose_clock_is_set_is_understood_as_before)
+{
+    struct rest *rest = make();
+    strict = true;
+    venue_off_ns = 5000000000;
+    rest_offset(rest, VENUE_DERIBIT, 5000000000);
+    now_ns += 10 * NS_PER_S;
+    cr_assert_eq(ask_what(rest, REST_BALANCES), REST_OK);
+    step_ns = 3600 * 1000000000LL;
+    cr_assert_eq(ask_what(rest, REST_BALANCES), REST_OK);
+    step_ns = -3600 * 1000000000LL;
+    now_ns += 100 * NS_PER_S;
+    cr_assert_eq(ask_what(rest, REST_BALANCES), REST_OK);
+    cr_assert_eq(stamp_ns, (int64_t)now_ns + venue_off_ns);
+    rest_destroy(rest);
+}
+
+Test(rest, a_venue_that_refuses_our_time_is_asked_for_its_own)
+{
+    struct rest *rest = make();
+    strict = true;
+    rest_offset(rest, VENUE_DERIBIT, 0);
+    now_ns += 10 * NS_PER_S;
+    venue_off_ns = 60000000000; /* the machine slept, and its steady clock with it */
+    cr_assert_eq(ask_what(rest, REST_BALANCES), REST_REFUSED);
+    cr_assert_eq(ask_what(rest, REST_BALANCES), REST_OK);
+    cr_assert_eq(rest_offset_ns(rest, VENUE_DERIBIT), 60000000000);
     rest_destroy(rest);
 }

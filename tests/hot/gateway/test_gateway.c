@@ -31,6 +31,8 @@ struct fake_session {
 
 static struct fake_session *the_session; /* of the newest gateway */
 static enum session_slot order_slot, cancel_slot;
+static int64_t stamp_ns; /* what the newest order was stamped with, without the venue's offset */
+static int64_t step_ns;  /* how far the machine's clock was set forward */
 
 static void session_init(struct venue_session *base, const struct venue *venue,
                          const struct instrument_table *instruments, const struct account *account,
@@ -129,7 +131,7 @@ static bool encode(struct venue_session *session, const struct record_order *ord
     static const char letter[] = "NACQX";
     bool http = slot_for(session, order->head.type) == SESSION_SLOT_REST;
     char *to = http ? out->path : out->body;
-    (void)wall_ns;
+    stamp_ns = wall_ns;
     if (order->qty == 666) {
         return false;
     }
@@ -327,7 +329,7 @@ static void read_all(struct bench *b)
 static void turn(struct bench *b, uint64_t ns)
 {
     b->now += ns;
-    gateway_poll(b->gateway, b->now, 1723161255000000000 + (int64_t)b->now);
+    gateway_poll(b->gateway, b->now, 1723161255000000000 + step_ns + (int64_t)b->now);
 }
 
 /* turns in which the strategy turns too */
@@ -1020,6 +1022,65 @@ Test(gateway, the_venues_clock_is_learned_from_its_answers)
     }
     int64_t learned = count_of(b, "clock_offset_ns");
     cr_assert_leq(base_abs(learned - offset), 4 * (int64_t)NS_PER_MS, "%ld", (long)learned);
+}
+
+/* Sends an order and answers how far its stamp is from where the clock stood at first. */
+static int64_t stamp_off(struct bench *b, uint64_t order, enum record_type answered,
+                         enum reject_reason reason)
+{
+    uint64_t tie = put(b, RECORD_ORDER_NEW, order, ORDER_ROLE_QUOTE);
+    run(b, 1);
+    int64_t off_ns = stamp_ns - (1723161255000000000 + (int64_t)b->now);
+    run(b, 3000);
+    struct record_report *r = report_of(answered, order, tie, ORDER_STATUS_OPEN);
+    r->reason = (uint8_t)reason;
+    r->request = REQUEST_NEW;
+    say(b, b->order, r);
+    run(b, 1);
+    return off_ns;
+}
+
+Test(gateway, a_machine_whose_clock_is_set_stamps_as_before)
+{
+    const int64_t hour_ns = 3600 * (int64_t)NS_PER_S;
+    static const int64_t ways[] = { 1, -1 };
+    for (size_t i = 0; i < POISE_COUNT_OF(ways); i++) {
+        step_ns = 0;
+        struct bench *b = make(4096);
+        go_ready(b);
+        cr_assert_eq(stamp_off(b, 11, RECORD_ACK, REASON_NONE), 0);
+        step_ns = ways[i] * hour_ns;
+        cr_assert_eq(stamp_off(b, 13, RECORD_ACK, REASON_NONE), 0);
+        step_ns += ways[i] * 20 * (int64_t)NS_PER_MS; /* as when it is slewed: followed */
+        cr_assert_eq(stamp_off(b, 15, RECORD_ACK, REASON_NONE), ways[i] * 20 * (int64_t)NS_PER_MS);
+        step_ns = 0; /* and set back */
+        run(b, 1);
+        cr_assert_eq(count_of(b, "clock_steps"), 2);
+        cr_assert_leq(base_abs(stamp_off(b, 17, RECORD_ACK, REASON_NONE)), 40 * (int64_t)NS_PER_MS);
+        cr_assert_eq(count_of(b, "clock_swaps"), 0);
+        cr_assert_leq(base_abs(count_of(b, "clock_offset_ns")), (int64_t)NS_PER_S);
+    }
+}
+
+Test(gateway, a_machine_that_slept_believes_its_clock_when_the_venue_refuses_the_other)
+{
+    const int64_t slept_ns = 60 * (int64_t)NS_PER_S; /* the steady clock stood still as well */
+    step_ns = 0;
+    struct bench *b = make(4096);
+    go_ready(b);
+    step_ns = slept_ns;
+    cr_assert_eq(stamp_off(b, 11, RECORD_REJECT, REASON_TIME), 0);
+    cr_assert_eq(count_of(b, "clock_swaps"), 1);
+    cr_assert_eq(stamp_off(b, 13, RECORD_ACK, REASON_NONE), slept_ns);
+    /* a refusal for another cause turns it round, and the next one back: it is never stuck */
+    cr_assert_eq(stamp_off(b, 15, RECORD_REJECT, REASON_TIME), slept_ns);
+    cr_assert_eq(stamp_off(b, 17, RECORD_REJECT, REASON_TIME), 0);
+    cr_assert_eq(stamp_off(b, 19, RECORD_ACK, REASON_NONE), slept_ns);
+    /* what the session asked for itself counts too */
+    the_session->base.time_refused = 1;
+    run(b, 1);
+    cr_assert_eq(the_session->base.time_refused, 0);
+    cr_assert_eq(count_of(b, "clock_swaps"), 4);
 }
 
 Test(gateway, spans_are_measured)
