@@ -128,18 +128,24 @@ static uint64_t apply_tree(struct bench *bench, uint64_t *ticks, uint32_t count)
 static uint64_t publish(struct bench *bench, uint64_t *ticks, uint32_t count)
 {
     (void)bench;
-    static struct book_view view[2];
+    static struct book_view view;
     static struct book_change change;
     uint64_t hash = 0;
     fill();
-    book_top(&book, BOOK_DEPTH_MAX, &view[0]);
+    book_top(&book, BOOK_DEPTH_MAX, &view);
+    book.side[SIDE_BUY].changed = book.side[SIDE_SELL].changed = false;
     for (uint32_t i = 0; i < count; i++) {
         const struct message *m = &messages[i % MESSAGE_COUNT];
         uncross(m);
         uint64_t from = clock_ticks();
         book_apply(&book, m->bid, MESSAGE_LEVELS, m->ask, MESSAGE_LEVELS);
-        book_top(&book, BOOK_DEPTH_MAX, &view[(i + 1) & 1]);
-        book_diff(&view[i & 1], &view[(i + 1) & 1], &change);
+        change.total = 0;
+        for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+            if (book.side[side].changed) {
+                book_follow(&book, BOOK_DEPTH_MAX, side, &view, &change);
+                book.side[side].changed = false;
+            }
+        }
         ticks[i] = clock_ticks() - from;
         follow(m);
         hash = bench_hash(touch(hash), change.total);

@@ -20,6 +20,7 @@ void book_clear(struct book *book)
         book->side[s].count = 0;
         book->side[s].bounded = false;
         book->side[s].changed = true;
+        book->side[s].touched = INT64_MIN;
     }
 }
 
@@ -67,6 +68,14 @@ static void make_room(struct book *book, struct book_side *of)
     book->truncated += drop;
 }
 
+/* At the touch, where most changes are, nothing stands behind and nothing moves. */
+static inline void move_levels(struct level *level, uint32_t from, uint32_t to, uint32_t count)
+{
+    if (count != 0) {
+        memmove(&level[to], &level[from], count * sizeof *level);
+    }
+}
+
 void book_set(struct book *book, enum side side, int64_t price, int64_t qty)
 {
     struct book_side *of = &book->side[side];
@@ -74,14 +83,15 @@ void book_set(struct book *book, enum side side, int64_t price, int64_t qty)
     uint32_t at = place_of(of, side, key);
     bool there = at < of->count && of->level[at].price == price;
 
+    of->touched = of->changed && of->touched < key ? of->touched : key;
     of->changed = true;
     if (qty == 0) {
         if (POISE_UNLIKELY(!there)) {
             book->unknown_deletes++;
             return;
         }
-        memmove(&of->level[at], &of->level[at + 1], (of->count - at - 1) * sizeof(struct level));
         of->count--;
+        move_levels(of->level, at + 1, at, of->count - at);
         return;
     }
     if (there) {
@@ -96,7 +106,7 @@ void book_set(struct book *book, enum side side, int64_t price, int64_t qty)
         }
         at = place_of(of, side, key);
     }
-    memmove(&of->level[at + 1], &of->level[at], (of->count - at) * sizeof(struct level));
+    move_levels(of->level, at, at + 1, of->count - at);
     of->level[at].price = price;
     of->level[at].qty = qty;
     of->count++;
@@ -161,69 +171,143 @@ bool book_knows(const struct book *book, uint32_t n)
     return true;
 }
 
-void book_top_side(const struct book *book, uint32_t n, enum side side, struct book_view *view)
-{
-    const struct book_side *of = &book->side[side];
-    uint32_t count = of->count < n ? of->count : n;
-    const struct level *from = of->level + of->count;
-    for (struct level *to = view->level[side], *end = to + count; to < end; to++) {
-        *to = *--from;
-    }
-    view->count[side] = count;
-}
-
 void book_top(const struct book *book, uint32_t n, struct book_view *view)
 {
-    book_top_side(book, n, SIDE_BUY, view);
-    book_top_side(book, n, SIDE_SELL, view);
+    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+        const struct book_side *of = &book->side[side];
+        uint32_t count = of->count < n ? of->count : n;
+        const struct level *from = of->level + of->count;
+        for (struct level *to = view->level[side], *end = to + count; to < end; to++) {
+            *to = *--from;
+        }
+        view->count[side] = count;
+    }
 }
 
-/* What is the same on both sides is passed by: nearly all of them, nearly always. */
-static inline __attribute__((always_inline)) void diff_side(const struct book_view *old,
-                                                            const struct book_view *new, enum side side,
-                                                            struct book_change *change)
+/* Deletions stand in the change at once, what is set waits until they are all there. */
+struct difference {
+    struct level *deleted;
+    uint32_t deleted_count, set_count;
+    struct level set[BOOK_DEPTH_MAX];
+};
+
+static inline void difference_begin(struct difference *of, struct book_change *change)
+{
+    of->deleted = change->level + change->total;
+    of->deleted_count = of->set_count = 0;
+}
+
+static inline void set(struct difference *of, struct level level)
+{
+    of->set[of->set_count++] = level;
+}
+
+static inline void gone(struct difference *of, int64_t price)
+{
+    of->deleted[of->deleted_count++] = (struct level){ .price = price };
+}
+
+static inline void difference_end(struct difference *of, enum side side, struct book_change *change)
+{
+    for (uint32_t i = 0; i < of->set_count; i++) {
+        of->deleted[of->deleted_count + i] = of->set[i];
+    }
+    change->count[side] = of->deleted_count + of->set_count;
+    change->total += change->count[side];
+}
+
+/* The view's first `passed` levels and the book's first `taken` are compared one by one, down to the worst
+ * price at which something changed.  Behind them both go on alike, and only the view's end may be elsewhere.
+ */
+static inline __attribute__((always_inline)) void follow(const struct book_side *of, uint32_t n,
+                                                         enum side side, struct book_view *view,
+                                                         struct book_change *change)
+{
+    struct level *was = view->level[side];
+    const struct level *end = of->level + of->count; /* the best stands before it */
+    uint32_t had = view->count[side], have = of->count < n ? of->count : n;
+    uint32_t passed = 0, taken = 0;
+    struct difference out;
+    difference_begin(&out, change);
+
+    while (passed < had && taken < have) {
+        struct level old = was[passed], new = *(end - 1 - taken);
+        int64_t old_key = key_of(side, old.price), new_key = key_of(side, new.price);
+        if (old_key < of->touched && new_key < of->touched) {
+            break;
+        }
+        if (old_key == new_key) {
+            if (old.qty != new.qty) {
+                set(&out, new);
+            }
+            passed++;
+            taken++;
+        } else if (old_key > new_key) {
+            gone(&out, old.price);
+            passed++;
+        } else {
+            set(&out, new);
+            taken++;
+        }
+    }
+    uint32_t rest = had - passed, room = have - taken;
+    uint32_t same = rest < room ? rest : room;
+    for (uint32_t i = same; i < rest; i++) {
+        gone(&out, was[passed + i].price);
+    }
+    if (passed != taken) {
+        move_levels(was, passed, taken, same);
+    }
+    for (uint32_t i = 0; i < taken; i++) {
+        was[i] = *(end - 1 - i);
+    }
+    for (uint32_t i = taken + same; i < have; i++) {
+        was[i] = *(end - 1 - i);
+        set(&out, was[i]);
+    }
+    view->count[side] = have;
+    difference_end(&out, side, change);
+}
+
+void book_follow(const struct book *book, uint32_t n, enum side side, struct book_view *view,
+                 struct book_change *change)
+{
+    if (side == SIDE_BUY) {
+        follow(&book->side[SIDE_BUY], n, SIDE_BUY, view, change);
+    } else {
+        follow(&book->side[SIDE_SELL], n, SIDE_SELL, view, change);
+    }
+}
+
+static void diff_side(const struct book_view *old, const struct book_view *new, enum side side,
+                      struct book_change *change)
 {
     const struct level *was = old->level[side], *was_end = was + old->count[side];
     const struct level *is = new->level[side], *is_end = is + new->count[side];
-    struct level set[BOOK_DEPTH_MAX];
-    uint32_t set_count = 0, deleted = 0;
-    struct level *out = change->level + change->total;
+    struct difference out;
+    difference_begin(&out, change);
 
     while (was < was_end && is < is_end) {
         if (was->price == is->price) {
             if (was->qty != is->qty) {
-                set[set_count++] = *is;
+                set(&out, *is);
             }
             was++;
             is++;
         } else if (key_of(side, was->price) > key_of(side, is->price)) {
-            out[deleted++] = (struct level){ .price = was->price };
+            gone(&out, was->price);
             was++;
         } else {
-            set[set_count++] = *is++;
+            set(&out, *is++);
         }
     }
     for (; was < was_end; was++) {
-        out[deleted++] = (struct level){ .price = was->price };
+        gone(&out, was->price);
     }
     for (; is < is_end; is++) {
-        set[set_count++] = *is;
+        set(&out, *is);
     }
-    for (uint32_t i = 0; i < set_count; i++) {
-        out[deleted + i] = set[i];
-    }
-    change->count[side] = deleted + set_count;
-    change->total += deleted + set_count;
-}
-
-void book_diff_side(const struct book_view *old, const struct book_view *new, enum side side,
-                    struct book_change *change)
-{
-    if (side == SIDE_BUY) {
-        diff_side(old, new, SIDE_BUY, change);
-    } else {
-        diff_side(old, new, SIDE_SELL, change);
-    }
+    difference_end(&out, side, change);
 }
 
 void book_diff(const struct book_view *old, const struct book_view *new, struct book_change *change)

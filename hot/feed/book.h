@@ -24,6 +24,8 @@ struct book_side {
     bool bounded;    /* there is a horizon */
     bool changed;    /* a level was, since the owner last took this back: false only if nothing was */
     int64_t horizon; /* price; with bounded */
+    int64_t touched; /* with changed: nothing changed at prices worse than this, as a key that grows towards
+                        the touch */
 };
 
 struct book {
@@ -78,8 +80,7 @@ struct book_view {
     struct level level[2][BOOK_DEPTH_MAX]; /* best first */
 };
 
-/* book_top copies the best n levels of both sides (n at most BOOK_DEPTH_MAX), book_top_side those of one. */
-void book_top_side(const struct book *book, uint32_t n, enum side side, struct book_view *view);
+/* book_top copies the best n levels of both sides (n at most BOOK_DEPTH_MAX). */
 void book_top(const struct book *book, uint32_t n, struct book_view *view);
 
 /* Changes from one view to the next: for each side deletions first, so that a receiver who keeps only so
@@ -90,10 +91,13 @@ struct book_change {
     struct level level[4 * BOOK_DEPTH_MAX]; /* bids, then asks */
 };
 
-/* book_diff fills `change` with what turns `old` into `new`; book_diff_side appends one side, bids before
- * asks, to a change that begins with everything 0. */
-void book_diff_side(const struct book_view *old, const struct book_view *new, enum side side,
-                    struct book_change *change);
+/* book_follow brings one side of a view up to the book's best n levels, and appends what changed to a change
+ * that begins with everything 0, bids before asks.  It looks no further down than something changed, so the
+ * view must be what it was made of when `changed` was taken back last. */
+void book_follow(const struct book *book, uint32_t n, enum side side, struct book_view *view,
+                 struct book_change *change);
+
+/* book_diff fills `change` with what turns `old` into `new`. */
 void book_diff(const struct book_view *old, const struct book_view *new, struct book_change *change);
 
 #endif

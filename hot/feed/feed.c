@@ -186,34 +186,31 @@ static void publish_book(struct feed *feed, struct feed_instrument *in)
         return;
     }
     struct book *full = &in->sync.book;
-    struct book_view next;
     struct book_change *change = &feed->change;
     bool snap = in->snap_owed;
-    bool moved[2] = { true, true };
     if (!snap) {
         change->total = change->count[SIDE_BUY] = change->count[SIDE_SELL] = 0;
         for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
-            moved[side] = full->side[side].changed;
-            if (moved[side]) {
-                book_top_side(full, feed->depth, side, &next);
-                book_diff_side(&in->view, &next, side, change);
+            if (full->side[side].changed) {
+                book_follow(full, feed->depth, side, &in->view, change);
+                full->side[side].changed = false;
             }
         }
         snap = change->total > BOOK_LEVELS_MAX;
         if (change->total == 0 && feed->now_ns - in->beat_ns < BEAT_NS) {
-            full->side[SIDE_BUY].changed = full->side[SIDE_SELL].changed = false;
             return;
         }
     }
     if (snap) {
         static const struct book_view nothing;
-        book_top(full, feed->depth, &next);
-        book_diff(&nothing, &next, change);
+        book_top(full, feed->depth, &in->view);
+        book_diff(&nothing, &in->view, change);
+        full->side[SIDE_BUY].changed = full->side[SIDE_SELL].changed = false;
     }
 
     struct slot *slot = claim(feed, RECORD_BOOK, record_slots_for_levels(change->total), in->row->index);
     if (POISE_UNLIKELY(slot == NULL)) {
-        owe(feed, &in->snap_owed, in);
+        owe(feed, &in->snap_owed, in); /* the view is ahead of the reader's now: all of it is owed */
         return;
     }
     struct record_book *book = (struct record_book *)slot;
@@ -227,13 +224,6 @@ static void publish_book(struct feed *feed, struct feed_instrument *in)
     }
     channel_commit(feed->out);
     paid(feed, &in->snap_owed, in);
-    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
-        if (moved[side]) {
-            in->view.count[side] = next.count[side];
-            memcpy(in->view.level[side], next.level[side], next.count[side] * sizeof(struct level));
-        }
-        full->side[side].changed = false;
-    }
     in->beat_ns = feed->now_ns;
     counter_add(feed->count.books, 1);
     counter_add(feed->count.levels, change->total);

@@ -146,6 +146,50 @@ Test(book, a_reader_of_the_diffs_always_sees_the_top)
     }
 }
 
+/* What follows a book by its changes alone is what a whole comparison finds, change for change. */
+Test(book, following_names_the_same_changes_as_comparing_all_of_it)
+{
+    static const uint32_t depths[] = { 1, 5, 20 };
+    for (size_t d = 0; d < 3; d++) {
+        uint32_t n = depths[d];
+        struct book book;
+        struct book_view view = { 0 }, before, next;
+        struct book_change change, expected;
+        book_make(&book, 64); /* so small that the worst levels are dropped now and then */
+        for (int i = 0; i < 60000; i++) {
+            uint32_t many = (uint32_t)(draw() % 6);
+            int64_t deep = draw() % 4 == 0 ? 60 : 4; /* mostly near the touch */
+            for (uint32_t j = 0; j < many; j++) {
+                enum side side = draw() % 2 == 0 ? SIDE_BUY : SIDE_SELL;
+                int64_t price = 1000 + (side == SIDE_BUY ? -1 : 1) * ((int64_t)draw() & INT64_MAX) % deep;
+                book_set(&book, side, price, draw() % 2 == 0 ? 0 : (int64_t)(draw() % 9 + 1));
+            }
+            if (draw() % 500 == 0) {
+                const struct level bids[] = { { 999, 3 }, { 990, 2 } };
+                book_load(&book, bids, (uint32_t)(draw() % 3), NULL, 0);
+            }
+            if (draw() % 3 == 0) {
+                continue; /* several events are followed at once */
+            }
+            before = view;
+            book_top(&book, n, &next);
+            book_diff(&before, &next, &expected);
+            change.total = change.count[SIDE_BUY] = change.count[SIDE_SELL] = 0;
+            for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+                if (book.side[side].changed) {
+                    book_follow(&book, n, side, &view, &change);
+                    book.side[side].changed = false;
+                }
+            }
+            cr_assert(same_view(&view, &next), "depth %u, step %d", n, i);
+            cr_assert_eq(change.total, expected.total, "depth %u, step %d", n, i);
+            cr_assert_eq(change.count[SIDE_BUY], expected.count[SIDE_BUY]);
+            cr_assert_eq(memcmp(change.level, expected.level, change.total * sizeof(struct level)), 0);
+        }
+        book_unmake(&book);
+    }
+}
+
 /* Whoever publishes passes by a side that says that nothing changed. */
 Test(book, a_side_says_that_it_changed_until_that_is_taken_back)
 {
