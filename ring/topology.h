@@ -68,7 +68,7 @@ struct topology {
     struct cell *cell; /* cold writes, strategy reads; TOPOLOGY_CELLS_MAX of them */
     uint32_t cell_count;
 
-    /* edge H: written by the strategy every turn, read by gateways */
+    /* edge H: written by the strategy every turn that is not quiet, read by gateways */
     _Alignas(POISE_APART) _Atomic uint64_t heartbeat;
     /* edge E: set once by whoever finds that trading cannot go on; gateways cancel everything from their own
      * tables and take no more orders */

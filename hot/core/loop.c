@@ -6,11 +6,63 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
+static void watch(struct loop *loop, const struct channel *channel)
+{
+    if (channel->ring != NULL) {
+        POISE_ASSERT(loop->ring_count < LOOP_RINGS_MAX);
+        loop->ring[loop->ring_count++] = channel->ring;
+    }
+}
+
+void loop_watch(struct loop *loop)
+{
+    const struct topology *topology = loop->topology;
+    loop->ring_count = 0;
+    if (loop->strategy != NULL) {
+        watch(loop, &topology->control);
+        for (uint32_t i = 0; i < topology->gateway_count; i++) {
+            watch(loop, &topology->report[i]);
+        }
+        for (uint32_t i = 0; i < topology->feed_count; i++) {
+            watch(loop, &topology->feed[i]);
+        }
+    }
+    for (uint32_t i = 0; i < topology->gateway_count && loop->gateway_count != 0; i++) {
+        watch(loop, &topology->order[i]);
+    }
+    loop->watched = true;
+    loop->look_ns = 0;
+}
+
+static bool rings_are_empty(struct loop *loop)
+{
+    for (uint32_t i = 0; i < loop->ring_count; i++) {
+        if (spsc_peek(loop->ring[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Roles of one thread reach each other only in turns that were not quiet, and such a turn that found work is
+ * followed by another: so no local queue need be looked at. */
+static uint64_t next_look_ns(const struct loop *loop, uint32_t work, uint64_t now_ns)
+{
+    if (work != 0 || !loop->watched) {
+        return 0;
+    }
+    uint64_t due_ns = loop->strategy != NULL ? strategy_role_due_ns(loop->strategy) : UINT64_MAX;
+    return due_ns < now_ns + LOOP_LOOK_NS ? due_ns : now_ns + LOOP_LOOK_NS;
+}
+
 uint32_t loop_turn(struct loop *loop, uint64_t now_ns, int64_t wall_ns)
 {
     uint32_t work = 0;
     if (loop->net != NULL) {
         work += net_poll(loop->net, now_ns);
+    }
+    if (POISE_LIKELY(work == 0 && now_ns < loop->look_ns && rings_are_empty(loop))) {
+        return 0;
     }
     for (uint32_t i = 0; i < loop->feed_count; i++) {
         work += feed_poll(loop->feed[i], now_ns, wall_ns);
@@ -24,6 +76,7 @@ uint32_t loop_turn(struct loop *loop, uint64_t now_ns, int64_t wall_ns)
         at = at < loop->gateway_count ? at : 0;
         work += gateway_poll(loop->gateway[at], now_ns, wall_ns);
     }
+    loop->look_ns = next_look_ns(loop, work, now_ns);
     return work;
 }
 

@@ -11,6 +11,11 @@
 #include "hot/gateway/gateway.h"
 #include <pthread.h>
 
+#define LOOP_LOOK_NS 10000ULL
+
+/* What other threads send to the roles of one loop: all of the topology's channels, at most. */
+#define LOOP_RINGS_MAX (TOPOLOGY_FEEDS_MAX + 2 * TOPOLOGY_GATEWAYS_MAX + 1)
+
 struct loop {
     char name[16];
     int32_t core; /* negative: floats */
@@ -22,11 +27,19 @@ struct loop {
     struct strategy_role *strategy; /* NULL: not here */
     struct gateway *gateway[TOPOLOGY_GATEWAYS_MAX];
     counter *turns, *busy, *busy_ns, *age_ns; /* busy_ns: time spent in turns that did something */
-    uint64_t wall_read_ns;                    /* when wall time was read last */
+    uint64_t look_ns;                         /* turns before it may be quiet; 0: the next may not */
+    uint32_t ring_count;
+    struct spsc *ring[LOOP_RINGS_MAX]; /* what loop_watch found */
+    uint64_t wall_read_ns;             /* when wall time was read last */
     int64_t wall_offset_ns;
     pthread_t thread;
+    bool watched; /* loop_watch was called */
     bool running;
 };
+
+/* loop_watch finds the rings that a quiet turn looks at; once, when the loop's roles and its topology are in
+ * place.  Without it no turn is quiet. */
+void loop_watch(struct loop *loop);
 
 /* loop_start makes the thread: pins it when it can (a refusal is a warning the caller prints: false in
  * *pinned), blocks signals on it and enters the loop.  False with errno when there is no thread. */

@@ -40,4 +40,12 @@ void strategy_role_init(struct strategy_role *role, struct strategy *strategy, s
 /* strategy_role_poll takes one bounded turn; answers how many records it consumed. */
 uint32_t strategy_role_poll(struct strategy_role *role, uint64_t now_ns, int64_t wall_ns);
 
+/* strategy_role_due_ns is when the clock asks for a turn, whatever else comes before. */
+static inline uint64_t strategy_role_due_ns(const struct strategy_role *role)
+{
+    uint64_t tick_ns = role->last_clock_ns + role->clock_tick_ns;
+    uint64_t next_ns = strategy_next_ns(role->strategy);
+    return tick_ns < next_ns ? tick_ns : next_ns;
+}
+
 #endif

@@ -484,6 +484,7 @@ void engine_open(struct engine *engine)
         for (uint32_t k = 0; k < loop->gateway_count; k++) {
             gateway_start(loop->gateway[k], now_ns);
         }
+        loop_watch(loop);
     }
 }
 
