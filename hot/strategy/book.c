@@ -2,19 +2,10 @@
 
 #include "ring/decimal.h"
 
-void book_reset(struct book *book, uint8_t status, int64_t price_most)
-{
-    memset(book, 0, sizeof *book);
-    book->status = status;
-    book->price_most = price_most;
-    book->feed_state = FEED_DOWN;
-    book->lag_least[0] = INT64_MAX;
-    book->lag_least[1] = INT64_MAX;
-}
-
 static void side_clear(struct book_side *side)
 {
     side->count = 0;
+    side->first = BOOK_MARGIN;
     side->total_qty = 0;
 }
 
@@ -23,24 +14,65 @@ static inline bool better(enum side side, int64_t a, int64_t b)
     return side == SIDE_BUY ? a > b : a < b;
 }
 
-/* One price set or deleted.  Changes near the touch are the most frequent, so the search begins there. */
-static void side_set(struct book_side *side, enum side which, int64_t price, int64_t qty)
+/* Both halves of a side move by one place at most: the shorter one does. */
+static void side_remove(struct book_side *side, uint32_t at)
 {
+    struct level *level = &side->place[side->first];
+    side->total_qty -= level[at].qty;
+    side->count--;
+    if (at < side->count - at) {
+        for (uint32_t i = at; i > 0; i--) {
+            level[i] = level[i - 1];
+        }
+        side->first++;
+        return;
+    }
+    for (uint32_t i = at; i < side->count; i++) {
+        level[i] = level[i + 1];
+    }
+}
+
+static void side_insert(struct book_side *side, uint32_t at, int64_t price, int64_t qty)
+{
+    if (POISE_UNLIKELY(side->first == 0 || side->first + side->count == BOOK_PLACES)) {
+        memmove(&side->place[BOOK_MARGIN], &side->place[side->first], side->count * sizeof side->place[0]);
+        side->first = BOOK_MARGIN;
+    }
+    struct level *level = &side->place[side->first];
+    if (at < side->count - at) {
+        side->first--;
+        level--;
+        for (uint32_t i = 0; i < at; i++) {
+            level[i] = level[i + 1];
+        }
+    } else {
+        for (uint32_t i = side->count; i > at; i--) {
+            level[i] = level[i - 1];
+        }
+    }
+    level[at].price = price;
+    level[at].qty = qty;
+    side->total_qty += qty;
+    side->count++;
+}
+
+/* One price set or deleted.  Changes near the touch are the most frequent, so the search begins there. */
+static inline void side_set(struct book_side *side, enum side which, int64_t price, int64_t qty)
+{
+    struct level *level = &side->place[side->first];
     uint32_t at = 0;
-    while (at < side->count && better(which, side->level[at].price, price)) {
+    while (at < side->count && better(which, level[at].price, price)) {
         at++;
     }
-    bool here = at < side->count && side->level[at].price == price;
+    bool here = at < side->count && level[at].price == price;
 
     if (here && qty != 0) {
-        side->total_qty += qty - side->level[at].qty;
-        side->level[at].qty = qty;
+        side->total_qty += qty - level[at].qty;
+        level[at].qty = qty;
         return;
     }
     if (here) {
-        side->total_qty -= side->level[at].qty;
-        side->count--;
-        memmove(&side->level[at], &side->level[at + 1], (side->count - at) * sizeof side->level[0]);
+        side_remove(side, at);
         return;
     }
     if (qty == 0 || at == BOOK_DEPTH_MAX) {
@@ -48,13 +80,21 @@ static void side_set(struct book_side *side, enum side which, int64_t price, int
     }
     if (side->count == BOOK_DEPTH_MAX) {
         side->count--;
-        side->total_qty -= side->level[side->count].qty;
+        side->total_qty -= level[side->count].qty;
     }
-    memmove(&side->level[at + 1], &side->level[at], (side->count - at) * sizeof side->level[0]);
-    side->level[at].price = price;
-    side->level[at].qty = qty;
-    side->total_qty += qty;
-    side->count++;
+    side_insert(side, at, price, qty);
+}
+
+void book_reset(struct book *book, uint8_t status, int64_t price_most)
+{
+    memset(book, 0, sizeof *book);
+    side_clear(&book->side[SIDE_BUY]);
+    side_clear(&book->side[SIDE_SELL]);
+    book->status = status;
+    book->price_most = price_most;
+    book->feed_state = FEED_DOWN;
+    book->lag_least[0] = INT64_MAX;
+    book->lag_least[1] = INT64_MAX;
 }
 
 /* How late a record is beyond the least lateness of the last one or two windows. */
@@ -190,30 +230,31 @@ void book_status(struct book *book, uint32_t status)
 int64_t book_walk_deep(const struct book *book, enum side side, int64_t qty, int64_t *worst)
 {
     enum side hit = side_opposite(side);
-    const struct book_side *levels = &book->side[hit];
+    const struct level *level = book_level(book, hit, 0);
+    uint32_t count = book->side[hit].count;
     uint32_t at = 0;
 
     /* Levels better than a newer top are gone already. */
     if (book->top_newer) {
-        while (at < levels->count && better(hit, levels->level[at].price, book->top_price[hit])) {
+        while (at < count && better(hit, level[at].price, book->top_price[hit])) {
             at++;
         }
     }
-    if (at == levels->count) {
+    if (at == count) {
         return 0;
     }
-    if (POISE_LIKELY(qty <= levels->level[at].qty)) {
-        *worst = levels->level[at].price;
-        return levels->level[at].price;
+    if (POISE_LIKELY(qty <= level[at].qty)) {
+        *worst = level[at].price;
+        return level[at].price;
     }
     int128 sum = 0;
     int64_t left = qty;
-    for (; at < levels->count; at++) {
-        int64_t take = base_min(left, levels->level[at].qty);
-        sum += (int128)take * levels->level[at].price;
+    for (; at < count; at++) {
+        int64_t take = base_min(left, level[at].qty);
+        sum += (int128)take * level[at].price;
         left -= take;
         if (left == 0) {
-            *worst = levels->level[at].price;
+            *worst = level[at].price;
             return decimal_divide(sum, qty, side == SIDE_BUY ? ROUND_UP : ROUND_DOWN);
         }
     }

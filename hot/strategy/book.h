@@ -36,11 +36,16 @@ enum book_trouble {
     BOOK_CROSSED,  /* best bid at or above best ask, in the book or in a newer top */
 };
 
+/* Levels stand in the middle of more places than they need, so that what comes and goes at the touch moves
+ * nothing else; at an end of the places they are put back into the middle. */
+#define BOOK_MARGIN 14
+#define BOOK_PLACES (BOOK_DEPTH_MAX + 2 * BOOK_MARGIN)
+
 struct book_side {
     uint32_t count;
-    uint32_t spare;
-    int64_t total_qty;                  /* of the levels kept */
-    struct level level[BOOK_DEPTH_MAX]; /* best first */
+    uint32_t first;                  /* place of the best */
+    int64_t total_qty;               /* of the levels kept */
+    struct level place[BOOK_PLACES]; /* best first */
 };
 
 struct book {
@@ -96,6 +101,12 @@ void book_mark(struct book *book, const struct record_mark *record);
 void book_feed(struct book *book, uint32_t feed_state);
 void book_status(struct book *book, uint32_t status);
 
+/* book_level is a side's i-th best level, of side[side].count. */
+static inline const struct level *book_level(const struct book *book, enum side side, uint32_t i)
+{
+    return &book->side[side].place[book->side[side].first + i];
+}
+
 /* book_touch fills both touches; false (and zeros) when a side is empty.  Says nothing of freshness. */
 static inline bool book_touch(const struct book *book, struct touch *touch)
 {
@@ -103,8 +114,8 @@ static inline bool book_touch(const struct book *book, struct touch *touch)
         *touch = (struct touch){ 0 };
         return false;
     }
-    int64_t bid = book->side[SIDE_BUY].level[0].price;
-    int64_t ask = book->side[SIDE_SELL].level[0].price;
+    int64_t bid = book_level(book, SIDE_BUY, 0)->price;
+    int64_t ask = book_level(book, SIDE_SELL, 0)->price;
     if (POISE_LIKELY(!book->top_newer)) {
         *touch = (struct touch){ bid, ask, bid, ask };
         return true;
@@ -142,7 +153,7 @@ static inline enum book_trouble book_trouble(const struct book *book, uint64_t n
     if (!book_touch(book, &touch)) {
         return BOOK_EMPTY;
     }
-    if (book->side[SIDE_BUY].level[0].price >= book->side[SIDE_SELL].level[0].price ||
+    if (book_level(book, SIDE_BUY, 0)->price >= book_level(book, SIDE_SELL, 0)->price ||
         (book->top_newer && book->top_price[SIDE_BUY] >= book->top_price[SIDE_SELL])) {
         return BOOK_CROSSED;
     }
@@ -160,7 +171,7 @@ int64_t book_walk_deep(const struct book *book, enum side side, int64_t qty, int
 static inline int64_t book_walk(const struct book *book, enum side side, int64_t qty, int64_t *worst)
 {
     enum side hit = side_opposite(side);
-    const struct level *best = &book->side[hit].level[0];
+    const struct level *best = book_level(book, hit, 0);
     bool gone = book->top_newer && (hit == SIDE_BUY ? best->price > book->top_price[SIDE_BUY]
                                                     : best->price < book->top_price[SIDE_SELL]);
     if (POISE_LIKELY(book->side[hit].count != 0 && qty <= best->qty && !gone)) {

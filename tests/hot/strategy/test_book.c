@@ -44,10 +44,10 @@ static struct book fresh(void)
 Test(book, levels_arrive_in_any_order_and_are_kept_best_first)
 {
     struct book book = fresh();
-    cr_assert_eq(book.side[SIDE_BUY].level[0].price, 100);
-    cr_assert_eq(book.side[SIDE_BUY].level[2].price, 98);
-    cr_assert_eq(book.side[SIDE_SELL].level[0].price, 101);
-    cr_assert_eq(book.side[SIDE_SELL].level[2].price, 103);
+    cr_assert_eq(book_level(&book, SIDE_BUY, 0)->price, 100);
+    cr_assert_eq(book_level(&book, SIDE_BUY, 2)->price, 98);
+    cr_assert_eq(book_level(&book, SIDE_SELL, 0)->price, 101);
+    cr_assert_eq(book_level(&book, SIDE_SELL, 2)->price, 103);
     cr_assert_eq(book.side[SIDE_BUY].total_qty, 8);
     cr_assert_eq(book_trouble(&book, 1000, 10), BOOK_GOOD);
 }
@@ -56,10 +56,10 @@ Test(book, a_delta_sets_changes_and_deletes)
 {
     struct book book = fresh();
     levels(&book, false, 2, 1, (struct level[]){ { 100, 0 }, { 97, 9 }, { 101, 8 } }, 2000, 0);
-    cr_assert_eq(book.side[SIDE_BUY].level[0].price, 99);
+    cr_assert_eq(book_level(&book, SIDE_BUY, 0)->price, 99);
     cr_assert_eq(book.side[SIDE_BUY].count, 3);
     cr_assert_eq(book.side[SIDE_BUY].total_qty, 12);
-    cr_assert_eq(book.side[SIDE_SELL].level[0].qty, 8);
+    cr_assert_eq(book_level(&book, SIDE_SELL, 0)->qty, 8);
     cr_assert_eq(book.side[SIDE_SELL].total_qty, 17);
 }
 
@@ -70,13 +70,69 @@ Test(book, the_view_keeps_the_best_levels_only)
         levels(&book, false, 1, 0, (struct level[]){ { 50 + i, 1 } }, 2000, 0);
     }
     cr_assert_eq(book.side[SIDE_BUY].count, BOOK_DEPTH_MAX);
-    cr_assert_eq(book.side[SIDE_BUY].level[0].price, 100);
-    cr_assert_eq(book.side[SIDE_BUY].level[3].price, 89);
+    cr_assert_eq(book_level(&book, SIDE_BUY, 0)->price, 100);
+    cr_assert_eq(book_level(&book, SIDE_BUY, 3)->price, 89);
     int64_t sum = 0;
     for (uint32_t i = 0; i < book.side[SIDE_BUY].count; i++) {
-        sum += book.side[SIDE_BUY].level[i].qty;
+        sum += book_level(&book, SIDE_BUY, i)->qty;
     }
     cr_assert_eq(book.side[SIDE_BUY].total_qty, sum);
+}
+
+/* The same kept the plain way: what is set is entered and sorted. */
+struct plain {
+    uint32_t count;
+    struct level level[BOOK_DEPTH_MAX + 1];
+};
+
+static void plain_set(struct plain *plain, enum side side, struct level level)
+{
+    int64_t sign = side_sign(side);
+    uint32_t at = 0;
+    while (at < plain->count && sign * plain->level[at].price > sign * level.price) {
+        at++;
+    }
+    if (at < plain->count && plain->level[at].price == level.price) {
+        plain->count--;
+        memmove(&plain->level[at], &plain->level[at + 1], (plain->count - at) * sizeof level);
+    }
+    if (level.qty != 0) {
+        memmove(&plain->level[at + 1], &plain->level[at], (plain->count - at) * sizeof level);
+        plain->level[at] = level;
+        plain->count = (uint32_t)base_min(plain->count + 1, BOOK_DEPTH_MAX);
+    }
+}
+
+Test(book, a_market_that_wanders_leaves_the_best_levels_in_order)
+{
+    struct book book = fresh();
+    struct plain plain[2] = { 0 };
+    levels(&book, true, 0, 0, NULL, 2000, 0);
+    uint64_t seed = 88172645463325252ULL;
+    int64_t middle = 100000;
+    for (int i = 0; i < 50000; i++) {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        middle += i / 2000 % 3 == 0   ? (int64_t)(seed >> 50 & 1)
+                  : i / 2000 % 3 == 1 ? -(int64_t)(seed >> 50 & 1)
+                                      : 0;
+        enum side side = seed >> 20 & 1;
+        struct level level = { middle - side_sign(side) * (int64_t)(seed >> 30 & (seed >> 40 & 1 ? 3 : 31)),
+                               seed >> 10 & 1 ? 0 : 1 + (int64_t)(seed >> 5 & 15) };
+        levels(&book, false, side == SIDE_BUY, side == SIDE_SELL, &level, 2000, 0);
+        plain_set(&plain[side], side, level);
+        cr_assert_eq(book.side[side].count, plain[side].count, "step %d", i);
+        int64_t sum = 0;
+        for (uint32_t k = 0; k < plain[side].count; k++) {
+            cr_assert_eq(book_level(&book, side, k)->price, plain[side].level[k].price, "step %d", i);
+            cr_assert_eq(book_level(&book, side, k)->qty, plain[side].level[k].qty, "step %d", i);
+            sum += plain[side].level[k].qty;
+        }
+        cr_assert_eq(book.side[side].total_qty, sum);
+        cr_assert_leq(book.side[side].first + book.side[side].count, BOOK_PLACES);
+    }
+    cr_assert_eq(book.malformed, 0);
 }
 
 Test(book, a_gap_makes_it_unusable_until_a_complete_view)
@@ -189,7 +245,7 @@ Test(book, nonsense_is_counted_and_left_out)
     struct book book = fresh();
     levels(&book, false, 2, 1, (struct level[]){ { -5, 1 }, { 0, 1 }, { 101, -1 } }, 1000, 0);
     cr_assert_eq(book.malformed, 3);
-    cr_assert_eq(book.side[SIDE_SELL].level[0].qty, 4);
+    cr_assert_eq(book_level(&book, SIDE_SELL, 0)->qty, 4);
 
     memset(slots, 0, sizeof slots);
     struct record_book *record = (struct record_book *)(void *)record_begin(slots, RECORD_BOOK, 2, 1000);
