@@ -4,6 +4,9 @@
 /* What one turn takes from one source at most: a burst on one feed must not keep a fill waiting long. */
 enum { REPORTS_PER_TURN = 64, CONTROL_PER_TURN = 64, FEED_PER_TURN = 8 };
 
+/* How many turns in a row may end behind a hedge that was passed on: feeds wait meanwhile. */
+enum { RUSHES_MOST = 16 };
+
 /* Two readings of the counter cost as much as a step that changes nothing, so one step in seven is timed: a
  * prime, so that no rhythm of records is always or never looked at. */
 enum { STEPS_A_SAMPLE = 7 };
@@ -39,7 +42,7 @@ static void give_up(struct strategy_role *role)
     atomic_store_explicit(&role->topology->emergency, 1, memory_order_release);
 }
 
-static bool journal_write(struct strategy_role *role, const struct slot *record, uint8_t flag)
+static inline bool journal_write(struct strategy_role *role, const struct slot *record, uint8_t flag)
 {
     if (role->journal == NULL) {
         return true;
@@ -92,6 +95,7 @@ static bool pass_on(struct strategy_role *role)
                 role->urgent = head->account;
                 first = false;
             }
+            role->sent = true;
         }
         role->held += head->slot_count;
     }
@@ -101,26 +105,9 @@ static bool pass_on(struct strategy_role *role)
     return true;
 }
 
-/* One record: journaled, consumed, its answers journaled, its orders passed on. */
-static bool consume(struct strategy_role *role, const struct slot *record)
+/* What was said is journaled, then passed on. */
+static bool answer(struct strategy_role *role)
 {
-    if (!journal_write(role, record, 0)) {
-        return false;
-    }
-    bool timed = role->untimed == 0;
-    role->untimed = timed ? STEPS_A_SAMPLE - 1 : role->untimed - 1;
-    uint64_t begin = POISE_UNLIKELY(timed) ? clock_ticks() : 0;
-    strategy_step(role->strategy, record, role->outbox);
-    counter_add(role->records, 1);
-    if (POISE_UNLIKELY(record_head_of(record)->type == RECORD_RESTORE_DONE)) {
-        role->restored = true;
-    }
-    if (POISE_LIKELY(role->outbox->used == 0)) {
-        return true;
-    }
-    if (POISE_UNLIKELY(timed)) {
-        histogram_record(role->step_ns, clock_ticks_ns(clock_ticks() - begin));
-    }
     for (uint32_t at = 0; at < role->outbox->used;) {
         const struct slot *said = &role->outbox->slots[at];
         if (!journal_write(role, said, RECORD_FLAG_OUT)) {
@@ -129,6 +116,48 @@ static bool consume(struct strategy_role *role, const struct slot *record)
         at += record_head_of(said)->slot_count;
     }
     return pass_on(role);
+}
+
+static bool finish(struct strategy_role *role)
+{
+    role->rest = false;
+    strategy_finish(role->strategy, role->outbox);
+    return role->outbox->used == 0 || answer(role);
+}
+
+/* One record: journaled, consumed, its answers journaled, its orders passed on.  When a hedge went out and
+ * quotes are left to look at, the turn ends: the gateway sends it first. */
+static bool consume(struct strategy_role *role, const struct slot *record)
+{
+    if (!journal_write(role, record, 0)) {
+        return false;
+    }
+    bool timed = role->untimed == 0;
+    role->untimed = timed ? STEPS_A_SAMPLE - 1 : role->untimed - 1;
+    uint64_t begin = POISE_UNLIKELY(timed) ? clock_ticks() : 0;
+    role->rest = strategy_begin(role->strategy, record, role->outbox);
+    counter_add(role->records, 1);
+    if (POISE_UNLIKELY(record_head_of(record)->type == RECORD_RESTORE_DONE)) {
+        role->restored = true;
+    }
+    if (POISE_LIKELY(role->outbox->used == 0)) {
+        return POISE_LIKELY(!role->rest) || finish(role);
+    }
+    if (POISE_UNLIKELY(timed)) {
+        histogram_record(role->step_ns, clock_ticks_ns(clock_ticks() - begin));
+    }
+    role->sent = false;
+    if (!answer(role)) {
+        return false;
+    }
+    if (!role->rest) {
+        return true;
+    }
+    if (role->sent && role->rushes < RUSHES_MOST) {
+        role->rushes++;
+        return false;
+    }
+    return finish(role);
 }
 
 static __attribute__((noinline)) bool drain_some(struct strategy_role *role, struct channel *channel,
@@ -238,6 +267,12 @@ uint32_t strategy_role_poll(struct strategy_role *role, uint64_t now_ns, int64_t
     if (POISE_UNLIKELY(role->held < role->outbox->used) && !pass_on(role)) {
         return 0;
     }
+    if (POISE_UNLIKELY(role->rest)) {
+        done++;
+        if (!finish(role)) {
+            return done;
+        }
+    }
     /* The turn that completes the restore ends there: what gateways reported meanwhile comes before feeds. */
     bool restored = role->restored;
     for (uint32_t i = 0; restored && i < topology->gateway_count; i++) {
@@ -251,6 +286,7 @@ uint32_t strategy_role_poll(struct strategy_role *role, uint64_t now_ns, int64_t
     if (poll_cells(role, now_ns, &done) && poll_feeds(role, now_ns, &done)) {
         poll_clock(role, now_ns, wall_ns);
     }
+    role->rushes = 0;
     if (done != 0) {
         counter_add(role->busy, 1);
     }

@@ -23,6 +23,9 @@ struct strategy_role {
     uint32_t urgent;      /* account of the first order passed on last: hedges are said before quotes */
     uint32_t held;        /* first outbox slot not yet passed on; used when an order ring was full */
     bool restored;
+    bool sent;        /* an order was passed on in this step */
+    bool rest;        /* the last record's quotes have not been looked at */
+    uint32_t rushes;  /* turns in a row that ended before they were */
     bool failed;      /* the journal's reserve is full: no more steps */
     uint64_t skipped; /* feed turns not taken because the journal was three quarters full */
     uint64_t skipped_since_ns;

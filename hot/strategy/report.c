@@ -853,7 +853,7 @@ void report_consume(struct strategy *s, const struct record_report *report)
         s->exposure.overflow = false;
         state_halt(s, EXPOSURE_UNASSIGNED, HALT_OVERFLOW);
     }
-    state_wake(s, woken);
+    state_answer(s, woken);
 }
 
 void report_open_prices(struct strategy *s)

@@ -57,6 +57,8 @@ struct strategy {
     uint8_t halt;        /* enum halt_reason */
     bool cancel_all;     /* after this record */
     uint64_t pull_slots; /* instances to settle after this record */
+    uint64_t
+        rest_slots; /* instances whose hedges were looked at, and whose quotes wait for strategy_finish */
     uint16_t engine, mode;
     uint64_t run, tie;
 
@@ -136,6 +138,9 @@ void state_halt(struct strategy *s, uint32_t slot, enum halt_reason reason);
 
 /* state_wake marks every instance that uses an instrument for a fresh decision and takes it. */
 void state_wake(struct strategy *s, uint64_t slots);
+
+/* state_answer is state_wake for what a report moved: hedges at once, quotes when the step is finished. */
+void state_answer(struct strategy *s, uint64_t slots);
 
 /* state_settle runs what follows for one instance: hedge, ladder, quotes, quiet. */
 void state_settle(struct strategy *s, struct instance *instance);

@@ -81,12 +81,16 @@ static void check_stopped(struct strategy *s)
     state_event(s, EVENT_STOPPED, NO_INSTANCE, 0, 0, 0, 0, 0);
 }
 
-void state_settle(struct strategy *s, struct instance *instance)
+static void settle_exposure(struct strategy *s, struct instance *instance)
 {
     hedge_measure(s, instance);
     ladder_update(s, instance);
     hedge_update(s, instance);
     flatten_orphan(s, instance);
+}
+
+static void settle_quotes(struct strategy *s, struct instance *instance)
+{
     quote_update(s, instance);
     if (instance->state == INSTANCE_FLATTENING || instance->state == INSTANCE_FLAT) {
         flatten_update(s, instance);
@@ -98,6 +102,23 @@ void state_settle(struct strategy *s, struct instance *instance)
         check_stopped(s);
     } else if (instance->state == INSTANCE_STOPPED) {
         check_stopped(s);
+    }
+}
+
+void state_settle(struct strategy *s, struct instance *instance)
+{
+    settle_exposure(s, instance);
+    settle_quotes(s, instance);
+}
+
+void state_answer(struct strategy *s, uint64_t slots)
+{
+    s->rest_slots |= slots;
+    while (slots != 0) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(slots);
+        slots &= slots - 1;
+        s->instance[slot].quote.dirty = true;
+        settle_exposure(s, &s->instance[slot]);
     }
 }
 
@@ -642,8 +663,29 @@ static void consume_clock(struct strategy *s, const struct record_clock *record)
     state_due(s, s->status_ns);
 }
 
+void strategy_finish(struct strategy *s, struct outbox *outbox)
+{
+    s->outbox = outbox;
+    while (s->rest_slots != 0) {
+        uint32_t slot = (uint32_t)__builtin_ctzll(s->rest_slots);
+        s->rest_slots &= s->rest_slots - 1;
+        settle_quotes(s, &s->instance[slot]);
+    }
+    if (POISE_UNLIKELY(s->pull_slots != 0) && s->restored) {
+        after_halt(s);
+    }
+    s->outbox = NULL;
+}
+
 /* Journey 4/8: one record in, what follows from it out. */
 void strategy_step(struct strategy *s, const struct slot *record, struct outbox *outbox)
+{
+    if (strategy_begin(s, record, outbox)) {
+        strategy_finish(s, outbox);
+    }
+}
+
+bool strategy_begin(struct strategy *s, const struct slot *record, struct outbox *outbox)
 {
     const struct record_head *head = record_head_of(record);
     s->outbox = outbox;
@@ -730,10 +772,11 @@ void strategy_step(struct strategy *s, const struct slot *record, struct outbox 
         }
         break;
     }
-    if (POISE_UNLIKELY(s->pull_slots != 0) && s->restored) {
-        after_halt(s);
-    }
     s->outbox = NULL;
+    if (POISE_UNLIKELY(s->pull_slots != 0) && s->restored) { /* a halt waits for nothing */
+        strategy_finish(s, outbox);
+    }
+    return s->rest_slots != 0;
 }
 
 uint64_t strategy_next_ns(const struct strategy *s)

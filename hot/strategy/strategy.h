@@ -49,6 +49,12 @@ struct strategy *strategy_init(void *memory);
  * never by a crash.  Strategy time is max(previous, head.stamp_ns). */
 void strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
 
+/* strategy_begin is the part of a step that may not wait: of a report, what it does to orders and positions,
+ * and the hedges that answer it.  True when a rest (the quotes) is left to strategy_finish, which must come
+ * before any other record; a step is both, and says the same in the same order.  A halt leaves no rest. */
+bool strategy_begin(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
+void strategy_finish(struct strategy *strategy, struct outbox *outbox);
+
 /* strategy_next_ns is the earliest deadline: the loop injects a CLOCK record when it has passed. */
 uint64_t strategy_next_ns(const struct strategy *strategy);
 

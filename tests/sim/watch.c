@@ -64,8 +64,10 @@ static struct {
     int64_t accrued_e8[PURSES_MAX]; /* the most that had accrued when a life began */
 } watch;
 
-void __real_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
-void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
+bool __real_strategy_begin(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
+bool __wrap_strategy_begin(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
+void __real_strategy_finish(struct strategy *strategy, struct outbox *outbox);
+void __wrap_strategy_finish(struct strategy *strategy, struct outbox *outbox);
 
 void watch_violation(const char *format, ...)
 {
@@ -405,25 +407,28 @@ static void tell_holdings(const struct strategy *s, const struct slot *record)
     }
 }
 
-void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox)
+/* The record whose step is under way. */
+static struct {
+    uint64_t order;
+    uint8_t type;
+} step;
+
+static void look_at_said(const struct outbox *outbox, uint32_t at)
 {
-    uint32_t at = outbox->used;
-    hash_record(record);
-    count_in(record);
-    note_money(record);
-    point_pass(POINT_STEP);
-    __real_strategy_step(strategy, record, outbox);
     while (at < outbox->used) {
         hash_record(&outbox->slots[at]);
         count_out(&outbox->slots[at]);
         check_said(&outbox->slots[at]);
         at += record_head_of(&outbox->slots[at])->slot_count;
     }
-    tell_holdings(strategy, record);
-    check_order(strategy, order_of(record));
+}
+
+static void look_behind(struct strategy *strategy)
+{
+    check_order(strategy, step.order);
     if (strategy->restored) {
         check_inventory(strategy);
-        if (record_head_of(record)->type == RECORD_CLOCK) {
+        if (step.type == RECORD_CLOCK) {
             check_ladder(strategy);
         }
         if (watch.counts.records % CHECK_EVERY == 0) {
@@ -431,6 +436,32 @@ void __wrap_strategy_step(struct strategy *strategy, const struct slot *record, 
         }
     }
     point_pass(POINT_STEPPED);
+}
+
+bool __wrap_strategy_begin(struct strategy *strategy, const struct slot *record, struct outbox *outbox)
+{
+    uint32_t at = outbox->used;
+    step.order = order_of(record);
+    step.type = record_head_of(record)->type;
+    hash_record(record);
+    count_in(record);
+    note_money(record);
+    point_pass(POINT_STEP);
+    bool rest = __real_strategy_begin(strategy, record, outbox);
+    look_at_said(outbox, at);
+    tell_holdings(strategy, record);
+    if (!rest) {
+        look_behind(strategy);
+    }
+    return rest;
+}
+
+void __wrap_strategy_finish(struct strategy *strategy, struct outbox *outbox)
+{
+    uint32_t at = outbox->used;
+    __real_strategy_finish(strategy, outbox);
+    look_at_said(outbox, at);
+    look_behind(strategy);
 }
 
 /* ------------------------------------------------------------------ the cold side, once a second */
@@ -574,7 +605,7 @@ static void replay_in(struct replayed *replayed, const struct slot *record, uint
         watch_violation("replay says more than the journal before record %llu", (unsigned long long)number);
     }
     replayed->outbox->used = replayed->outbox->records = replayed->at = 0;
-    __real_strategy_step(replayed->strategy, record, replayed->outbox);
+    strategy_step(replayed->strategy, record, replayed->outbox);
 }
 
 static void replay_out(struct replayed *replayed, const struct slot *record, uint64_t number)

@@ -1,8 +1,8 @@
 /* watch: what must be true after every step, whatever happened.
  *
- * It sees every record the strategy consumes and says, by standing around strategy_step, and it sees the
- * venue model's own truth, which the engine never does.  The first thing that is not true ends the program
- * with the seed and a sentence (watch_violation).  watch.c lists what is asked. */
+ * It sees every record the strategy consumes and says, by standing around strategy_begin and strategy_finish,
+ * and it sees the venue model's own truth, which the engine never does.  The first thing that is not true
+ * ends the program with the seed and a sentence (watch_violation).  watch.c lists what is asked. */
 #ifndef POISE_TESTS_SIM_WATCH_H
 #define POISE_TESTS_SIM_WATCH_H
 

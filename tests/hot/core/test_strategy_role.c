@@ -13,6 +13,10 @@ static uint64_t next_ns = UINT64_MAX;
 static uint32_t orders_per_trade = 1;
 static struct spsc *watched_journal;
 static uint64_t journal_head_at_step;
+static bool resting;
+static uint32_t finished;
+#define HEDGE 1000
+#define QUOTE 2000
 
 size_t strategy_bytes(void)
 {
@@ -24,7 +28,7 @@ struct strategy *strategy_init(void *memory)
     return memory;
 }
 
-void strategy_step(struct strategy *strategy, const struct slot *record, struct outbox *outbox)
+bool strategy_begin(struct strategy *strategy, const struct slot *record, struct outbox *outbox)
 {
     (void)strategy;
     given[given_count++ % POISE_COUNT_OF(given)] = record_head_of(record)->type;
@@ -38,6 +42,26 @@ void strategy_step(struct strategy *strategy, const struct slot *record, struct 
             ((struct record_order *)order)->order = i + 1;
         }
     }
+    /* a fill is answered by a hedge, and its quotes are left for later; a balance leaves only the latter */
+    bool fill = record_head_of(record)->type == RECORD_FILL;
+    if (fill) {
+        struct slot *order = outbox_add(outbox, RECORD_ORDER_NEW, 2, record_head_of(record)->stamp_ns);
+        record_head_of(order)->account = 0;
+        ((struct record_order *)order)->order = HEDGE;
+    }
+    resting = fill || record_head_of(record)->type == RECORD_CANCELLED;
+    return resting;
+}
+
+void strategy_finish(struct strategy *strategy, struct outbox *outbox)
+{
+    (void)strategy;
+    cr_assert(resting);
+    resting = false;
+    finished++;
+    struct slot *order = outbox_add(outbox, RECORD_ORDER_AMEND, 2, 0);
+    record_head_of(order)->account = 0;
+    ((struct record_order *)order)->order = QUOTE;
 }
 
 uint64_t strategy_next_ns(const struct strategy *strategy)
@@ -79,7 +103,8 @@ static struct fixture *fixture(bool restored)
     strategy_role_init(&f->role, strategy_init(aligned(64)), f->outbox, &f->topology, f->journal, 1000000,
                        f->counters, 1);
     f->role.restored = restored;
-    given_count = 0;
+    given_count = finished = 0;
+    resting = false;
     next_ns = UINT64_MAX;
     orders_per_trade = 1;
     watched_journal = f->journal;
@@ -146,6 +171,64 @@ Test(strategy_role, a_record_is_journaled_before_it_is_consumed_and_an_order_bef
     const struct slot *order = channel_peek(&f->topology.order[0]);
     cr_assert_not_null(order);
     cr_assert_eq(record_head_of(order)->flags & RECORD_FLAG_OUT, 0, "the flag is the journal's alone");
+}
+
+static uint64_t sent_order(struct fixture *f)
+{
+    const struct slot *slot = channel_peek(&f->topology.order[0]);
+    uint64_t order = slot == NULL ? 0 : ((const struct record_order *)record_head_of(slot))->order;
+    if (slot != NULL) {
+        channel_release(&f->topology.order[0]);
+    }
+    return order;
+}
+
+Test(strategy_role, a_hedge_leaves_before_quotes_and_other_records_are_looked_at)
+{
+    struct fixture *f = fixture(true);
+    send(&f->topology.report[0], RECORD_FILL, 1);
+    send(&f->topology.report[0], RECORD_CANCELLED, 2);
+    cr_assert_eq(strategy_role_poll(&f->role, 10, 0), 1);
+    cr_assert_eq(given_count, 1);
+    cr_assert_eq(finished, 0);
+    cr_assert_eq(sent_order(f), HEDGE);
+    cr_assert_eq(sent_order(f), 0);
+    cr_assert_gt(strategy_role_poll(&f->role, 11, 0), 0);
+    cr_assert_eq(given_count, 2, "the rest of the fill, then the next record and its own");
+    cr_assert_eq(finished, 2);
+    cr_assert_eq(sent_order(f), QUOTE);
+    cr_assert_eq(sent_order(f), QUOTE);
+
+    /* in, out, out, in, out: as if nothing had been put off */
+    static const uint8_t types[] = { RECORD_FILL, RECORD_ORDER_NEW, RECORD_ORDER_AMEND, RECORD_CANCELLED,
+                                     RECORD_ORDER_AMEND };
+    for (size_t i = 0; i < POISE_COUNT_OF(types); i++) {
+        cr_assert_eq(record_head_of(spsc_peek(f->journal))->type, types[i]);
+        spsc_release(f->journal);
+    }
+}
+
+Test(strategy_role, a_flood_of_fills_does_not_keep_the_feeds_waiting)
+{
+    struct fixture *f = fixture(true);
+    for (int i = 0; i < 40; i++) {
+        send(&f->topology.report[0], RECORD_FILL, 1);
+    }
+    send(&f->topology.feed[0], RECORD_TOP, 1);
+    uint32_t turns = 0;
+    bool fed = false;
+    while (!fed) {
+        strategy_role_poll(&f->role, 10, 0);
+        turns++;
+        for (uint32_t i = 0; i < given_count; i++) {
+            fed |= given[i] == RECORD_TOP;
+        }
+        while (sent_order(f) != 0) {
+        }
+        drain_journal(f);
+    }
+    cr_assert_leq(turns, 17);
+    cr_assert_eq(finished, given_count - 1);
 }
 
 Test(strategy_role, a_full_order_ring_holds_everything_and_loses_nothing)
