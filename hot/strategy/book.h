@@ -108,7 +108,7 @@ static inline const struct level *book_level(const struct book *book, enum side 
 }
 
 /* book_touch fills both touches; false (and zeros) when a side is empty.  Says nothing of freshness. */
-static inline bool book_touch(const struct book *book, struct touch *touch)
+static inline __attribute__((always_inline)) bool book_touch(const struct book *book, struct touch *touch)
 {
     if (book->side[SIDE_BUY].count == 0 || book->side[SIDE_SELL].count == 0) {
         *touch = (struct touch){ 0 };

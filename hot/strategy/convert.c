@@ -105,8 +105,8 @@ static struct conversion ask(struct convert_row *row, const struct book *books,
     return now;
 }
 
-struct conversion convert_rate(struct convert_table *table, uint16_t row, const struct book *books,
-                               const struct instrument *instruments, uint64_t now_ns)
+struct conversion convert_ask(struct convert_table *table, uint16_t row, const struct book *books,
+                              const struct instrument *instruments, uint64_t now_ns)
 {
     if (row == CONVERT_SAME) {
         return (struct conversion){ .rate_e8 = DECIMAL_E8, .fresh = true };
@@ -115,14 +115,7 @@ struct conversion convert_rate(struct convert_table *table, uint16_t row, const 
     if (row == CONVERT_MISSING || at >= table->count) {
         return (struct conversion){ 0 };
     }
-    struct convert_row *from = &table->row[at];
-    struct conversion now;
-    if (POISE_LIKELY(from->instrument == NO_INSTRUMENT && from->cell_ns == 0 && from->fixed_e8 > 0)) {
-        from->last_e8 = from->fixed_e8; /* its own par, and never old */
-        now = (struct conversion){ .rate_e8 = from->fixed_e8, .fresh = true };
-    } else {
-        now = ask(from, books, instruments, now_ns);
-    }
+    struct conversion now = ask(&table->row[at], books, instruments, now_ns);
     if ((row & REVERSED) && now.rate_e8 != 0) {
         now.rate_e8 = decimal_divide((int128)DECIMAL_E8 * DECIMAL_E8, now.rate_e8, ROUND_HALF_EVEN);
         now.fresh = now.fresh && now.rate_e8 != 0;

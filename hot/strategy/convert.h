@@ -49,8 +49,22 @@ void convert_cell(struct convert_table *table, int64_t from, int64_t to, int64_t
  * CONVERT_SAME or CONVERT_MISSING otherwise.  Asked once, when an instance is built. */
 uint16_t convert_find(const struct convert_table *table, uint16_t from, uint16_t to);
 
-/* convert_rate asks the row now. */
-struct conversion convert_rate(struct convert_table *table, uint16_t row, const struct book *books,
-                               const struct instrument *instruments, uint64_t now_ns);
+/* convert_ask is convert_rate for any row. */
+struct conversion convert_ask(struct convert_table *table, uint16_t row, const struct book *books,
+                              const struct instrument *instruments, uint64_t now_ns);
+
+/* convert_rate asks the row now.  A fixed rate that no cell has replaced is its own par, and never old. */
+static inline struct conversion convert_rate(struct convert_table *table, uint16_t row,
+                                             const struct book *books, const struct instrument *instruments,
+                                             uint64_t now_ns)
+{
+    struct convert_row *fixed = &table->row[row % CONVERT_MAX];
+    if (POISE_LIKELY(row < table->count && fixed->instrument == NO_INSTRUMENT && fixed->cell_ns == 0 &&
+                     fixed->fixed_e8 > 0)) {
+        fixed->last_e8 = fixed->fixed_e8;
+        return (struct conversion){ .rate_e8 = fixed->fixed_e8, .fresh = true };
+    }
+    return convert_ask(table, row, books, instruments, now_ns);
+}
 
 #endif

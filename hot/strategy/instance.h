@@ -78,6 +78,7 @@ struct quote_state {
     int64_t walk_qty;     /* hedge leg units that a full quote needs, */
     int64_t walk_at;      /* measured at this hedge price */
     int64_t side_qty;     /* hedge leg units that all levels of a side need */
+    int64_t price_power;  /* hedge price x ratio is so much more than the quoted price; 0: more than fits */
     int64_t ratio_e12[2]; /* quoted price per hedge price, without decimals, less costs */
     int64_t ratio_mid_e12;
     int64_t shift_centibp; /* skew now */

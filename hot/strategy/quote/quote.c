@@ -15,6 +15,8 @@ void quote_open(struct strategy *s, struct instance *instance)
 {
     const struct instrument *leg = &s->instrument[instance->params.quote_instrument];
     memset(instance->quote.order, 0xff, sizeof instance->quote.order);
+    int down = 12 + s->instrument[instance->params.hedge_instrument].price_decimals - leg->price_decimals;
+    instance->quote.price_power = down >= 0 && down <= DECIMAL_MAX_DECIMALS ? decimal_power[down] : 0;
     instance->quote.dirty = true;
     instance->quote.levels = instance->params.levels;
     instance->quote.can_amend = leg->product == PRODUCT_LINEAR || leg->product == PRODUCT_INVERSE;
@@ -23,25 +25,36 @@ void quote_open(struct strategy *s, struct instance *instance)
 
 /* hedge price x ratio in the quoted leg's units.  ratio_e12 carries every factor but the decimals, which are
  * counted together with its own twelve. */
-static int64_t to_quote(const struct strategy *s, const struct instance *instance, int64_t hedge_price,
-                        int64_t ratio_e12, enum rounding rounding)
+static int64_t to_quote_any(const struct strategy *s, const struct instance *instance, int64_t hedge_price,
+                            int64_t ratio_e12, enum rounding rounding)
 {
     int from = s->instrument[instance->params.hedge_instrument].price_decimals;
     int to = s->instrument[instance->params.quote_instrument].price_decimals;
     int down = 12 + from - to;
     int128 numerator = (int128)hedge_price * ratio_e12;
     int128 denominator = 1;
-    if (POISE_LIKELY(down >= 0 && down <= DECIMAL_MAX_DECIMALS)) {
-        denominator = decimal_power[down];
-    } else if (down < 0) {
+    if (down < 0) {
         if (__builtin_mul_overflow(numerator, decimal_power[-down], &numerator)) {
             return 0;
         }
+    } else if (down <= DECIMAL_MAX_DECIMALS) {
+        denominator = decimal_power[down];
     } else {
         denominator =
             (int128)decimal_power[DECIMAL_MAX_DECIMALS] * decimal_power[down - DECIMAL_MAX_DECIMALS];
     }
     int128 price = decimal_divide_wide(numerator, denominator, rounding);
+    return price <= 0 || price > BOOK_PRICE_MAX ? 0 : (int64_t)price;
+}
+
+static inline int64_t to_quote(const struct strategy *s, const struct instance *instance, int64_t hedge_price,
+                               int64_t ratio_e12, enum rounding rounding)
+{
+    if (POISE_UNLIKELY(instance->quote.price_power == 0)) {
+        return to_quote_any(s, instance, hedge_price, ratio_e12, rounding);
+    }
+    int128 price =
+        decimal_divide_wide((int128)hedge_price * ratio_e12, instance->quote.price_power, rounding);
     return price <= 0 || price > BOOK_PRICE_MAX ? 0 : (int64_t)price;
 }
 
