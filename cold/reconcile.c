@@ -163,6 +163,39 @@ static bool has_settled(struct reconcile *reconcile, const struct record_report 
     return false;
 }
 
+/* Whether an order of ours that the venue never named to us may be the one that was executed. */
+struct maybe {
+    const struct reconcile *reconcile;
+    const struct record_report *fill;
+    bool is;
+};
+
+static void look_for_nameless(void *context, const struct reduce_order *order)
+{
+    struct maybe *maybe = context;
+    const struct record_report *fill = maybe->fill;
+    maybe->is =
+        maybe->is || (order->venue_order_id[0] == '\0' && order->account == fill->head.account &&
+                      order->instrument == fill->head.instrument && order->side == fill->side &&
+                      maybe->reconcile->now_ns - order->sent_ns >= maybe->reconcile->options.settle_ns);
+}
+
+/* Names the order of an execution; false: not yet, an order in doubt has to be named first. */
+static bool name_order(const struct reconcile *reconcile, struct record_report *fill)
+{
+    const struct reduce *reduce = reconcile->options.reduce;
+    if (!is_ours(reconcile, fill->order)) {
+        const struct reduce_order *order =
+            reduce_order_by_venue(reduce, fill->head.account, fill->head.instrument, fill->venue_order_id);
+        fill->order = order != NULL ? order->order : 0;
+    }
+    struct maybe maybe = { .reconcile = reconcile, .fill = fill };
+    if (fill->order == 0) {
+        reduce_orders(reduce, look_for_nameless, &maybe);
+    }
+    return !maybe.is;
+}
+
 static void take_fill(struct reconcile *reconcile, const struct slot *record)
 {
     const struct reduce *reduce = reconcile->options.reduce;
@@ -173,17 +206,15 @@ static void take_fill(struct reconcile *reconcile, const struct slot *record)
     uint16_t account = told->head.account, instrument = told->head.instrument;
     bool seen = reduce_seen(reduce, account, instrument, told->side, told->exec_id);
     if (reduce_seen_whole(reduce, account, instrument, told->side, told->exec_id) ||
-        (seen && (told->flags & REPORT_HAS_FEE) == 0) || !has_settled(reconcile, told)) {
+        (seen && (told->flags & REPORT_HAS_FEE) == 0)) {
         return;
     }
     struct slot copy[3];
     memset(copy, 0, sizeof copy);
     record_copy(copy, record);
     struct record_report *fill = (struct record_report *)record_head_of(copy);
-    if (!is_ours(reconcile, fill->order)) {
-        const struct reduce_order *order =
-            reduce_order_by_venue(reduce, account, instrument, fill->venue_order_id);
-        fill->order = order != NULL ? order->order : 0;
+    if (!name_order(reconcile, fill) || !has_settled(reconcile, fill)) {
+        return;
     }
     fill->flags &= (uint8_t)~REPORT_FOREIGN;
     fill->flags |= fill->order == 0 ? REPORT_FOREIGN : 0;

@@ -159,6 +159,38 @@ Test(reconcile, a_missing_execution_is_told_once_it_stayed_missing)
     cr_assert_eq(heard(RECORD_FILL, 0), 1);
 }
 
+/* The venue's executions name its own order, and one of ours was never answered: a stranger's execution now
+ * would be counted a second time when the order is found. */
+Test(reconcile, an_execution_is_nobodys_only_when_no_order_of_ours_is_without_a_name)
+{
+    struct slot record[3];
+    test_order(record, RECORD_ORDER_NEW, test_order_id(1), 0, SIDE_BUY, 10, 600000, 1000);
+    reduce_record(reduce, record);
+    world.fill[world.fill_count++] = (struct world_fill){ 900, 0, SIDE_BUY, 4, 600000, 11 };
+    run_round(20000000000);
+    run_round(20000000000);
+    run_round(20000000000);
+    cr_assert_eq(heard(RECORD_FILL, 0), 0);
+    /* found at last, and named */
+    struct record_report *state = test_report(record, RECORD_ORDER_STATE, test_order_id(1), 0, 2000);
+    state->status = ORDER_STATUS_PARTIAL;
+    state->cum_qty = 4;
+    state->flags |= REPORT_HAS_CUM;
+    snprintf(state->venue_order_id, VENUE_ORDER_ID_BYTES, "%u", 11);
+    reduce_record(reduce, record);
+    run_round(20000000000);
+    run_round(20000000000);
+    cr_assert_eq(heard(RECORD_FILL, RECORD_FLAG_REST), 1);
+    const struct record_report *fill = NULL;
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        fill = record_head_of(&said.slot[at])->type == RECORD_FILL
+                   ? (const struct record_report *)record_head_of(&said.slot[at])
+                   : fill;
+    }
+    cr_assert_eq(fill->order, test_order_id(1));
+    cr_assert_eq(fill->flags & REPORT_FOREIGN, 0);
+}
+
 Test(reconcile, an_execution_that_came_by_stream_is_not_told_again)
 {
     order_acked(test_order_id(1), 11);
