@@ -5,6 +5,7 @@
  * only the episode.  Exit code 0: nothing was violated; 1: something was, and the seed is printed; 2: usage.
  */
 #include "tests/sim/count.h"
+#include "tests/sim/named.h"
 #include "tests/sim/story.h"
 
 #include <inttypes.h>
@@ -29,9 +30,9 @@ static void usage(FILE *out)
         out,
         "usage: poise-sim-dst run [--seeds A..B | --fresh] [--seconds N] [--jobs N] [--twice] [--first]\n"
         "                         [--quiet] [--cells] [--pairs] [--totals FILE]\n"
-        "       poise-sim-dst replay SEED\n"
+        "       poise-sim-dst replay SEED|NAME\n"
         "       poise-sim-dst totals FILE [--cells] [--pairs]\n"
-        "  --seeds A..B  these episodes (default 1..20)\n"
+        "  --seeds A..B  these episodes (default 1..20); a scenario by its name, or `named`: all of them\n"
         "  --fresh       seeds nobody played: from the minute of the date on; the first is printed\n"
         "  --seconds N   begin none after so many seconds (default: none; needed with --fresh)\n"
         "  --jobs N      so many episodes at once (default 1)\n"
@@ -83,8 +84,8 @@ static void child(uint64_t seed, bool log, int to)
     /* of the processor, not of a busy machine's wall clock */
     struct itimerval most = { .it_value = { .tv_sec = EPISODE_SECONDS } };
     setitimer(ITIMER_PROF, &most, NULL);
-    if (seed == 0) {
-        story_scenario(folder, log);
+    if (named_name(seed) != NULL) {
+        named_run(seed, folder, log);
     } else {
         story_run(seed, folder, log);
     }
@@ -201,6 +202,9 @@ struct result {
 static bool seeds_of(const char *text, uint64_t *first, uint64_t *last)
 {
     char *end = NULL;
+    if (named_seeds(text, first, last)) {
+        return true;
+    }
     *first = *last = strtoull(text, &end, 10);
     if (end != text && strncmp(end, "..", 2) == 0) {
         *last = strtoull(end + 2, &end, 10);
@@ -338,7 +342,12 @@ static int run(int argc, char **argv)
            " violated, hash %016" PRIx64 "\n",
            result.played, wishes.first, seconds_now() - began, result.failed, result.hash);
     for (uint64_t i = 0; i < result.failed && i < FAILED_MAX; i++) {
-        printf("  tests/sim/replay %" PRIu64 "\n", result.bad[i]);
+        const char *name = named_name(result.bad[i]);
+        if (name != NULL) {
+            printf("  tests/sim/replay %s\n", name);
+        } else {
+            printf("  tests/sim/replay %" PRIu64 "\n", result.bad[i]);
+        }
     }
     return result.failed != 0;
 }

@@ -42,7 +42,6 @@ static struct {
     bool lied;             /* since the last life began */
     bool forced;           /* the venue moved our account by itself */
     struct life_options options;
-    uint64_t unknown_then, executed_then; /* the named one: when the operator stopped */
     uint64_t events[FAMILY_COUNT], power_losses, refused, unavailable, hasty;
 } story;
 
@@ -68,7 +67,7 @@ static uint64_t draw_log(uint64_t low, uint64_t high)
     return value;
 }
 
-static void disturb(uint64_t for_ns)
+void story_disturb(uint64_t for_ns)
 {
     uint64_t until_ns = time_now.now_ns + for_ns;
     story.disturbed_ns = until_ns > story.disturbed_ns ? until_ns : story.disturbed_ns;
@@ -83,17 +82,17 @@ static void net_event(void)
     case 0:
         world_say("net: every link is cut");
         wire_cut_all();
-        disturb(10 * NS_PER_S);
+        story_disturb(10 * NS_PER_S);
         break;
     case 1:
         world_say("net: a link is cut");
         wire_cut_some();
-        disturb(10 * NS_PER_S);
+        story_disturb(10 * NS_PER_S);
         break;
     case 2:
         world_say("net: a link falls silent");
         wire_hole_some();
-        disturb(60 * NS_PER_S);
+        story_disturb(60 * NS_PER_S);
         break;
     default: {
         struct wire_weather *weather = wire_weather();
@@ -109,7 +108,7 @@ static void net_event(void)
         world_say("net: weather for %.0f s: split %lld cut %lld hole %lld refuse %lld", (double)for_ns / 1e9,
                   (long long)weather->split_ppm, (long long)weather->cut_ppm, (long long)weather->hole_ppm,
                   (long long)weather->refuse_ppm);
-        disturb(for_ns + (weather->hole_ppm != 0 ? 60 : 10) * NS_PER_S);
+        story_disturb(for_ns + (weather->hole_ppm != 0 ? 60 : 10) * NS_PER_S);
         break;
     }
     }
@@ -179,7 +178,7 @@ static void reports_event(void)
         break;
     case 2:
         world_fault(at, "drop_private:p=%.2f,for=%ds,scope=%s", p, seconds, private_scope(at));
-        disturb((uint64_t)seconds * NS_PER_S);
+        story_disturb((uint64_t)seconds * NS_PER_S);
         break;
     case 3:
         world_fault(at, "partial:p=%.2f,for=%ds", p, seconds);
@@ -189,14 +188,14 @@ static void reports_event(void)
         world_delay(at, SIM_LINE_PRIVATE, late_ns / 2, late_ns);
         story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
         world_say("reports come up to %.1f s late for %d s", (double)late_ns / 1e9, seconds);
-        disturb((uint64_t)seconds * NS_PER_S + (uint64_t)late_ns);
+        story_disturb((uint64_t)seconds * NS_PER_S + (uint64_t)late_ns);
         break;
     }
     default:
         world_delay(at, SIM_LINE_ACK, 0, draw(1, 400) * 1000000);
         world_delay(at, SIM_LINE_ORDER, 0, draw(1, 400) * 1000000);
         story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
-        disturb((uint64_t)seconds * NS_PER_S);
+        story_disturb((uint64_t)seconds * NS_PER_S);
         break;
     }
 }
@@ -213,7 +212,7 @@ static void answers_event(void)
         break;
     case 1:
         world_fault(at, "rate_limit:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope(at));
-        disturb(60 * NS_PER_S); /* the venue says for how long; a ban is a minute and more */
+        story_disturb(60 * NS_PER_S); /* the venue says for how long; a ban is a minute and more */
         break;
     case 2:
         world_fault(at, "slow_ack:p=%.2f,for=%ds,ms=%d,scope=%s", p, seconds, (int)draw_log(10, 8000),
@@ -233,7 +232,7 @@ static void answers_event(void)
         world_fault(at, "query_2013:for=%ds,ms=%d", seconds, (int)draw_log(100, 20000));
         break;
     }
-    disturb((uint64_t)seconds * NS_PER_S + 15 * NS_PER_S);
+    story_disturb((uint64_t)seconds * NS_PER_S + 15 * NS_PER_S);
 }
 
 /* Money from outside, or a settlement: nothing is in the way of trading. */
@@ -291,13 +290,13 @@ static void venue_event(void)
     default:
         if (at == WORLD_DERIBIT && chance(500000)) {
             world_fault(at, "settlement:ms=%d,count=1", (int)draw(100, 5000));
-            disturb(20 * NS_PER_S);
+            story_disturb(20 * NS_PER_S);
         } else {
             world_fault(at, "funding_rate:p=0.00%02d,count=1", (int)draw(0, 99));
         }
         return;
     }
-    disturb((uint64_t)seconds * NS_PER_S + 30 * NS_PER_S);
+    story_disturb((uint64_t)seconds * NS_PER_S + 30 * NS_PER_S);
 }
 
 static void machine_event(void)
@@ -305,12 +304,12 @@ static void machine_event(void)
     if (chance(600000)) {
         world_machine()->stall_ns = draw_log(1, 20000) * NS_PER_MS;
         world_say("the hot threads stand still for %.3f s", (double)world_machine()->stall_ns / 1e9);
-        disturb(world_machine()->stall_ns + 10 * NS_PER_S);
+        story_disturb(world_machine()->stall_ns + 10 * NS_PER_S);
     } else {
         uint64_t for_ns = (uint64_t)draw(1, 120) * NS_PER_S;
         world_skew((chance(500000) ? 1 : -1) * (int64_t)draw_log(1, 30000) * 1000000);
         story.skew_ns = time_now.now_ns + for_ns;
-        disturb(for_ns + 15 * NS_PER_S);
+        story_disturb(for_ns + 15 * NS_PER_S);
     }
 }
 
@@ -321,7 +320,7 @@ static void disk_event(void)
     disk_set(fault, draw(0, 500000));
     story.disk_ns = time_now.now_ns + for_ns;
     world_say("the disk is %s for %.0f s", disk_fault_names[fault], (double)for_ns / 1e9);
-    disturb(for_ns + 10 * NS_PER_S);
+    story_disturb(for_ns + 10 * NS_PER_S);
 }
 
 static void lies_event(void)
@@ -331,10 +330,16 @@ static void lies_event(void)
     story.lies_ns = time_now.now_ns + for_ns;
     story.lied = true;
     watch_cash_told(false);
-    disturb(for_ns + 30 * NS_PER_S);
+    story_disturb(for_ns + 30 * NS_PER_S);
 }
 
-static void say_command(struct run *run, enum command command)
+/* The venue moved our account by itself. */
+void story_forced(void)
+{
+    story.forced = true;
+}
+
+void story_command(struct run *run, enum command command)
 {
     struct slot record;
     struct record_command *body =
@@ -355,7 +360,7 @@ static void person_event(struct run *run)
         world_say("a person restarts the engine%s", story.options.hurry_at_ns != NEVER ? " in haste" : "");
         return;
     }
-    say_command(run, commands[draw(0, 3)]);
+    story_command(run, commands[draw(0, 3)]);
     story.resume_ns = time_now.now_ns + (uint64_t)draw(1, 60) * NS_PER_S;
 }
 
@@ -444,7 +449,7 @@ static void look_after(struct run *run)
         return;
     }
     story.resume_ns = time_now.now_ns + (uint64_t)draw(10, 60) * NS_PER_S;
-    say_command(run, COMMAND_RESUME);
+    story_command(run, COMMAND_RESUME);
 }
 
 static void often(void *context, struct run *run)
@@ -514,7 +519,7 @@ static void after_death(void)
 }
 
 /* Everything is well from now on: what is unknown must become known, what is naked hedged. */
-static void begin_end(void)
+void story_begin_end(void)
 {
     story.ending = true;
     world_calm();
@@ -523,7 +528,7 @@ static void begin_end(void)
     market_calm(world_market(), NEVER);
     story.weather_ns = story.disk_ns = story.lies_ns = story.skew_ns = story.delay_ns = NEVER;
     story.resume_ns = time_now.now_ns + 5 * NS_PER_S;
-    disturb(60 * NS_PER_S);
+    story_disturb(60 * NS_PER_S);
     watch_ends_hedged(story.forced);
 }
 
@@ -575,7 +580,7 @@ static void live_on(void)
     world_run(time_now.now_ns + (uint64_t)draw(1, 20) * NS_PER_S, NULL);
 }
 
-static void begin(uint64_t seed, const struct desk_wish *wish, const char *folder, bool log)
+void story_begin(uint64_t seed, const struct desk_wish *wish, const char *folder, bool log)
 {
     memset(&story, 0, sizeof story);
     desk_draw(seed, wish);
@@ -596,7 +601,7 @@ static void begin(uint64_t seed, const struct desk_wish *wish, const char *folde
 }
 
 /* In at most three lives everything must be known, hedged and at peace. */
-static void finish(void)
+void story_finish(void)
 {
     for (int turn = 0; turn < 3; turn++) {
         int code = live(time_now.now_ns + 90 * NS_PER_S);
@@ -610,77 +615,9 @@ static void finish(void)
     watch_violation("all was well for three lives, and none left in peace");
 }
 
-/* ------------------------------------------------------------------ the named one */
-
-/* An order's state becomes unknown, and nobody is told of its executions; the operator stops; cancels are
- * done and never answered; what is read afterwards fails.  What was executed in between must still be learned
- * and hedged, in this life or the next. */
-static void stopped_while_unknown(void *context, struct run *run)
-{
-    static uint64_t acts_ns;
-    static int act;
-    (void)context;
-    if (run->reconcile == NULL || time_now.now_ns < acts_ns) {
-        return;
-    }
-    const struct strategy *s = run->engine.strategy.strategy;
-    struct sim_order *order[64];
-    size_t open = sim_venue_open(world_venue(WORLD_BINANCE), 0, WORLD_INVERSE, order, POISE_COUNT_OF(order));
-    switch (act) {
-    case 0:
-        if (open < 2) {
-            return;
-        }
-        world_fault(WORLD_BINANCE, "drop_private:for=60s,scope=private");
-        world_fault(WORLD_BINANCE, "no_reply:for=60s,scope=coinm-wsapi-modify");
-        world_fault(WORLD_BINANCE, "no_reply:for=60s,scope=coinm-wsapi-cancel");
-        world_fault(WORLD_BINANCE, "no_reply:for=60s,scope=query");
-        world_fault(WORLD_BINANCE, "no_reply:for=25s,scope=rest");
-        acts_ns = time_now.now_ns + NS_PER_S / 2;
-        break;
-    case 1: /* a part of each is executed, and nobody is told */
-        for (size_t i = 0; i < open; i++) {
-            int64_t qty = order[i]->ahead + 1 + (order[i]->qty - order[i]->filled) / 2;
-            sim_source_trade(world_source(WORLD_BINANCE), WORLD_INVERSE, order[i]->price, qty,
-                             order[i]->side == SIM_BUY, world_venue_ns());
-        }
-        story.executed_then = truth_fills();
-        break;
-    case 2:
-        if (s->orders.unknown_count == 0) {
-            return;
-        }
-        story.unknown_then = s->orders.unknown_count;
-        story.options.stop_at_ns = time_now.now_ns + NS_PER_S;
-        acts_ns = UINT64_MAX;
-        break;
-    default:
-        break;
-    }
-    act++;
-}
-
-void story_scenario(const char *folder, bool log)
-{
-    begin(1, &(struct desk_wish){ .chosen = true, .layout = DESK_BINANCE }, folder, log);
-    market_calm(world_market(), NEVER);
-    story.options.often = stopped_while_unknown;
-    story.options.stop_at_ns = time_now.now_ns + 600 * NS_PER_S;
-    story.options.hurry_at_ns = NEVER;
-    story.options.cold_ns = NS_PER_MS;
-    disturb(200 * NS_PER_S);
-    int code = life_run(&story.options);
-    world_say("the first life left with %d", code);
-    if (story.unknown_then == 0 || story.executed_then == 0) {
-        watch_violation("the scenario did not happen: nothing was unknown");
-    }
-    begin_end();
-    finish();
-}
-
 void story_run(uint64_t seed, const char *folder, bool log)
 {
-    begin(seed, NULL, folder, log);
+    story_begin(seed, NULL, folder, log);
     story.end_ns = time_now.now_ns + (uint64_t)draw(100, 900) * NS_PER_S;
     story.gap_ns = draw_log(2, 30) * NS_PER_S;
     story.next_ns = time_now.now_ns + (uint64_t)draw(0, 60) * NS_PER_S;
@@ -695,8 +632,8 @@ void story_run(uint64_t seed, const char *folder, bool log)
     while (time_now.now_ns < story.end_ns) {
         live_on();
     }
-    begin_end();
-    finish();
+    story_begin_end();
+    story_finish();
 }
 
 /* ------------------------------------------------------------------ what was counted */

@@ -491,6 +491,13 @@ void world_fault(enum world_place place, const char *format, ...)
     }
 }
 
+void world_trade(enum world_place place, int instrument, int64_t price, int64_t qty, bool seller_takes)
+{
+    sim_source_trade(&world.place[place].source, instrument, price, qty, seller_takes, world_venue_ns());
+    settled(&world.place[place], world_venue_ns());
+    world.asked = true;
+}
+
 void world_skew(int64_t ns)
 {
     world.skew_ns = ns;

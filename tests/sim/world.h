@@ -61,6 +61,9 @@ void world_run(uint64_t until_ns, bool (*stop)(void));
 /* world_fault begins a fault of a venue now, as poise-sim's --fault takes it. */
 void world_fault(enum world_place place, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* world_trade prints a trade of somebody else at a venue now. */
+void world_trade(enum world_place place, int instrument, int64_t price, int64_t qty, bool seller_takes);
+
 /* world_delay sets a line's latency: feed, order, ack or private stream; world_calm sets it back. */
 void world_delay(enum world_place place, enum sim_line line, int64_t low_ns, int64_t high_ns);
 
