@@ -1843,8 +1843,10 @@ static void restore_cash(struct ledger *ledger, const struct record_head *head,
         cash->other_e8[LEDGER_OPENING] += row->value[CASH_OPENED];
         cash->amount_e8 += row->value[CASH_OPENED];
     } else {
-        /* What this run's parameters give the instance is there already; only the difference is new. */
-        cash->restored_opening_e8 += row->value[CASH_OPENED];
+        /* What this run's parameters give the instance is there already; only the difference is new.  Of two
+         * rows the later is the one: the head of a segment that begins while the books are restored has what
+         * the parameters gave, as if it had been brought over. */
+        cash->restored_opening_e8 = row->value[CASH_OPENED];
         cash->open_other_e8[LEDGER_OPENING] -= row->value[CASH_OPENED];
     }
 }

@@ -528,13 +528,9 @@ static void keep(void *context, const struct slot *restore)
     record_copy(&said[said_count++ * 5], restore);
 }
 
-/* A new ledger with other parameters, and what the last one said. */
-static void restart(int64_t allocation_e8)
+/* The tables and parameters a run begins with. */
+static void again(int64_t allocation_e8)
 {
-    struct ledger *old = ledger;
-    said_count = 0;
-    begin();
-    ledger_reset(ledger); /* with other parameters than those of begin */
     struct risk_params risk = { .report_currency = USD };
     take_blob(RECORD_RISK, &risk, sizeof risk);
     take_instrument(INVERSE, PRODUCT_INVERSE, KIND_INVERSE_PERPETUAL, 1, 0, 100 * DECIMAL_E8, BTC, USD, BTC);
@@ -547,6 +543,16 @@ static void restart(int64_t allocation_e8)
     convert->to = USD;
     ledger_record(ledger, record);
     take_instance(0, INVERSE, COINM, allocation_e8);
+}
+
+/* A new ledger with other parameters, and what the last one said. */
+static void restart(int64_t allocation_e8)
+{
+    struct ledger *old = ledger;
+    said_count = 0;
+    begin();
+    ledger_reset(ledger); /* with other parameters than those of begin */
+    again(allocation_e8);
     ledger_restore(old, keep, NULL);
     for (uint32_t i = 0; i < said_count; i++) {
         struct restore_ledger row;
@@ -559,6 +565,51 @@ static void restart(int64_t allocation_e8)
     }
     ledger_free(old);
     take_plain(RECORD_RESTORE_DONE);
+}
+
+/* Killed while it was being restored: the next segment begins in the middle, and its head has an end of its
+ * own. */
+Test(ledger, a_segment_that_begins_in_the_middle_of_what_is_restored_changes_nothing)
+{
+    a_balance(COINM, BTC, 3 * DECIMAL_E8);
+    ledger_record(ledger, record);
+    all_tops(600000);
+    take_fill(0, LINEAR, SIDE_SELL, 100, 601000, 3 * DECIMAL_E8, 601500);
+    int64_t nobodys_e8 = ledger_cash_e8(ledger, NO_INSTANCE, COINM, BTC);
+    int64_t its_e8 = ledger_cash_e8(ledger, 0, COINM, BTC);
+    restart(DECIMAL_E8 / 2);
+    static struct slot rows[512 * 5];
+    uint32_t row_count = said_count;
+    memcpy(rows, said, sizeof rows);
+    for (uint32_t cut = 0; cut <= row_count; cut++) {
+        struct ledger *whole = ledger;
+        begin();
+        ledger_reset(ledger);
+        again(DECIMAL_E8 / 2);
+        for (uint32_t i = 0; i < cut; i++) { /* what was on the disk */
+            ledger_record(ledger, &rows[i * 5]);
+        }
+        struct ledger *torn = ledger;
+        said_count = 0;
+        ledger_restore(torn, keep, NULL);
+        begin();
+        ledger_reset(ledger);
+        again(DECIMAL_E8 / 2);
+        for (uint32_t i = 0; i < said_count; i++) {
+            ledger_record(ledger, &said[i * 5]);
+        }
+        ledger_free(torn);
+        take_plain(RECORD_RESTORE_DONE); /* of the head */
+        for (uint32_t i = cut; i < row_count; i++) {
+            ledger_record(ledger, &rows[i * 5]);
+        }
+        take_plain(RECORD_RESTORE_DONE);
+        cr_assert_eq(ledger_cash_e8(ledger, NO_INSTANCE, COINM, BTC), nobodys_e8, "cut at %u", cut);
+        cr_assert_eq(ledger_cash_e8(ledger, 0, COINM, BTC), its_e8, "cut at %u", cut);
+        cr_assert(ledger_check(ledger));
+        ledger_free(ledger);
+        ledger = whole;
+    }
 }
 
 Test(ledger, what_happens_before_the_first_price_is_counted_from_the_first_fill)
