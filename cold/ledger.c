@@ -1124,12 +1124,75 @@ static uint16_t book_of_order(const struct ledger *ledger, const struct record_r
     return book->used && book_has_leg(book, account, instrument) ? index : UNASSIGNED;
 }
 
+static int64_t qty_of(const struct ledger *ledger, uint16_t index, uint16_t account, uint16_t instrument)
+{
+    for (uint32_t i = ledger->book[index].leg; i != 0; i = ledger->leg[i - 1].next) {
+        const struct leg *leg = &ledger->leg[i - 1];
+        if (leg->account == account && leg->instrument == instrument) {
+            return leg->position.qty;
+        }
+    }
+    return 0;
+}
+
+/* A quantity of an execution enters the position of a leg. */
+static void count_execution(struct ledger *ledger, struct leg *leg, const struct instrument *instrument,
+                            struct execution *execution, int64_t qty)
+{
+    struct missing missing;
+    struct fill_effect effect;
+    enum side side = (enum side)execution->side;
+    int128 change_e20 = 0;
+    bool seen = look(ledger, leg->book, &missing);
+    accrue(ledger, leg, ledger->stamp_ns);
+    kind_fill(instrument, &leg->position, side, qty, execution->price, &effect);
+    ledger->executed[leg->account][leg->instrument] += side_sign(side) * qty;
+    execution->realised_e8 += book_effect(ledger, leg, &effect);
+    seen = changed_by(ledger, leg, seen, &change_e20);
+    attribute_fill(ledger, leg, instrument, side, qty, execution->price, execution->decision_price, seen,
+                   change_e20);
+}
+
+/* The first instance from `from` on that holds what an execution on this side makes smaller; UNASSIGNED none.
+ */
+static uint16_t next_closed(const struct ledger *ledger, uint16_t account, uint16_t instrument,
+                            enum side side, uint16_t from)
+{
+    for (uint16_t i = from; i < PARAMS_INSTANCE_MAX; i++) {
+        int64_t held = qty_of(ledger, i, account, instrument);
+        if (ledger->book[i].used && held != 0 && (held > 0) != (side == SIDE_BUY)) {
+            return i;
+        }
+    }
+    return UNASSIGNED;
+}
+
+/* The venue closed a position of ours (liquidation, deleveraging): the legs that held it are smaller, in the
+ * instances' order as the strategy has it, whoever's order it was; what they did not hold is nobody's.
+ * `first` is the leg that the execution is kept under, and the first to get smaller. */
+static void count_closed(struct ledger *ledger, const struct leg *first, const struct instrument *instrument,
+                         struct execution *execution)
+{
+    int64_t left = execution->qty;
+    uint16_t account = first->account, index = first->book;
+    while (left > 0) {
+        struct leg *leg = leg_row(ledger, index, account, instrument->index);
+        if (leg == NULL) {
+            return;
+        }
+        int64_t take = index == UNASSIGNED ? left : base_min(left, base_abs(leg->position.qty));
+        count_execution(ledger, leg, instrument, execution, take);
+        left -= take;
+        index = index == UNASSIGNED ? UNASSIGNED
+                                    : next_closed(ledger, account, instrument->index,
+                                                  (enum side)execution->side, (uint16_t)(index + 1));
+    }
+}
+
 static void take_fill(struct ledger *ledger, const struct record_report *report)
 {
     const struct record_head *head = &report->head;
     const struct instrument *instrument = instrument_of(ledger, head->instrument);
-    struct missing missing;
-    struct fill_effect effect;
 
     if (instrument == NULL || !has_formulas(instrument) || report->last_qty <= 0 ||
         report->side > SIDE_SELL || head->account >= ACCOUNT_MAX) {
@@ -1152,6 +1215,10 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
         return;
     }
     uint16_t index = book_of_order(ledger, report);
+    bool closed_by_venue = index == UNASSIGNED && report->reason == REASON_LIQUIDATION;
+    if (closed_by_venue) {
+        index = next_closed(ledger, head->account, instrument->index, (enum side)report->side, 0);
+    }
     struct leg *leg = leg_row(ledger, index, head->account, instrument->index);
     if (price <= 0 || !kind_fits(instrument, report->last_qty, price) || leg == NULL) {
         ledger->counts.without_price++;
@@ -1177,16 +1244,11 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
         ledger->price[instrument->index].last = price;
     }
 
-    enum side side = (enum side)report->side;
-    seen = look(ledger, index, &missing);
-    accrue(ledger, leg, head->stamp_ns);
-    kind_fill(instrument, &leg->position, side, report->last_qty, price, &effect);
-    ledger->executed[head->account][head->instrument] += side_sign(side) * report->last_qty;
-    execution->realised_e8 = book_effect(ledger, leg, &effect);
-    int128 change_e20 = 0;
-    seen = changed_by(ledger, leg, seen, &change_e20);
-    attribute_fill(ledger, leg, instrument, side, report->last_qty, price, execution->decision_price, seen,
-                   change_e20);
+    if (closed_by_venue) {
+        count_closed(ledger, leg, instrument, execution);
+    } else {
+        count_execution(ledger, leg, instrument, execution, report->last_qty);
+    }
     book_fee(ledger, leg, instrument, report, execution);
     execution->leg = (uint32_t)(leg - ledger->leg) + 1;
     book_realised(ledger, leg, instrument, report, execution);
@@ -1630,17 +1692,6 @@ static void hear(struct heard *heard, int64_t ours, int64_t hot, int64_t within,
     heard->hot = hot;
     bool differs = base_abs(ours - hot) > within;
     heard->since_ns = !differs ? 0 : heard->since_ns != 0 ? heard->since_ns : stamp_ns;
-}
-
-static int64_t qty_of(const struct ledger *ledger, uint16_t index, uint16_t account, uint16_t instrument)
-{
-    for (uint32_t i = ledger->book[index].leg; i != 0; i = ledger->leg[i - 1].next) {
-        const struct leg *leg = &ledger->leg[i - 1];
-        if (leg->account == account && leg->instrument == instrument) {
-            return leg->position.qty;
-        }
-    }
-    return 0;
 }
 
 /* Both sides consumed the same records up to this one: positions must be equal, and the delta but for what

@@ -135,6 +135,14 @@ static void take_open_order(struct reconcile *reconcile, const struct slot *reco
     }
 }
 
+static void take_payment(struct reconcile *reconcile, const struct slot *record)
+{
+    if (payments_is_news(reconcile->options.reduce, record)) {
+        reconcile->counts.payments++;
+        tell(reconcile, record, RECORD_FLAG_REST);
+    }
+}
+
 /* True when the execution has been missing for long enough to be told. */
 static bool has_settled(struct reconcile *reconcile, const struct record_report *fill)
 {
@@ -200,6 +208,10 @@ static void take_fill(struct reconcile *reconcile, const struct slot *record)
 {
     const struct reduce *reduce = reconcile->options.reduce;
     const struct record_report *told = (const struct record_report *)record_head_of(record);
+    if (told->head.type == RECORD_DELIVERY || told->head.type == RECORD_BALANCE) {
+        take_payment(reconcile, record); /* an execution that was a contract's end, and what it cost */
+        return;
+    }
     if (told->head.type != RECORD_FILL || told->head.slot_count < 3 || told->exec_id == 0) {
         return;
     }
@@ -296,14 +308,6 @@ static void plan_payments(struct reconcile *reconcile)
         due->asked_ns = reconcile->now_ns;
         due->asked_wall_ns = 0;
         due->failed = false;
-    }
-}
-
-static void take_payment(struct reconcile *reconcile, const struct slot *record)
-{
-    if (payments_is_news(reconcile->options.reduce, record)) {
-        reconcile->counts.payments++;
-        tell(reconcile, record, RECORD_FLAG_REST);
     }
 }
 

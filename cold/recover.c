@@ -234,6 +234,14 @@ static bool same_account_kind(const struct recover *recover, const struct pair *
     return account_trades(account, instrument->venue, instrument->product);
 }
 
+/* Something may rest or be held there: its contract has not ended. */
+static bool is_traded(const struct recover *recover, const struct pair *pair)
+{
+    const struct instrument *instrument = instrument_at(recover, pair->instrument);
+    bool over = instrument->expiry_ns != 0 && wall_now(recover) >= instrument->expiry_ns;
+    return same_account_kind(recover, pair) && !over;
+}
+
 /* ------------------------------------------------------------------ LOCK */
 
 static bool lock_leg(struct recover *recover, const char *leg, const char *account)
@@ -517,6 +525,23 @@ static void look_open_on(void *context, const struct reduce_order *order)
     on->any |= order->instrument == on->instrument;
 }
 
+/* A contract that ended while no engine ran is in no list any more; what was held of it became cash, and its
+ * row is as it was. */
+static bool ended_meanwhile(const struct recover *recover, struct wanted_row *row)
+{
+    const struct instrument_table *before = reduce_instruments(recover->old);
+    const struct instrument *was = recover->any_run ? instrument_by_name(before, row->name) : NULL;
+    if (was == NULL || was->expiry_ns == 0 || wall_now(recover) < was->expiry_ns) {
+        return false;
+    }
+    row->row = *was;
+    row->row.status = INSTRUMENT_CLOSED;
+    snprintf(row->base, CURRENCY_BYTES, "%s", currency_code(before, was->base));
+    snprintf(row->quote, CURRENCY_BYTES, "%s", currency_code(before, was->quote));
+    snprintf(row->settle, CURRENCY_BYTES, "%s", currency_code(before, was->settle));
+    return true;
+}
+
 static bool fetch_metadata(struct recover *recover, struct wanted *wanted)
 {
     struct instrument_table *table = recover->options.instruments;
@@ -543,7 +568,7 @@ static bool fetch_metadata(struct recover *recover, struct wanted *wanted)
     }
     for (uint32_t i = 0; i < wanted->count; i++) {
         struct wanted_row *row = &wanted->row[i];
-        if (!row->found) {
+        if (!row->found && !ended_meanwhile(recover, row)) {
             continue; /* bind says which key named it; what is held is looked at in translation */
         }
         memcpy(row->row.name, row->name, sizeof row->row.name);
@@ -1134,7 +1159,7 @@ static bool step_mode(struct recover *recover)
 {
     uint32_t asked = 0, untold[ACCOUNT_MAX] = { 0 };
     for (uint32_t i = 0; i < recover->pair_count; i++) {
-        if (same_account_kind(recover, &recover->pair[i])) {
+        if (is_traded(recover, &recover->pair[i])) {
             if (!check_mode(recover, &recover->pair[i], &untold[recover->pair[i].account])) {
                 return false;
             }
@@ -1366,7 +1391,7 @@ static bool step_open_orders(struct recover *recover)
 {
     uint32_t foreign = 0;
     for (uint32_t i = 0; i < recover->pair_count; i++) {
-        if (!same_account_kind(recover, &recover->pair[i])) {
+        if (!is_traded(recover, &recover->pair[i])) {
             continue;
         }
         if (!read_open_orders(recover, &recover->pair[i])) {
@@ -1419,7 +1444,7 @@ static bool read_positions(struct recover *recover)
         const struct instrument *instrument = instrument_at(recover, pair->instrument);
         struct rest_question question = question_of(recover, pair->account, REST_POSITIONS, instrument);
         pair->told = false;
-        if (instrument->kind == KIND_SPOT || !same_account_kind(recover, pair) ||
+        if (instrument->kind == KIND_SPOT || !is_traded(recover, pair) ||
             !rest_knows(recover->options.rest, &question)) {
             continue;
         }
@@ -1715,6 +1740,8 @@ static bool attribute_all(struct recover *recover, struct pair *pair, const stru
         const struct record_head *head = record_head_of(record);
         if (head->type == RECORD_FILL && head->slot_count >= 3 && head->instrument == pair->instrument) {
             slots_add(&fills, record);
+        } else if (payments_is_news(recover->held, record)) {
+            learn(recover, record); /* a contract's end, and what it cost */
         }
     }
     at = 0;

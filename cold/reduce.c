@@ -625,6 +625,34 @@ static void move(struct reduce *reduce, uint16_t instance, uint8_t leg, uint16_t
     cash_add(reduce, account, instance, effect.settle_currency, PNL_TRADING, effect.realised_e8);
 }
 
+/* The venue closed a position of ours: the instances that held it hold less, in their order, whoever's order
+ * it was; what they did not hold is nobody's.  Answers the first of them: the fee is its. */
+static uint16_t move_closed(struct reduce *reduce, const struct record_report *report, int64_t price)
+{
+    int64_t left = report->last_qty;
+    uint16_t first = NO_INSTANCE;
+    for (uint16_t instance = 0; instance < PARAMS_INSTANCE_MAX && left > 0; instance++) {
+        for (uint32_t i = 0; i < reduce->position_count && left > 0; i++) {
+            const struct reduce_position *row = &reduce->position[i];
+            if (row->instance != instance || row->instrument != report->head.instrument ||
+                row->account != report->head.account || row->position.qty == 0 ||
+                (row->position.qty > 0) == (report->side == SIDE_BUY)) {
+                continue;
+            }
+            int64_t take_qty = base_min(left, base_abs(row->position.qty));
+            move(reduce, instance, (uint8_t)row->leg, row->instrument, row->account, (enum side)report->side,
+                 take_qty, price);
+            first = first == NO_INSTANCE ? instance : first;
+            left -= take_qty;
+        }
+    }
+    if (left > 0) {
+        move(reduce, NO_INSTANCE, 0, report->head.instrument, report->head.account, (enum side)report->side,
+             left, price);
+    }
+    return first;
+}
+
 /* A dated contract ended: every row of it becomes cash at the delivery price. */
 static void on_delivery(struct reduce *reduce, const struct record_delivery *delivery)
 {
@@ -831,7 +859,11 @@ static bool on_execution(struct reduce *reduce, const struct record_report *repo
         exec->price = price;
         exec->open_price = open_price;
     }
-    move(reduce, instance, leg, instrument, account, (enum side)report->side, report->last_qty, price);
+    if (instance == NO_INSTANCE && report->reason == REASON_LIQUIDATION) {
+        instance = move_closed(reduce, report, price);
+    } else {
+        move(reduce, instance, leg, instrument, account, (enum side)report->side, report->last_qty, price);
+    }
     book_fee(reduce, report, instance);
     reduce->counts.fills++;
     if (instance == NO_INSTANCE) {

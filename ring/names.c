@@ -18,7 +18,8 @@ const char *const event_names[] = { "none", "halt", "resumed", "stopped", "ladde
                                     "duplicate_fill", "unknown_order", "table_refused", "quotes_pulled",
                                     "quotes_back", "position_differs", "risk_refused", "conservation",
                                     "journal_full", "fair_offset", "self_cross", "counter_low", "price_open",
-                                    "fee_surprise" };
+                                    "fee_surprise",
+                                    "delivered" };
 const char *const instance_state_names[] = { "restoring", "pulled", "quoting", "paused", "stopping", "stopped",
                                              "halted", "flattening", "flat" };
 /* clang-format on */

@@ -178,7 +178,7 @@ static const uint32_t layout[] = {
     /* what the numbers in those fields mean: the length of each list */
     REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, OPTION_PUT, GATEWAY_DEGRADED, FEED_STALE,
     ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_REASON_COUNT, RESTORE_LEDGER_BESIDE, COMMAND_SHIFT_FAIR, CELL_LIMIT,
-    ORDER_ROLE_EXIT, TIF_FOK, EVENT_FEE_SURPRISE, CREDIT_COUNT,
+    ORDER_ROLE_EXIT, TIF_FOK, EVENT_COUNT, CREDIT_COUNT,
 
     1, /* raised when a meaning changes and no place does */
 };

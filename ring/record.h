@@ -526,6 +526,7 @@ enum event_code {
     EVENT_PRICE_OPEN,   /* value[0] order executed [1] qty at a price nobody told, counted at [2]: read its
                            fills */
     EVENT_FEE_SURPRISE, /* value[0] fee, [1] what the fee table says, [2] exec_id, [3] currency */
+    EVENT_DELIVERED,    /* value[0] what was held, [1] the delivery price in 1e-8, [2] instrument */
     EVENT_COUNT
 };
 

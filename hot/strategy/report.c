@@ -690,8 +690,10 @@ static void liquidated(struct strategy *s, const struct record_report *report)
     }
     struct seen_entry *entry = seen_add(&s->seen, &key);
     entry->qty = left;
-    for (uint32_t slot = 0; slot < s->instance_count && left > 0; slot++) {
-        for (uint32_t leg = 0; leg < LEG_COUNT && left > 0; leg++) {
+    struct owner nobody = { .slot = EXPOSURE_UNASSIGNED }, first = nobody;
+    for (uint32_t number = 0; number <= ORDER_INSTANCE_MAX && left > 0; number++) {
+        uint32_t slot = s->slot_of[number];
+        for (uint32_t leg = 0; slot < PARAMS_INSTANCE_MAX && leg < LEG_COUNT && left > 0; leg++) {
             const struct exposure_leg *row = &s->exposure.instance[slot].leg[leg];
             if (row->instrument != report->head.instrument || row->account != report->head.account ||
                 row->position.qty == 0 || (row->position.qty > 0) == (report->side == SIDE_BUY)) {
@@ -700,14 +702,14 @@ static void liquidated(struct strategy *s, const struct record_report *report)
             struct owner owner = { .instance = &s->instance[slot], .slot = slot, .leg = leg };
             int64_t take = base_min(left, base_abs(row->position.qty));
             count(s, &owner, NULL, &part, take, price);
+            first = first.instance == NULL ? owner : first;
             left -= take;
         }
     }
-    struct owner nobody = { .slot = EXPOSURE_UNASSIGNED };
     if (left > 0) {
         count(s, &nobody, NULL, &part, left, price);
     }
-    book_fee(s, &nobody, entry, report, report->last_qty, price);
+    book_fee(s, &first, entry, report, report->last_qty, price);
     state_halt(s, EXPOSURE_UNASSIGNED, HALT_LIQUIDATION);
 }
 

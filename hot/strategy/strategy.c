@@ -412,15 +412,36 @@ static void consume_position(struct strategy *s, const struct record_position *r
     exposure_venue(&s->exposure, record->head.account, record->head.instrument, record->qty, s->now_ns);
 }
 
+/* A contract ended: what was held of it is cash, and what it hedged or was hedged by stands naked now. */
 static void consume_delivery(struct strategy *s, const struct record_delivery *record)
 {
-    if (!state_account_known(s, record->head.account) ||
-        !state_instrument_known(s, record->head.instrument) ||
-        !exposure_deliver(&s->exposure, record->head.account, record->head.instrument, record->price_e8)) {
+    uint16_t instrument = record->head.instrument;
+    int128 before[PARAMS_INSTANCE_MAX];
+    int64_t held[PARAMS_INSTANCE_MAX];
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        before[i] = s->exposure.instance[i].delta_e12;
+        held[i] = 0;
+        for (uint32_t l = 0; l < LEG_COUNT; l++) {
+            const struct exposure_leg *leg = &s->exposure.instance[i].leg[l];
+            bool ends = leg->instrument == instrument && leg->account == record->head.account;
+            held[i] += ends ? leg->position.qty : 0;
+        }
+    }
+    if (!state_account_known(s, record->head.account) || !state_instrument_known(s, instrument) ||
+        !exposure_deliver(&s->exposure, record->head.account, instrument, record->price_e8)) {
         s->malformed++;
         return;
     }
-    state_wake(s, s->users[record->head.instrument]);
+    book_status(&s->book[instrument], INSTRUMENT_CLOSED);
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        if (held[i] != 0) {
+            hedge_explain(s, &s->instance[i], s->exposure.instance[i].delta_e12 - before[i]);
+            s->instance[i].hedge.retry_ns = 0; /* what is naked is answered at once */
+            state_event(s, EVENT_DELIVERED, s->instance[i].params.instance, 2, held[i], record->price_e8,
+                        instrument, 0);
+        }
+    }
+    state_wake(s, s->restored ? s->users[instrument] : 0);
 }
 
 static void command_instance(struct strategy *s, struct instance *instance,

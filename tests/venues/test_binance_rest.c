@@ -461,6 +461,36 @@ Test(binance_rest, open_orders_positions_balances_fees_and_marks_become_records)
     cr_assert_eq(balance->row, record_row_id("9689322392", 10), "unique within its type");
 }
 
+Test(binance_rest, an_execution_at_the_end_of_a_contract_is_its_delivery)
+{
+    struct clerk *clerk = clerk_make(PRODUCT_LINEAR);
+    struct instrument *row = &clerk->desk->table.row[0];
+    row->kind = KIND_LINEAR_FUTURE;
+    row->expiry_ns = 1758787200000 * 1000000LL;
+    clerk->query.instrument = row;
+    cr_assert_eq(
+        hear(
+            clerk, REST_FILLS, 200,
+            "[{\"symbol\":\"BTCUSDT\",\"id\":7,\"orderId\":1,\"side\":\"SELL\",\"price\":\"60000.1\","
+            "\"qty\":\"0.010\",\"realizedPnl\":\"1\",\"quoteQty\":\"600\",\"commission\":\"0.24\","
+            "\"commissionAsset\":\"USDT\",\"time\":1758787199999,\"positionSide\":\"BOTH\",\"buyer\":false,"
+            "\"maker\":false},"
+            "{\"symbol\":\"BTCUSDT\",\"id\":8,\"orderId\":2,\"side\":\"SELL\",\"price\":\"60123.45678901\","
+            "\"qty\":\"0.010\",\"realizedPnl\":\"1\",\"quoteQty\":\"601.2345678901\",\"commission\":\"0.12\","
+            "\"commissionAsset\":\"USDT\",\"time\":1758787200000,\"positionSide\":\"BOTH\",\"buyer\":false,"
+            "\"maker\":false}]"),
+        REST_OK);
+    cr_assert_eq(clerk->desk->record_count, 3);
+    cr_assert_eq(record_head_of(clerk->desk->records[0])->type, RECORD_FILL);
+    const struct record_delivery *delivery = (const struct record_delivery *)clerk->desk->records[1];
+    cr_assert_eq(delivery->head.type, RECORD_DELIVERY);
+    cr_assert_eq(delivery->price_e8, 6012345678901, "an average of the index, finer than a tick");
+    const struct record_balance *fee = (const struct record_balance *)clerk->desk->records[2];
+    cr_assert_eq(fee->reason, CASH_FEE);
+    cr_assert_eq(fee->change_e8, -12000000);
+    cr_assert_eq(fee->told, CASH_TOLD_ROW);
+}
+
 Test(binance_rest, spot_fees_add_up)
 {
     struct clerk *clerk = clerk_make(PRODUCT_SPOT);

@@ -867,3 +867,34 @@ Test(deribit_rest, a_row_that_contradicts_its_name_or_cannot_trade_is_not_traded
     cr_assert_eq(hear(clerk, REST_INSTRUMENTS, 200, "{\"result\":[{\"kind\":\"future\"}]}"), REST_BROKEN);
     cr_assert_eq(hear(clerk, REST_INSTRUMENTS, 200, "{\"result\":7}"), REST_BROKEN);
 }
+
+Test(deribit_rest, a_delivery_in_the_log_ends_a_contract_and_costs_its_fee)
+{
+    struct clerk *clerk = clerk_make();
+    clerk->query.instrument = &clerk->table->row[PERPETUAL];
+    struct instrument row = clerk->table->row[PERPETUAL];
+    row.kind = KIND_INVERSE_FUTURE;
+    row.expiry_ns = 1679731200000 * 1000000LL;
+    strcpy(row.symbol, "BTC-25MAR23");
+    strcpy(row.name, "deribit.inverse.BTC-25MAR23");
+    uint16_t index = instrument_add(clerk->table, &row);
+    cr_assert_neq(index, UINT16_MAX);
+    cr_assert_eq(hear(clerk, REST_PAYMENTS, 200,
+                      "{\"result\":{\"logs\":[{\"type\":\"delivery\",\"timestamp\":1679731200000,"
+                      "\"currency\":\"BTC\",\"instrument_name\":\"BTC-25MAR23\",\"price\":27512.3456,"
+                      "\"position\":1000,\"change\":0.001,\"cashflow\":0.001,\"commission\":0.00000909,"
+                      "\"interest_pl\":null,\"id\":77},{\"type\":\"settlement\",\"timestamp\":1679644800000,"
+                      "\"currency\":\"BTC\",\"instrument_name\":\"BTC-25MAR23\",\"price\":27000,"
+                      "\"change\":0.002,\"interest_pl\":null,\"id\":76}],\"continuation\":null}}"),
+                 REST_OK);
+    cr_assert_eq(clerk->desk->record_count, 2, "the settlement of a future pays no funding");
+    const struct record_delivery *delivery =
+        (const struct record_delivery *)(const void *)clerk->desk->records[0];
+    cr_assert_eq(delivery->head.type, RECORD_DELIVERY);
+    cr_assert_eq(delivery->head.instrument, index);
+    cr_assert_eq(delivery->price_e8, 2751234560000);
+    const struct record_balance *fee = (const struct record_balance *)(const void *)clerk->desk->records[1];
+    cr_assert_eq(fee->reason, CASH_FEE);
+    cr_assert_eq(fee->change_e8, -909);
+    cr_assert_eq(fee->row, record_row_id("77", 2));
+}

@@ -290,6 +290,20 @@ struct record_report *binance_report(struct binance_reader *reader, struct slot 
     return report;
 }
 
+/* Orders that the venue makes to close a position of ours. */
+static bool closes_us(const struct scan_value *id)
+{
+    static const char *const begins[] = { "autoclose-", "adl_autoclose", "settlement_autoclose-",
+                                          "delivery_autoclose-" };
+    for (size_t i = 0; i < POISE_COUNT_OF(begins); i++) {
+        size_t bytes = strlen(begins[i]);
+        if (id->bytes >= bytes && memcmp(id->at, begins[i], bytes) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void binance_client(struct binance_reader *reader, struct record_report *report, const struct scan_value *id)
 {
     if (id->type != SCAN_STRING || id->bytes == 0) {
@@ -304,7 +318,8 @@ void binance_client(struct binance_reader *reader, struct record_report *report,
     }
     report->order = order_id_parse(id->at, id->bytes);
     if (report->order == 0) {
-        report->flags |= REPORT_FOREIGN; /* the venue's own (autoclose-...), or somebody else's */
+        report->flags |= REPORT_FOREIGN; /* the venue's own, or somebody else's */
+        report->reason = closes_us(id) ? REASON_LIQUIDATION : report->reason;
     }
 }
 
@@ -596,6 +611,39 @@ static bool order_object(struct binance_reader *reader, const struct scan_value 
     return true;
 }
 
+/* What is executed at or behind the end of a contract is its delivery, at an average of the index that is
+ * finer than a tick; what it costs is told beside it. */
+static void emit_fill(struct binance_reader *reader, struct slot *record, const struct instrument *row,
+                      const struct scan_value *price)
+{
+    const struct record_report *report = (const struct record_report *)(const void *)record;
+    if (row->expiry_ns == 0 || report->venue_time_ns < row->expiry_ns) {
+        binance_emit(reader, record);
+        return;
+    }
+    struct slot ended[1];
+    begin(reader, ended, RECORD_DELIVERY, 1, row->index);
+    struct record_delivery *delivery = (struct record_delivery *)(void *)ended;
+    delivery->venue_time_ns = report->venue_time_ns;
+    if (!scan_decimal_near(price, DECIMAL_MONEY, &delivery->price_e8) || delivery->price_e8 <= 0) {
+        binance_emit(reader, record); /* without its price it is an execution whose price is open */
+        return;
+    }
+    binance_emit(reader, ended);
+    if ((report->flags & REPORT_HAS_FEE) != 0 && report->fee_e8 != 0) {
+        begin(reader, ended, RECORD_BALANCE, 1, row->index);
+        struct record_balance *fee = (struct record_balance *)(void *)ended;
+        fee->currency = report->fee_currency;
+        fee->total_e8 = fee->available_e8 = INT64_MIN;
+        fee->change_e8 = -report->fee_e8;
+        fee->reason = CASH_FEE;
+        fee->told = CASH_TOLD_ROW;
+        fee->row = record_row_id((const char *)&report->exec_id, sizeof report->exec_id);
+        fee->venue_time_ns = report->venue_time_ns;
+        binance_emit(reader, ended);
+    }
+}
+
 static bool fill_object(struct binance_reader *reader, const struct scan_value fields[KEY_COUNT])
 {
     const struct instrument *row = binance_row(reader, &fields[KEY_SYMBOL]);
@@ -644,7 +692,7 @@ static bool fill_object(struct binance_reader *reader, const struct scan_value f
         scan_decimal_near(&fields[KEY_REALIZED], DECIMAL_MONEY, &report->realised_e8)) {
         report->flags |= REPORT_HAS_REALISED;
     }
-    binance_emit(reader, record);
+    emit_fill(reader, record, row, &fields[KEY_PRICE]);
     return true;
 }
 
@@ -1302,7 +1350,7 @@ static bool execution(struct binance_reader *reader, const struct scan_value let
         if (calculated) {
             report->reason = REASON_LIQUIDATION;
         }
-        binance_emit(reader, record);
+        emit_fill(reader, record, row, at_letter(letters, 'L'));
         return true;
     }
     report->last_qty = 0;
@@ -1412,7 +1460,7 @@ static bool trade_lite(struct binance_reader *reader, const struct scan_value le
     scan_decimal_near(at_letter(letters, 'p'), row->price_decimals, &report->order_price);
     set_execution_price(report, row, at_letter(letters, 'L'), at_letter(letters, 'Y'));
     report->liquidity = at_letter(letters, 'm')->type == SCAN_TRUE ? LIQUIDITY_MAKER : LIQUIDITY_TAKER;
-    binance_emit(reader, record);
+    emit_fill(reader, record, row, at_letter(letters, 'L'));
     return true;
 }
 

@@ -511,3 +511,31 @@ Test(reduce, ended_orders_are_forgotten_oldest_first_and_open_ones_never)
     cr_assert_eq(state_of(test_order_id(2)), REDUCE_NONE);
     cr_assert_eq(state_of(test_order_id(REDUCE_ORDERS_MAX + 999)), REDUCE_DONE);
 }
+
+Test(reduce, what_the_venue_closes_comes_off_whoever_held_it)
+{
+    struct slot record[3];
+    uint64_t order = test_order_id(1);
+    send_new(order, SIDE_BUY, 30, 100);
+    struct record_report *fill = test_report(record, RECORD_FILL, order, 0, 101);
+    fill->exec_id = 1;
+    fill->side = SIDE_BUY;
+    fill->last_qty = 30;
+    fill->price = 600000;
+    fill->flags = REPORT_HAS_LAST;
+    reduce_record(reduce, record);
+    fill = test_report(record, RECORD_FILL, 0, 0, 102);
+    fill->exec_id = 2;
+    fill->side = SIDE_SELL;
+    fill->last_qty = 32;
+    fill->price = 590000;
+    fill->reason = REASON_LIQUIDATION;
+    fill->flags = REPORT_HAS_LAST | REPORT_FOREIGN;
+    reduce_record(reduce, record);
+    reduce_record(reduce, record);
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), -2);
+    for (uint32_t i = 0; i < reduce_position_count(reduce); i++) {
+        const struct reduce_position *row = reduce_position_at(reduce, i);
+        cr_assert_eq(row->position.qty, row->instance == NO_INSTANCE ? -2 : 0);
+    }
+}

@@ -401,3 +401,32 @@ Test(ledger_payments, part_of_a_settled_position_closed_takes_its_part_of_what_w
     fill(PERPETUAL, COIN, SIDE_BUY, 1500, 600000, 0);
     cr_expect_eq(ledger_beside_e8(ledger, COIN, BTC), 0, "on the other side nothing was settled");
 }
+
+/* ------------------------------------------------------------------ what the venue closes */
+
+Test(ledger_payments, a_liquidation_makes_the_legs_smaller_that_held_it)
+{
+    price(LINEAR, 600000);
+    fill(PERPETUAL, COIN, SIDE_SELL, 3000, 600000, 0);
+    struct record_report *report = (void *)record;
+    fill(PERPETUAL, COIN, SIDE_BUY, 0, 0, 0); /* a form to fill in: of no quantity, it counts as nothing */
+    report->order = 0;
+    report->exec_id = 9000;
+    report->side = SIDE_BUY;
+    report->last_qty = 3400; /* and what the owner held beside it */
+    report->price = 630000;
+    report->fee_e8 = 12;
+    report->reason = REASON_LIQUIDATION;
+    report->flags = REPORT_HAS_LAST | REPORT_HAS_FEE | REPORT_FOREIGN;
+    ledger_record(ledger, record);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_position(ledger, 0, COIN, PERPETUAL).qty, 0);
+    cr_expect_eq(ledger_position(ledger, NO_INSTANCE, COIN, PERPETUAL).qty, 400);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COIN, BTC, PNL_FEE), -12);
+    /* 3000 / 63000 - 3000 / 60000 coin */
+    cr_expect(base_abs(ledger_part_e8(ledger, 0, COIN, BTC, PNL_TRADING) + 238095) <= 1);
+    struct ledger_counts counts;
+    ledger_counts(ledger, &counts);
+    cr_expect_eq(counts.fills, 2);
+    cr_expect_null(ledger_fault(ledger));
+}

@@ -162,6 +162,10 @@ void desk_instrument(struct desk *desk, uint16_t index)
 {
     struct instrument row;
     instrument_row(&row, index);
+    if ((desk->dated >> index & 1) != 0) {
+        row.kind = index == PERP ? KIND_INVERSE_FUTURE : KIND_LINEAR_FUTURE;
+        row.expiry_ns = desk->wall + 86400000000000;
+    }
     feed_blob(desk, RECORD_INSTRUMENT, &row, sizeof row);
 }
 

@@ -30,7 +30,8 @@ struct desk {
     struct slot *said; /* everything since the last desk_forget */
     uint32_t said_count, said_slots;
     uint64_t exec;
-    bool no_ids; /* desk_build gives no order ids */
+    uint8_t dated; /* bit per instrument that desk_build makes a future with an end */
+    bool no_ids;   /* desk_build gives no order ids */
     bool record_input;
     struct slot *input;
     uint32_t input_slots;

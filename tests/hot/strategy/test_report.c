@@ -531,6 +531,113 @@ Test(report, a_liquidation_shrinks_the_leg_that_held_it_halts_and_unwinds_the_ot
     desk_free(desk);
 }
 
+Test(report, a_liquidation_is_shared_in_the_order_of_the_instances_and_its_fee_is_the_first_ones)
+{
+    struct desk *desk = quoting();
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+    desk_fill(desk, bid->id, 10, bid->price);
+    desk_answer(desk, true);
+    int64_t fees_e8 = desk->s->exposure.instance[0].cash[0].amount_e8[PNL_FEE];
+    desk_forget(desk);
+    struct slot slot[3];
+    struct record_report *report =
+        desk_report_for(desk, slot, RECORD_FILL, desk_quote(desk, SIDE_SELL, 0)->id);
+    report->order = 0;
+    report->side = SIDE_SELL;
+    report->exec_id = 6000;
+    report->last_qty = 14; /* the owner held four more */
+    report->reason = REASON_LIQUIDATION;
+    report->fee_e8 = 77;
+    report->fee_currency = BTC;
+    report->flags = REPORT_HAS_LAST | REPORT_FOREIGN | REPORT_HAS_FEE;
+    desk_feed(desk, slot);
+    desk_feed(desk, slot); /* told twice */
+    cr_assert_eq(perp_qty(desk), 0);
+    const struct exposure *exposure = &desk->s->exposure;
+    cr_assert_eq(exposure->holding[exposure->holding_of[COIN_ACCOUNT][PERP]].unassigned.qty, -4);
+    cr_assert_eq(exposure->instance[0].cash[0].amount_e8[PNL_FEE], fees_e8 - 77);
+    cr_assert_eq(desk_count_event(desk, EVENT_HALT), 1, "it is recorded and alarmed, once");
+    exposure_check(exposure);
+    desk_free(desk);
+}
+
+/* ------------------------------------------------------------------ contracts that end */
+
+static struct desk *holding(uint8_t dated)
+{
+    struct desk *desk = desk_make();
+    desk->dated = dated;
+    desk_build(desk);
+    desk_done(desk);
+    desk_open(desk);
+    desk_answer(desk, true);
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+    desk_fill(desk, bid->id, 10, bid->price);
+    desk_answer(desk, true);
+    cr_assert_eq(perp_qty(desk), 10);
+    desk_forget(desk);
+    return desk;
+}
+
+static void deliver(struct desk *desk, uint16_t account, uint16_t instrument, int64_t price_e8)
+{
+    struct slot slot;
+    memset(&slot, 0, sizeof slot);
+    struct record_delivery *delivery =
+        (struct record_delivery *)(void *)record_begin(&slot, RECORD_DELIVERY, 1, ++desk->now);
+    delivery->head.account = account;
+    delivery->head.instrument = instrument;
+    delivery->price_e8 = price_e8;
+    desk_feed(desk, &slot);
+}
+
+Test(report, when_the_quoted_contract_ends_the_hedge_comes_off_at_once)
+{
+    struct desk *desk = holding(1 << PERP);
+    int64_t hedged = desk->s->exposure.instance[0].leg[LEG_HEDGE].position.qty;
+    cr_assert_lt(hedged, 0);
+    deliver(desk, COIN_ACCOUNT, PERP, 6012345678901);
+    cr_assert_eq(perp_qty(desk), 0);
+    cr_assert_eq(desk_count_event(desk, EVENT_DELIVERED), 1);
+    const struct record_order *hedge = desk_order_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE, 0);
+    cr_assert_not_null(hedge);
+    cr_assert_eq(hedge->side, SIDE_BUY);
+    cr_assert_leq(hedge->qty, -hedged, "what is held is the most that comes off");
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_QUOTE), 0,
+                 "nothing is quoted on what ended");
+    desk_answer(desk, true);
+    desk_forget(desk);
+    deliver(desk, COIN_ACCOUNT, PERP, 6012345678901); /* told again */
+    cr_assert_eq(desk_count_event(desk, EVENT_DELIVERED), 0);
+    cr_assert_not(desk->s->halted, "a contract that ends is no accident");
+    cr_assert_eq(desk_count_event(desk, EVENT_CONSERVATION), 0);
+    exposure_check(&desk->s->exposure);
+    desk_free(desk);
+}
+
+Test(report, when_the_hedging_contract_ends_the_quoted_leg_is_reduced_in_bounded_time)
+{
+    struct desk *desk = holding(1 << USDT_PERP);
+    deliver(desk, USDT_ACCOUNT, USDT_PERP, 6000000000000);
+    cr_assert_eq(desk->s->exposure.instance[0].leg[LEG_HEDGE].position.qty, 0);
+    cr_assert_eq(desk_count_event(desk, EVENT_DELIVERED), 1);
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE), 0,
+                 "there is nothing to hedge with");
+    const struct quote_params *params = &desk->s->instance[0].params;
+    uint64_t until_ns = desk->now + (uint64_t)(params->max_naked_ns + RUNG_COUNT * params->ladder_step_ns);
+    const struct record_order *reduces = NULL;
+    while (reduces == NULL && desk->now < until_ns) {
+        desk_clock(desk, 10 * MS);
+        desk_book(desk, PERP, 600000, 600001, 5000);
+        reduces = desk_order_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE, 0);
+    }
+    cr_assert_not_null(reduces, "the ladder ends at the quoted leg");
+    cr_assert_eq(reduces->head.instrument, PERP);
+    cr_assert_eq(reduces->side, SIDE_SELL);
+    cr_assert_eq(desk_count_event(desk, EVENT_CONSERVATION), 0);
+    desk_free(desk);
+}
+
 Test(report, an_order_of_ours_that_nobody_knows_is_cancelled)
 {
     struct desk *desk = quoting();
