@@ -702,6 +702,173 @@ bool scan_fields_by_length(struct scan *scan, const struct scan_name *names, uin
     return read_fields(scan, &places);
 }
 
+/* What is left of a text where a member is looked at quickly: a remembered key, and sixteen bytes of its
+ * value and of what follows. */
+enum { HABIT_ROOM = 64 };
+
+/* So many keys of an object may be new or out of their order. */
+enum { HABIT_STRANGE = 3 };
+
+/* is_key says whether a remembered key stands at `at`, of which SCAN_HABIT_BYTES can be read. */
+static inline bool is_key(const struct scan_habit_key *key, const char *at)
+{
+#ifdef __SSE2__
+    const __m128i *text = (const __m128i *)(const void *)key->text, *here = (const __m128i *)(const void *)at;
+    uint32_t low = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(text), _mm_loadu_si128(here)));
+    uint32_t high =
+        (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(text + 1), _mm_loadu_si128(here + 1)));
+    return ((low | high << 16) & key->mask) == key->mask;
+#else
+    return memcmp(key->text, at, key->bytes) == 0;
+#endif
+}
+
+/* short_number answers the length of a number without exponent of at most fifteen bytes, 0 when it is
+ * another, or none.  Sixteen bytes can be read. */
+static inline uint32_t short_number(const char *from)
+{
+#ifdef __SSE2__
+    __m128i digits = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)from), _mm_set1_epi8('0'));
+    __m128i plain = _mm_cmpeq_epi8(_mm_min_epu8(digits, _mm_set1_epi8(9)), digits);
+    uint32_t no_digit = ~(uint32_t)_mm_movemask_epi8(plain), first = *from == '-';
+    uint32_t end = (uint32_t)__builtin_ctz(no_digit & ~0U << first);
+    if (end == first || (from[first] == '0' && end != first + 1) || end > 15) {
+        return 0;
+    }
+    if (from[end] == '.') {
+        uint32_t point = end;
+        end = (uint32_t)__builtin_ctz(no_digit & ~1U << point);
+        return end == point + 1 || end > 15 ? 0 : end;
+    }
+    return end;
+#else
+    return plain_number(from);
+#endif
+}
+
+/* quick_value takes a plain value where sixteen bytes can be read; NULL when it is not plain, or what follows
+ * it is no comma and no brace.  Else it answers where that is. */
+static inline const char *quick_value(const struct scan *scan, const char *from, struct scan_value *to)
+{
+    uint32_t bytes = 0;
+    uint8_t type = SCAN_NUMBER;
+    if (*from == '"') {
+        int length = plain_string(from, scan->end);
+        if (length < 0 || (from[length + 2] != ',' && from[length + 2] != '}')) {
+            return NULL;
+        }
+        *to = (struct scan_value){ .at = from + 1, .bytes = (uint32_t)length, .type = SCAN_STRING };
+        return from + length + 2;
+    }
+    if (memcmp(from, "true", 4) == 0) {
+        type = SCAN_TRUE;
+        bytes = 4;
+    } else if (memcmp(from, "false", 5) == 0) {
+        type = SCAN_FALSE;
+        bytes = 5;
+    } else if (memcmp(from, "null", 4) == 0) {
+        type = SCAN_NULL;
+        bytes = 4;
+    } else {
+        bytes = short_number(from);
+    }
+    if (bytes == 0 || (from[bytes] != ',' && from[bytes] != '}')) {
+        return NULL;
+    }
+    *to = (struct scan_value){ .at = from, .bytes = bytes, .type = type };
+    return from + bytes;
+}
+
+/* habit_members takes members for as long as they come as they did before, one of them left out perhaps, with
+ * plain values.  *next is whose turn it is; false: another key came. */
+static inline bool habit_members(struct scan *scan, struct scan_value *named, const struct scan_habit *habit,
+                                 uint32_t *next)
+{
+    const uint64_t bit = 1ULL << (scan->depth - 1);
+    struct scan_value nowhere;
+    const char *at = scan->at;
+    uint32_t i = *next;
+    bool known = true;
+    if ((scan->fresh & bit) != 0) {
+        at--; /* the brace stands for the comma before the first member */
+    } else if (at >= scan->end || *at != ',') {
+        return true;
+    }
+    while (scan->end - at >= HABIT_ROOM) {
+        uint32_t which = i;
+        if (which < habit->count && !is_key(&habit->key[which], at + 1)) {
+            which++; /* one was left out, perhaps */
+            known = which < habit->count && is_key(&habit->key[which], at + 1);
+        }
+        known = known && which < habit->count;
+        if (!known) {
+            break;
+        }
+        const struct scan_habit_key *key = &habit->key[which];
+        i = which + 1;
+        struct scan_value *to = key->place == SCAN_HABIT_NOWHERE ? &nowhere : &named[key->place];
+        const char *after = quick_value(scan, at + 1 + key->bytes, to);
+        if (after == NULL) {
+            break;
+        }
+        at = after;
+        scan->at = at;
+        scan->fresh &= ~bit;
+        if (*at != ',') {
+            break;
+        }
+    }
+    *next = i;
+    return known;
+}
+
+static void learn(struct scan_habit *habit, const struct scan_value *key, uint8_t place)
+{
+    if (habit->count == SCAN_HABIT_KEYS || key->bytes > SCAN_HABIT_BYTES - 3) {
+        return;
+    }
+    struct scan_habit_key *entry = &habit->key[habit->count++];
+    memset(entry, 0, sizeof *entry);
+    entry->text[0] = '"';
+    memcpy(entry->text + 1, key->at, key->bytes);
+    memcpy(entry->text + 1 + key->bytes, "\":", 2);
+    entry->bytes = (uint8_t)(key->bytes + 3);
+    entry->mask = (uint32_t)((1ULL << entry->bytes) - 1);
+    entry->place = place;
+}
+
+bool scan_fields_by_habit(struct scan *scan, const struct scan_name *names, uint32_t name_count,
+                          const uint8_t *from, uint32_t longest, struct scan_habit *habit,
+                          struct scan_value *named)
+{
+    struct scan_value ignored, key;
+    const struct places places = { NULL, named, &ignored, names, name_count, from, longest };
+    const bool learning = habit->count == 0;
+    uint32_t next = 0, strange = 0;
+    memset(named, 0, name_count * sizeof *named);
+    if (!scan_object(scan)) {
+        return false;
+    }
+    for (;;) {
+        strange += !learning && !habit_members(scan, named, habit, &next);
+        if (!scan_key(scan, &key)) {
+            break;
+        }
+        struct scan_value *to = place_of(&places, key.at, key.bytes);
+        if (!scan_take(scan, to)) {
+            return false;
+        }
+        /* a key that is written with escapes is another text than the key that it is */
+        if (learning && key.at > scan->begin && key.at < scan->end) {
+            learn(habit, &key, to == &ignored ? SCAN_HABIT_NOWHERE : (uint8_t)(to - named));
+        }
+    }
+    if (strange > HABIT_STRANGE) {
+        habit->count = 0; /* the venue prints them in another order now */
+    }
+    return scan->state == SCAN_FINE;
+}
+
 bool scan_unsigned(const struct scan_value *value, uint64_t *out)
 {
     if ((value->type != SCAN_NUMBER && value->type != SCAN_STRING) || value->bytes == 0 ||
@@ -709,7 +876,15 @@ bool scan_unsigned(const struct scan_value *value, uint64_t *out)
         return false;
     }
     uint64_t n = 0;
-    for (uint32_t i = 0; i < value->bytes; i++) {
+    uint32_t i = 0;
+    for (; i < value->bytes && i < DIGITS_MOST; i++) { /* so many always fit */
+        unsigned digit = (unsigned)(unsigned char)value->at[i] - '0';
+        if (digit > 9) {
+            return false;
+        }
+        n = n * 10 + digit;
+    }
+    for (; i < value->bytes; i++) {
         unsigned digit = (unsigned)(unsigned char)value->at[i] - '0';
         if (digit > 9 || __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, digit, &n)) {
             return false;

@@ -109,6 +109,28 @@ bool scan_fields(struct scan *scan, struct scan_value *letters, const struct sca
 bool scan_fields_by_length(struct scan *scan, const struct scan_name *names, uint32_t name_count,
                            const uint8_t *from, uint32_t longest, struct scan_value *named);
 
+/* scan_habit: in which order the keys of one kind of object came last.  A venue's programs print them in the
+ * same order every time, so that a key is known by one comparison with what came there before, and need be
+ * neither delimited nor looked up.  Zeroed is one that knows nothing.  It changes what is read in no way. */
+#define SCAN_HABIT_KEYS    48
+#define SCAN_HABIT_BYTES   32 /* the longest key that is remembered, with its quotes and colon */
+#define SCAN_HABIT_NOWHERE UINT8_MAX
+
+struct scan_habit {
+    uint32_t count;
+    struct scan_habit_key {
+        char text[SCAN_HABIT_BYTES]; /* "key": */
+        uint32_t mask;               /* a bit for each of its bytes */
+        uint8_t bytes;
+        uint8_t place; /* which of the names, or nowhere */
+    } key[SCAN_HABIT_KEYS];
+};
+
+/* scan_fields_by_habit is scan_fields_by_length with a habit for this kind of object, which it keeps. */
+bool scan_fields_by_habit(struct scan *scan, const struct scan_name *names, uint32_t name_count,
+                          const uint8_t *from, uint32_t longest, struct scan_habit *habit,
+                          struct scan_value *named);
+
 /* scan_is: a string equal to the text. */
 static inline bool scan_is(const struct scan_value *value, const char *text)
 {

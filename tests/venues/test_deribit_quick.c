@@ -41,6 +41,7 @@ static const char position[] =
 static struct {
     struct desk *desk;
     struct deribit_reader reader;
+    struct deribit_habits habits;
     struct heard quick, whole;
     char order[512], ended[512], trade[512], other[512], id[64];
     char text[8][4096];
@@ -73,6 +74,7 @@ static void make(void)
     struct slot record[2];
     tried.desk = deribit_desk_up();
     tried.reader = (struct deribit_reader){ .instruments = &tried.desk->table,
+                                            .habits = &tried.habits,
                                             .sink = &quick_sink,
                                             .account = tried.desk->account.index,
                                             .stamp_ns = tried.desk->now_ns,
@@ -111,6 +113,16 @@ static bool both(const char *text, size_t bytes)
     out.body_capacity = sizeof body;
     tried.quick.count = tried.whole.count = 0;
     int64_t quick = deribit_quick(&tried.reader, text, bytes);
+    if (quick != DERIBIT_QUICK_NOT_MINE) {
+        /* what it got used to changes nothing */
+        struct deribit_reader fresh = tried.reader;
+        const struct heard used = tried.quick;
+        fresh.habits = NULL;
+        tried.quick.count = 0;
+        cr_assert_eq(deribit_quick(&fresh, text, bytes), quick, "%.*s", (int)bytes, text);
+        cr_assert_eq(tried.quick.count, used.count);
+        cr_assert_arr_eq(tried.quick.record, used.record, used.count * sizeof used.record[0]);
+    }
     if (quick == DERIBIT_QUICK_NOT_MINE) {
         cr_assert_eq(tried.quick.count, 0, "what is not taken tells nothing");
         return false;

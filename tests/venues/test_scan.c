@@ -252,6 +252,111 @@ Test(scan, members_taken_quickly_are_what_they_are_taken_slowly)
     guard_free(&guard);
 }
 
+/* Names in the order of their lengths, and where each length begins. */
+static const struct scan_name by_length[] = { SCAN_NAME("id"), SCAN_NAME("tag"), SCAN_NAME("price"),
+                                              SCAN_NAME("amount"),
+                                              SCAN_NAME("a_name_with_nine_and_20_bytes") };
+#define BY_LENGTH    POISE_COUNT_OF(by_length)
+#define NAME_LONGEST 29 /* and the longest that is remembered */
+static uint8_t by_length_from[NAME_LONGEST + 2];
+
+static void measure_names(void)
+{
+    for (uint32_t bytes = 0; bytes < sizeof by_length_from; bytes++) {
+        uint8_t name = 0;
+        while (name < BY_LENGTH && by_length[name].bytes < bytes) {
+            name++;
+        }
+        by_length_from[bytes] = name;
+    }
+}
+
+/* read_both reads the first object of a text with the habit and without; true when it is sound. */
+static bool read_both(struct scan_habit *habit, const char *text, size_t bytes)
+{
+    struct scan plain, quick;
+    struct scan_value expected[BY_LENGTH], fields[BY_LENGTH];
+    scan_open(&plain, text, bytes);
+    scan_open(&quick, text, bytes);
+    bool sound = scan_fields_by_length(&plain, by_length, BY_LENGTH, by_length_from, NAME_LONGEST, expected);
+    cr_assert_eq(
+        scan_fields_by_habit(&quick, by_length, BY_LENGTH, by_length_from, NAME_LONGEST, habit, fields),
+        sound, "%.*s", (int)bytes, text);
+    cr_assert(quick.at == plain.at && quick.state == plain.state && quick.depth == plain.depth, "%.*s",
+              (int)bytes, text);
+    for (size_t i = 0; sound && i < BY_LENGTH; i++) {
+        bool resolved =
+            expected[i].at >= plain.scratch && expected[i].at < plain.scratch + sizeof plain.scratch;
+        cr_assert(fields[i].type == expected[i].type && fields[i].bytes == expected[i].bytes &&
+                      fields[i].escaped == expected[i].escaped &&
+                      (resolved ? memcmp(fields[i].at, expected[i].at, expected[i].bytes) == 0
+                                : fields[i].at == expected[i].at),
+                  "%zu of %.*s", i, (int)bytes, text);
+    }
+    return sound;
+}
+
+static const char *const habitual[] = {
+    "{\"id\":1,\"tag\":\"x\",\"other\":null,\"price\":-60000.5,\"amount\":0.0,\"more\":true,\"least\":false,"
+    "\"a_name_with_nine_and_20_bytes\":1700000000123,\"end\":\"of what is looked at quickly: "
+    "none\",\"last\":1}",
+    "{\"id\":22,\"tag\":\"a label of more than sixteen\",\"price\":1e-7,\"amount\":10,\"more\":[1,{}],"
+    "\"least\":false,\"a_name_with_nine_and_20_bytes\":1700000000123456789,\"end\":\"\",\"last\":-0}",
+    "{\"tag\":\"\\u0041\",\"\\u0069d\":3,\"new\":1,\"price\":0,\"amount\":00,\"more\":true,\"least\":false,"
+    "\"x\":1}",
+    "{\"last\":1,\"end\":2,\"a_name_with_nine_and_20_bytes\":3,\"least\":4,\"more\":5,\"amount\":6.25,"
+    "\"price\":7,"
+    "\"other\":8,\"tag\":\"nine\",\"id\":10}                                                                ",
+    "{\"id\":1,\"id\":2,\"tag\":\"x\" "
+    ",\"tag\":\"y\",\"price\":1.,\"amount\":-,\"more\":truer,\"least\":1.5.5}",
+    "{ }",
+    "{\"id\":1}",
+};
+
+Test(scan, a_habit_changes_nothing)
+{
+    static struct scan_habit habit;
+    struct guard guard;
+    guard_make(&guard, 1 << 12);
+    measure_names();
+    uint64_t random = 88172645463325252ULL;
+    uint32_t sound = 0;
+    for (uint32_t i = 0; i < 300000; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        /* runs of one kind, so that there is a habit to be surprised in */
+        const char *from =
+            habitual[i % 64 < 40 ? i / 4096 % POISE_COUNT_OF(habitual) : random % POISE_COUNT_OF(habitual)];
+        size_t bytes = strlen(from);
+        char *text = guard_put(&guard, from, bytes);
+        if (i % 3 != 0) {
+            size_t place = (random >> 8) % bytes, with = (random >> 24) % bytes;
+            text[place] = random >> 60 == 0 ? (char)(random >> 40) : text[with];
+        }
+        sound += read_both(&habit, text, i % 7 == 0 ? (random >> 30) % (bytes + 1) : bytes);
+    }
+    cr_assert_gt(sound, 60000);
+    guard_free(&guard);
+}
+
+Test(scan, a_new_order_of_keys_becomes_the_habit)
+{
+    static struct scan_habit habit;
+    measure_names();
+    read_both(&habit, habitual[0], strlen(habitual[0]));
+    cr_assert_eq(habit.count, 10);
+    cr_assert_eq(habit.key[0].place, 0);
+    cr_assert_eq(habit.key[2].place, SCAN_HABIT_NOWHERE);
+    read_both(&habit, habitual[0], strlen(habitual[0]));
+    cr_assert_eq(habit.count, 10, "the same again is no surprise");
+    read_both(&habit, habitual[3], strlen(habitual[3]));
+    cr_assert_eq(habit.count, 0);
+    read_both(&habit, habitual[3], strlen(habitual[3]));
+    cr_assert_eq(habit.count, 10);
+    cr_assert_eq(habit.key[9].place, 0);
+}
+
 Test(scan, sixty_four_bit_ids_are_exact_and_larger_ones_are_refused)
 {
     struct scan_value value = { .type = SCAN_NUMBER };

@@ -493,6 +493,7 @@ static int64_t message(struct venue_session *base, enum session_slot slot, const
     const struct venue_sink noted = { note_record, &note };
     struct deribit_reader reader = {
         .instruments = base->instruments,
+        .habits = &session->habits,
         .hooks = base->hooks,
         .sink = &noted,
         .account = base->account->index,

@@ -224,10 +224,26 @@ static const struct {
 
 /* ------------------------------------------------------------------ making records */
 
+/* The row that was told of last, if it is of this symbol: nearly always it is. */
+static const struct instrument *same_row(const struct deribit_reader *reader, const struct scan_value *symbol)
+{
+    const struct instrument *row = &reader->instruments->row[reader->habits->after - 1];
+    return row->venue == VENUE_DERIBIT && symbol->bytes < INSTRUMENT_SYMBOL_BYTES &&
+                   memcmp(row->symbol, symbol->at, symbol->bytes) == 0 && row->symbol[symbol->bytes] == '\0'
+               ? row
+               : NULL;
+}
+
 const struct instrument *deribit_row(struct deribit_reader *reader, const struct scan_value *symbol)
 {
     if (symbol->type != SCAN_STRING || symbol->bytes == 0) {
         return NULL;
+    }
+    if (reader->habits != NULL && reader->habits->after != 0) {
+        const struct instrument *same = same_row(reader, symbol);
+        if (POISE_LIKELY(same != NULL)) {
+            return same;
+        }
     }
     struct deribit_symbol read = deribit_symbol(symbol->at, symbol->bytes);
     if (read.product == PRODUCT_NONE || read.combo) {
@@ -237,6 +253,9 @@ const struct instrument *deribit_row(struct deribit_reader *reader, const struct
         instrument_find(reader->instruments, VENUE_DERIBIT, read.product, symbol->at, symbol->bytes);
     if (row == NULL && reader->hooks != NULL && reader->hooks->unknown_symbol != NULL) {
         row = reader->hooks->unknown_symbol(reader->hooks->context, read.product, symbol->at, symbol->bytes);
+    }
+    if (reader->habits != NULL && row != NULL) {
+        reader->habits->after = (uint16_t)(row->index + 1);
     }
     return row;
 }
@@ -955,7 +974,15 @@ bool deribit_object(struct deribit_reader *reader, const char *text, size_t byte
 bool deribit_take(struct deribit_reader *reader, struct scan *scan, enum deribit_shape shape)
 {
     struct scan_value fields[KEY_COUNT];
-    if (!take_fields(scan, fields) || deribit_shape_of(fields) != shape) {
+    struct deribit_habits *habits = reader->habits;
+    struct scan_habit *habit = habits == NULL         ? NULL
+                               : shape == SHAPE_TRADE ? &habits->trade
+                               : shape == SHAPE_ORDER ? &habits->order
+                                                      : &habits->position;
+    bool sound = habit == NULL ? take_fields(scan, fields)
+                               : scan_fields_by_habit(scan, deribit_keys, KEY_COUNT, deribit_key_from,
+                                                      DERIBIT_KEY_LETTERS, habit, fields);
+    if (!sound || deribit_shape_of(fields) != shape) {
         return false;
     }
     return shape == SHAPE_TRADE   ? trade_object(reader, fields)

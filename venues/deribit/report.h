@@ -9,9 +9,17 @@
 
 #include "venues/deribit/product.h"
 
+/* What is remembered from one message to the next so that its like is read faster: it changes nothing else.
+ * Zeroed is one that remembers nothing. */
+struct deribit_habits {
+    struct scan_habit trade, order, position;
+    uint16_t after; /* the instrument told of last, plus one; 0: none */
+};
+
 struct deribit_reader {
     const struct instrument_table *instruments;
-    struct venue_hooks *hooks; /* may be NULL */
+    struct deribit_habits *habits; /* may be NULL */
+    struct venue_hooks *hooks;     /* may be NULL */
     const struct venue_sink *sink;
     uint16_t account;
     uint8_t flags; /* RECORD_FLAG_* of every record */

@@ -69,6 +69,7 @@ struct deribit_session {
         uint64_t order;
         char id[KNOWN_ID_BYTES];
     } known[KNOWN_ORDERS];
+    struct deribit_habits habits; /* of its private messages */
 };
 
 /* Ties of the session's own requests: bit 63, what, and which turn. */
