@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #define NOT_MINE BINANCE_FAST_NOT_MINE
 
 /* Shorter than any message meant here; so the first look may be 16 bytes wide. */
@@ -231,7 +235,7 @@ ALWAYS bool fields_walk(struct message *message, uint32_t ordinal)
     }
 }
 
-/* The text at an offset: four to eight characters in two comparisons that overlap. */
+/* The text at an offset, which must be there: four to eight characters in two comparisons that overlap. */
 #define FOLLOWS(at, text)                                                                                    \
     (load4(bytes + (at)) == load4(text) &&                                                                   \
      load4(bytes + (at) + sizeof(text) - 5) == load4(&(text)[sizeof(text) - 5]))
@@ -309,6 +313,197 @@ ALWAYS bool top_walk(const struct message *message, uint32_t ordinal, struct fou
     found->seen = seen;
     return true;
 }
+
+/* ---- short changes of a book, without an index ----
+ *
+ * Most changes are of a few levels.  The venue prints their keys in the orders below: what stands between the
+ * values is then fixed text, and a value is delimited by one look at the 32 bytes from its first.  An index
+ * of so short a text takes longer than that; of a long one it does not, because here each look waits for the
+ * one before.  Whatever else comes is a surprise: false, and nothing was said of it. */
+#if defined(__SSE2__)
+#define SHORT_BYTES 512
+
+/* bits_from answers a bit for each byte from `at`, of 32 at most and none beyond the message: which are
+ * quotes, or which are no digits. */
+ALWAYS uint32_t bits_from(const struct message *message, uint32_t at, bool quotes)
+{
+    uint32_t from = at + 32 <= message->count ? at : message->count - 32;
+    const __m128i *text = (const __m128i *)(const void *)(message->bytes + from);
+    uint32_t bits = 0;
+    for (int half = 0; half < 2; half++) {
+        __m128i v = _mm_loadu_si128(text + half);
+        if (quotes) {
+            v = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+        } else {
+            v = _mm_sub_epi8(v, _mm_set1_epi8('0'));
+            v = _mm_cmpeq_epi8(_mm_max_epu8(v, _mm_set1_epi8(10)), v);
+        }
+        bits |= (uint32_t)_mm_movemask_epi8(v) << 16 * half;
+    }
+    return bits >> (at - from);
+}
+
+/* text_at delimits the string whose first quote is at `before`, digits_at the digits behind it; *at is then
+ * the byte behind.  What is in a string is looked at by whoever reads it. */
+ALWAYS bool text_at(const struct message *message, uint32_t before, ends *value, uint32_t *at)
+{
+    uint32_t bits = before + 1 < message->count ? bits_from(message, before + 1, true) : 0;
+    *at = before + 1 + (uint32_t)__builtin_ctz(bits | 1U << 31);
+    *value = ENDS(before, *at);
+    return bits != 0;
+}
+
+ALWAYS bool digits_at(const struct message *message, uint32_t before, ends *value, uint32_t *at)
+{
+    uint32_t bits = before + 1 < message->count ? bits_from(message, before + 1, false) : 0;
+    *at = before + 1 + (uint32_t)__builtin_ctz(bits | 1U << 31);
+    *value = ENDS(before, *at);
+    return bits != 0;
+}
+
+/* is_plain: nothing in a string of 32 bytes at most needs interpreting; false for a longer one. */
+ALWAYS bool is_plain(const struct message *message, ends value)
+{
+    uint32_t bytes = bytes_of(value), at = before_of(value) + 1;
+    uint32_t from = at + 32 <= message->count ? at : message->count - 32;
+    const __m128i *text = (const __m128i *)(const void *)(message->bytes + from);
+    uint32_t odd = 0;
+    for (int half = 0; half < 2; half++) {
+        __m128i v = _mm_loadu_si128(text + half);
+        /* as signed bytes: what is above 0x7f is below 0x20 too */
+        v = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
+        odd |= (uint32_t)_mm_movemask_epi8(v) << 16 * half;
+    }
+    return bytes <= 32 && (odd >> (at - from) & (uint32_t)((1ULL << bytes) - 1)) == 0;
+}
+
+#define COMES(at, text)      ((at) + sizeof(text) - 1 <= message->count && FOLLOWS(at, text))
+#define COMES_LONG(at, text) /* 16 or 17 */                                                                  \
+    ((at) + sizeof(text) - 1 <= message->count && load8(message->bytes + (at)) == load8(text) &&             \
+     load8(message->bytes + (at) + 8) == load8(&(text)[8]) &&                                                \
+     load8(message->bytes + (at) + sizeof(text) - 9) == load8(&(text)[sizeof(text) - 9]))
+
+/* side_walk delimits the numbers of an array of levels, as the index would have them: *at is the byte behind
+ * its first bracket, then behind its last. */
+ALWAYS bool side_walk(struct message *message, uint32_t *ordinal, uint32_t *at, ends *value)
+{
+    const char *bytes = message->bytes;
+    uint32_t first = *ordinal, next = first, here = *at + 1;
+    if (here < message->count && bytes[*at] == ']') {
+        *value = ENDS(first, 0);
+        *at += 1;
+        return true;
+    }
+    if (here + 8 > message->count || bytes[*at] != '[' || bytes[here] != '"') {
+        return false;
+    }
+    for (;;) {
+        if (next + 4 > INDEX_QUOTES_MAX) {
+            return false;
+        }
+        uint32_t bits = bits_from(message, here, true);
+        bits &= bits - 1; /* the first quote is where we are */
+        uint32_t end = (uint32_t)__builtin_ctz(bits | 1U << 31);
+        bits &= bits - 1;
+        uint32_t before = (uint32_t)__builtin_ctz(bits | 1U << 31);
+        bits &= bits - 1;
+        uint32_t last = (uint32_t)__builtin_ctz(bits | 1U << 31);
+        if (bits == 0 || before != end + 2 || bytes[here + end + 1] != ',' ||
+            here + last + 5 > message->count) {
+            return false;
+        }
+        uint64_t quotes = here * 0x0001000100010001ULL +
+                          ((uint64_t)last << 48 | (uint64_t)before << 32 | (uint64_t)end << 16);
+        memcpy(&message->quotes[next], &quotes, sizeof quotes);
+        next += 4;
+        here += last;
+        if (load4(bytes + here + 1) != WORD4(']', ',', '[', '"')) {
+            break;
+        }
+        here += 4;
+    }
+    if (bytes[here + 1] != ']' || bytes[here + 2] != ']') {
+        return false;
+    }
+    *value = ENDS(first, (next - first) / 4);
+    *ordinal = next;
+    *at = here + 3;
+    return true;
+}
+
+/* depth_walk finds what changed in a book: linear e E T s U u pu b a, inverse e E T s ps U u pu b a, spot
+ * e E s U u b a. */
+ALWAYS bool depth_walk(struct message *message, uint32_t at)
+{
+    const char *bytes = message->bytes;
+    uint64_t seen = depth_keys.required;
+    uint32_t ordinal = 0;
+    ends ignored, *value = message->value;
+    if (!COMES_LONG(at, "\"e\":\"depthUpdate\"") || !COMES(at + 17, ",\"E\":") ||
+        !digits_at(message, at + 21, &value[KEY('E')], &at)) {
+        return false;
+    }
+    if (COMES(at, ",\"T\":")) {
+        seen |= HAS('T');
+        if (!digits_at(message, at + 4, &value[KEY('T')], &at)) {
+            return false;
+        }
+    }
+    if (!COMES(at, ",\"s\":\"") || !text_at(message, at + 5, &value[KEY('s')], &at)) {
+        return false;
+    }
+    if (COMES(at, "\",\"ps\":\"")) {
+        seen |= BIT(KEY_PS);
+        if (!text_at(message, at + 7, &ignored, &at) || !is_plain(message, ignored)) {
+            return false;
+        }
+    }
+    if (!COMES(at, "\",\"U\":") || !digits_at(message, at + 5, &value[KEY('U')], &at) ||
+        !COMES(at, ",\"u\":") || !digits_at(message, at + 4, &value[KEY('u')], &at)) {
+        return false;
+    }
+    if (COMES(at, ",\"pu\":")) {
+        seen |= BIT(KEY_PU);
+        if (!digits_at(message, at + 5, &value[KEY_PU], &at)) {
+            return false;
+        }
+    }
+    if (!COMES(at, ",\"b\":[")) {
+        return false;
+    }
+    at += 6;
+    if (!side_walk(message, &ordinal, &at, &value[KEY('b')]) || !COMES(at, ",\"a\":[")) {
+        return false;
+    }
+    at += 6;
+    message->seen = seen;
+    return side_walk(message, &ordinal, &at, &value[KEY('a')]) && at == message->count - message->closing;
+}
+
+/* short_open finds the object of a short change: where its first key stands; 0 when it is no such message. */
+ALWAYS uint32_t short_open(struct message *message, const char *bytes, size_t count)
+{
+    uint32_t at = 1;
+    message->bytes = bytes;
+    message->count = (uint32_t)count;
+    message->closing = 1;
+    message->stream = 0;
+    if (load8(bytes + 2) == load8("stream\":") && bytes[10] == '"') {
+        message->closing = 2;
+        if (!text_at(message, 10, &message->stream, &at) || !is_plain(message, message->stream) ||
+            !COMES(at, "\",\"data\"") || !COMES(at + 6, "a\":{")) {
+            return 0;
+        }
+        at += 10;
+    }
+    /* it ends in an array */
+    return bytes[0] == '{' && bytes[1] == '"' && bytes[count - 1] == '}' &&
+                   bytes[count - message->closing] == '}' && bytes[count - message->closing - 1] == ']'
+               ? at
+               : 0;
+}
+
+#endif
 
 /* message_open indexes the message and finds the object that matters: the ordinal of its first quote. */
 ALWAYS bool message_open(struct message *message, const struct means *means, const char *bytes, size_t count,
@@ -724,6 +919,33 @@ ALWAYS bool others(struct feed_parser *parser, struct message *message, const st
     return fields_walk(message, ordinal) && understand(parser, message, means, event);
 }
 
+/* short_change reads a short change of a book. */
+ALWAYS bool short_change(struct feed_parser *parser, struct message *message, const struct means *means,
+                         const char *bytes, size_t count, struct feed_event *event)
+{
+#if defined(__SSE2__)
+    if (count >= LEAST_BYTES && count <= SHORT_BYTES) {
+        uint32_t at = short_open(message, bytes, count);
+        if (at != 0 && depth_walk(message, at)) {
+            const struct instrument *row = row_of(parser, message, message->seen, message->value[KEY('s')]);
+            return row != NULL && depth(parser, message, means, row, event);
+        }
+    }
+#else
+    (void)parser, (void)message, (void)means, (void)bytes, (void)count, (void)event;
+#endif
+    return false;
+}
+
+static inline int64_t tell(struct feed_parser *parser, size_t count, feed_sink sink, void *context,
+                           const struct feed_event *event)
+{
+    parser->broken_at = 0;
+    parser->broken_why = NULL;
+    sink(context, event);
+    return (int64_t)count;
+}
+
 /* `rest` is others() for these means, not inlined: the registers it needs would be saved for every message.
  */
 ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count, feed_sink sink,
@@ -734,6 +956,9 @@ ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count
     struct message message;
     struct feed_event event;
     uint32_t ordinal;
+    if (short_change(parser, &message, means, bytes, count, &event)) {
+        return tell(parser, count, sink, context, &event);
+    }
     if (!message_open(&message, means, bytes, count, &ordinal)) {
         return NOT_MINE;
     }
@@ -746,10 +971,7 @@ ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count
     } else if (!rest(parser, &message, ordinal, &event)) {
         return NOT_MINE;
     }
-    parser->broken_at = 0;
-    parser->broken_why = NULL;
-    sink(context, &event);
-    return (int64_t)count;
+    return tell(parser, count, sink, context, &event);
 }
 
 /* The functions of a level, so that what it brings is called by name. */
