@@ -13,6 +13,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -43,6 +44,42 @@ class Run(rig.Rig):
         held = [p["symbol"] for p in rig.books(self.sim_report(), self.market)[0] if p["qty"] != 0 or p["open_orders"] != 0]
         if code != 0 or held:
             raise SystemExit(f"flatten left with {code}, and {held or 'nothing'} is still there")
+
+    def another(self, *words, settings=()):
+        """One more process with the same configuration and more words, to its end: exit code and what it said."""
+        command = self.engine_command() + list(words)
+        for setting in settings:
+            command += ["--set", setting]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        with open(self.path("another.log"), "a") as log:
+            log.write(done.stderr)
+        return done.returncode, done.stderr
+
+    def expect(self, code, words, *more, settings=()):
+        got, said = self.another(*more, settings=settings)
+        if got != code or words not in said:
+            raise SystemExit(f"left with {got}, not {code}, or did not say {words!r}: {said[-600:]}")
+
+    def begin_anew(self):
+        """Whatever the engine has done so far is forgotten, as if it had never run."""
+        self.kill_engine()
+        shutil.rmtree(self.path("state"), ignore_errors=True)
+        shutil.rmtree(self.shared, ignore_errors=True)
+
+    def account_is(self, *words):
+        """Another simulator, whose accounts say this of themselves."""
+        self.kill_sim()
+        command = self.sim_command
+        self.sim_command = lambda: command() + [part for word in words for part in ("--account-is", word)]
+        self.start_sim()
+        self.sim_command = command
+
+    def written(self):
+        journal = self.path("state", "journal")
+        return sum(os.path.getsize(os.path.join(journal, name)) for name in os.listdir(journal))
+
+    def at_venue(self):
+        return {p["symbol"]: p for p in rig.books(self.sim_report(), self.market)[0]}
 
     def verdict(self):
         """Stops the engine and answers what did not hold."""
@@ -144,6 +181,116 @@ def halted_and_resumed(run, rng):
         raise SystemExit("something rests after the halt")
     if run.command("resume") != 0:
         raise SystemExit("resume was refused")
+    run.wait_quoting()
+    run.wait_fills(1)
+
+
+@scenario(deribit=True)
+def wrong_accounts(run, rng):
+    """Accounts in a mode that is not ours are refused with the switch to turn, before anything is opened there."""
+    run.begin_anew()
+    run.account_is("self_trade")
+    run.expect(4, "switch the account's self-trade prevention on")
+    run.account_is("hedge", "withdraw")
+    run.expect(4, "switch the account to one-way mode")
+    run.expect(4, "may withdraw: live trading would refuse it", "--recover-only")
+    run.account_is()
+    run.start_engine()
+    run.wait_quoting()
+
+
+@scenario()
+def reboot(run, rng):
+    """Power lost: tmpfs is gone, the newest segment's end torn off.  The state directory is moved and moved back."""
+    run.wait_quoting()
+    run.wait_fills(2)
+    run.expect(4, "is traded by another engine")
+    run.kill_engine()
+    shutil.rmtree(run.shared)
+    journal = run.path("state", "journal")
+    newest = max(os.listdir(journal), key=lambda name: (name.startswith("run-"), os.path.getmtime(os.path.join(journal, name))))
+    with open(os.path.join(journal, newest), "r+b") as file:
+        file.truncate(os.path.getsize(file.name) - 100)
+    moved = run.path("moved")
+    os.rename(run.path("state"), moved)
+    before = run.at_venue()
+    run.expect(0, "run 1: ", "--recover-only", settings=(f"engine.state_dir={moved}",))
+    after = run.at_venue()
+    if any(before[s]["open_orders"] < after[s]["open_orders"] for s in before):
+        raise SystemExit("recovery alone has ordered something")
+    os.rename(moved, run.path("state"))
+    run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(1)
+
+
+def by_policy(run, rng):
+    """on_restart = cancel leaves nothing of before, flatten unwinds."""
+    run.wait_quoting()
+    run.wait_fills(2)
+    run.kill_engine()
+    run.settings += ["quote.btc.on_restart=cancel"]
+    run.start_engine()
+    run.wait_quoting()
+    run.wait_fills(1)
+    run.kill_engine()
+    run.settings += ["quote.btc.on_restart=flatten"]
+    run.start_engine()
+    rig.wait_for("the unwinding", lambda: all(p["qty"] == 0 for p in run.at_venue().values()), 30)
+    if run.command("resume") != 0:
+        raise SystemExit("resume was refused")
+    run.wait_quoting()
+
+
+@scenario()
+def on_restart(run, rng):
+    by_policy(run, rng)
+
+
+@scenario(deribit=True)
+def deribit_on_restart(run, rng):
+    by_policy(run, rng)
+
+
+@scenario(settings=("account.coinm.dead_man_ms=5000", "account.usdm.dead_man_ms=5000"))
+def suspended(run, rng):
+    """Every thread stands still: the venue's dead-man takes the quotes, and who wakes acts on nothing stale."""
+    run.wait_quoting()
+    run.wait_fills(1)
+    run.engine.send_signal(signal.SIGSTOP)
+    try:
+        time.sleep(6.5)
+        left = [p["symbol"] for p in run.at_venue().values() if p["open_orders"]]
+        time.sleep(2)
+    finally:
+        run.engine.send_signal(signal.SIGCONT)
+    if left:
+        raise SystemExit(f"{left} still rest after the dead-man's time")
+    run.wait_quoting()
+    run.wait_fills(2)
+
+
+@scenario()
+def disk_hangs(run, rng):
+    """No write to the state directory comes back: quotes are filled and hedged all the same."""
+    run.begin_anew()
+    blocked = run.path("blocked")
+    os.environ.update(LD_PRELOAD=os.path.join(rig.BUILD, "tests", "wire", "libblocked_disk.so"),
+                      POISE_DISK=run.path("state"), POISE_DISK_BLOCKED=blocked)
+    try:
+        run.start_engine()
+    finally:
+        del os.environ["LD_PRELOAD"]
+    run.wait_quoting()
+    open(blocked, "w").close()
+    try:
+        time.sleep(1)
+        begin, written = run.at_venue(), run.written()
+        rig.wait_for("executions of both legs", lambda: all(p["fills"] >= begin[s]["fills"] + 2 for s, p in run.at_venue().items()), 30)
+        if run.written() != written:
+            raise SystemExit("the disk took something")
+    finally:
+        os.unlink(blocked)
     run.wait_quoting()
     run.wait_fills(1)
 

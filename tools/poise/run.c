@@ -436,18 +436,20 @@ static int start(struct run *run, struct recover *recover)
         tell("%s", engine->error);
         return EXIT_UNFIT;
     }
-    if (!open_journal(run) || !open_books(run)) {
-        tell("%s", engine->error);
-        return EXIT_UNFIT;
+    if (!run->wishes.recover_only) {
+        if (!open_journal(run) || !open_books(run)) {
+            tell("%s", engine->error);
+            return EXIT_UNFIT;
+        }
+        books_catch_up(&run->books, run->journal_directory);
+        journal_tap(run->journal, on_record, run);
     }
-    books_catch_up(&run->books, run->journal_directory);
-    journal_tap(run->journal, on_record, run);
     verdict = recover_until(recover, RECOVER_READY);
     if (verdict != RECOVER_DONE) {
         tell("%s", recover_reason(recover));
         return (int)verdict;
     }
-    return find_fees(run) ? EXIT_DONE : EXIT_UNFIT;
+    return run->wishes.recover_only || find_fees(run) ? EXIT_DONE : EXIT_UNFIT;
 }
 
 /* ------------------------------------------------------------------ trading and leaving */
