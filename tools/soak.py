@@ -26,6 +26,9 @@ import rig
 NAKED_S = 1.5    # risk.max_naked_ms of the configurations
 LADDER_S = 12.0  # four rungs of quote.btc.ladder_step_ms
 PATIENCE_S = 60  # how long a way back may take with faults open
+# Binance gives an address 2,400 of request weight a minute; a start takes some 300 of it and the life of an engine
+# some 700.  More starts than this and the venue would refuse even hedges for the rest of the minute.
+STARTS_A_MINUTE = 4
 
 # What may be asked of poise-sim, {s} being the seconds it lasts.  Each is survivable by a sound engine without a
 # person: an order whose fate is unknown is known before the ladder ends.
@@ -81,6 +84,7 @@ class Soak:
         self.deepest = Fraction(0)
         self.told = 0.0
         self.waiting = []                 # kinds not yet played in this round
+        self.starts = []                  # when each of the last minute was
 
     def seconds(self):
         return time.monotonic() - self.begin
@@ -109,6 +113,16 @@ class Soak:
         self.open_until = max(self.open_until, time.monotonic() + lasts)
         self.disturbed.append((time.time(), time.time() + lasts))
         self.say(spec)
+
+    def may_start(self, whom):
+        """Whether the venue's own limit leaves room for what this kill will ask for."""
+        now = time.monotonic()
+        self.starts = [at for at in self.starts if now - at < 60]
+        cost = 2 if whom == "both" else 1
+        if len(self.starts) + cost > STARTS_A_MINUTE:
+            return False
+        self.starts += [now] * cost
+        return True
 
     def kill(self, whom):
         stage, calm = self.stage, time.monotonic() > self.open_until + 3
@@ -168,10 +182,11 @@ class Soak:
         while self.seconds() < self.options.seconds - quiet:
             self.watch(rng.uniform(0.3, 1.2 if self.options.seconds < 120 else 5.0))
             what = rng.random()
-            if what < 0.7:
-                self.fault()
+            whom = "engine" if what < 0.22 else "venue" if what < 0.36 else "both" if what < 0.42 else None
+            if whom and self.may_start(whom):
+                self.kill(whom)
             else:
-                self.kill("engine" if what < 0.85 else "venue" if what < 0.95 else "both")
+                self.fault()
         self.watch(max(0.0, self.open_until - time.monotonic()) + 1)
         stage.wait_quoting(PATIENCE_S)
         self.watch(max(2.0, self.options.seconds - self.seconds()))
