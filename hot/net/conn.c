@@ -926,8 +926,8 @@ static void fill_timeouts(struct conn_timeouts *t)
     set_default(&t->stale_ns, 30000 * ms);
     set_default(&t->stale_kill_ns, 10000 * ms);
     set_default(&t->backoff_min_ns, 100 * ms);
-    set_default(&t->backoff_max_ns, 30000 * ms);
-    set_default(&t->backoff_calm_ns, 60000 * ms);
+    set_default(&t->backoff_max_ns, 12000 * ms);
+    set_default(&t->backoff_calm_ns, 10000 * ms);
 }
 
 /* fill copies the options into the conn; it answers what is wrong with them, or NULL. */

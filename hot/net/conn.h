@@ -113,8 +113,8 @@ struct conn_timeouts {
     uint64_t stale_ns;        /* [30 s] WebSocket, LIVE: silence that makes it STALE */
     uint64_t stale_kill_ns;   /* [10 s] then this much more silence ends it */
     uint64_t backoff_min_ns;  /* [100 ms] first pause; doubles up to backoff_max_ns */
-    uint64_t backoff_max_ns;  /* [30 s] */
-    uint64_t backoff_calm_ns; /* [60 s] LIVE for this long sets the pause back to its minimum */
+    uint64_t backoff_max_ns;  /* [12 s] */
+    uint64_t backoff_calm_ns; /* [10 s] LIVE for this long sets the pause back to its minimum */
 };
 
 enum { CONN_ADDRESS_MAX = 8, CONN_ADDRESS_BYTES = 46, CONN_HOST_BYTES = 256, CONN_PATH_BYTES = 512 };
