@@ -17,6 +17,7 @@ extern const struct bench_table bench_fused;
 extern const struct bench_table bench_echo;
 extern const struct bench_table bench_trip;
 extern const struct bench_table bench_peer_ordinary;
+extern const struct bench_table bench_peer_ccxt;
 
 /* what libraries a file's cases stand on */
 const char *bench_tls_name(void);

@@ -428,6 +428,74 @@ bool talk_read(const struct talk *talk, const char *text, size_t bytes, int leg,
            (leg == MARKET_LINEAR ? read_hedge(text, end, request) : read_quote(talk, text, end, request));
 }
 
+/* Between two marks of a header's line. */
+static bool between(const char *text, const char *from, char to, char *out, size_t room)
+{
+    const char *at = strcasestr(text, from);
+    const char *stop = at != NULL ? strchr(at + strlen(from), to) : NULL;
+    size_t bytes = stop != NULL ? (size_t)(stop - at) - strlen(from) : room;
+    if (bytes >= room) {
+        return false;
+    }
+    memcpy(out, at + strlen(from), bytes);
+    out[bytes] = 0;
+    return true;
+}
+
+/* What deri-hmac-sha256 covers: time, nonce, verb, target and an empty body, a line break behind each. */
+static bool is_signed_http(const char *head, const char *target)
+{
+    char stamp[32], nonce[64], signature[80], text[1024], digits[65];
+    if (!between(head, "deri-hmac-sha256 ", '\r', text, sizeof text) ||
+        strncmp(text, "id=" TALK_KEY ",", strlen("id=" TALK_KEY ",")) != 0) {
+        return false;
+    }
+    strcat(text, ","); /* `between` left room: a line is shorter than this */
+    if (!between(text, ",ts=", ',', stamp, sizeof stamp) ||
+        !between(text, ",sig=", ',', signature, sizeof signature) ||
+        !between(text, ",nonce=", ',', nonce, sizeof nonce)) {
+        return false;
+    }
+    int bytes = snprintf(text, sizeof text, "%s\n%s\nGET\n%s\n\n", stamp, nonce, target);
+    if (bytes < 0 || (size_t)bytes >= sizeof text) {
+        return false;
+    }
+    sign(text, (size_t)bytes, digits);
+    return strcmp(signature, digits) == 0;
+}
+
+bool talk_read_http(const struct talk *talk, const char *head, struct talk_request *request)
+{
+    static const char path[] = "/api/v2/";
+    char target[768], text[1024], *save = NULL;
+    memset(request, 0, sizeof *request);
+    request->leg = MARKET_INVERSE;
+    if (!between(head, "GET ", ' ', target, sizeof target) || strncmp(target, path, sizeof path - 1) != 0 ||
+        strchr(target, '%') != NULL) {
+        return false;
+    }
+    bool right = is_signed_http(head, target);
+    char *query = strchr(target, '?');
+    if (query == NULL) {
+        return false;
+    }
+    *query++ = 0;
+    /* the same call as a socket would carry it */
+    int at = snprintf(text, sizeof text, "{\"id\":\"http\",\"method\":\"%s\"", target + sizeof path - 1);
+    for (char *pair = strtok_r(query, "&", &save); pair != NULL; pair = strtok_r(NULL, "&", &save)) {
+        char *value_at = strchr(pair, '=');
+        if (value_at == NULL || (size_t)at + strlen(pair) + 8 > sizeof text) {
+            return false;
+        }
+        *value_at++ = 0;
+        at += sprintf(text + at, ",\"%s\":\"%s\"", pair, value_at);
+    }
+    at += sprintf(text + at, "}");
+    bool read = copy(text, text + at, "id", request->id) && read_quote(talk, text, text + at, request);
+    request->signed_right = right;
+    return read;
+}
+
 /* ------------------------------------------------------------------ Deribit's sessions */
 
 /* tail is how each of Deribit's replies ends. */

@@ -79,6 +79,10 @@ bool talk_asks(const char *text, size_t bytes, const char *method);
 bool talk_read(const struct talk *talk, const char *text, size_t bytes, int leg,
                struct talk_request *request);
 
+/* talk_read_http is the same for a call of Deribit's that came as an HTTP GET: the header up to and without
+ * its empty line.  The call carries its own signature. */
+bool talk_read_http(const struct talk *talk, const char *head, struct talk_request *request);
+
 /* talk_reply does what was asked and writes the answer. */
 size_t talk_reply(struct talk *talk, const struct talk_request *request, char *out);
 

@@ -47,6 +47,7 @@ struct link {
     enum part part;
     uint8_t leg;
     bool shaken, subscribed;
+    bool http; /* no upgrade: each request stands for itself */
     size_t used;
     unsigned char plain[PLAIN_BYTES];
 };
@@ -63,6 +64,7 @@ struct venue_desk {
     uint32_t request_count;
     struct talk_request request[REQUESTS_MAX];
     size_t there, back;
+    uint64_t rest_ns; /* after each answer */
     char text[TALK_BYTES + 1024];
     double naked; /* BTC filled and not hedged */
     unsigned char wire[WIRE_BYTES];
@@ -165,6 +167,24 @@ static void rest(struct venue_desk *venue, struct link *link, const char *reques
     say_body(venue, link, venue->text, count);
 }
 
+static void keep(struct venue_desk *venue, bool understood, const char *text, size_t count)
+{
+    if (!understood) {
+        fprintf(stderr, "poise-bench: a request that the venue does not understand: %.*s\n", (int)count,
+                text);
+        venue->request_count--;
+    }
+}
+
+/* call is an order that came by HTTP; its reply goes where it came from. */
+static void call(struct venue_desk *venue, struct link *link, const char *request)
+{
+    POISE_ASSERT(venue->request_count < REQUESTS_MAX);
+    venue->of[PART_ORDER][link->leg] = link;
+    struct talk_request *order = &venue->request[venue->request_count++];
+    keep(venue, talk_read_http(&venue->talk, request, order), request, strlen(request));
+}
+
 /* head understands an HTTP request whose header is complete; the requests here have no bodies. */
 static void head(struct venue_desk *venue, struct link *link, char *request)
 {
@@ -179,17 +199,21 @@ static void head(struct venue_desk *venue, struct link *link, char *request)
         { "fstream.", "/market/", PART_MARKET, MARKET_LINEAR },
         { "fstream.", "/private/", PART_PRIVATE, MARKET_LINEAR },
         { "www.deribit.", "/ws/api/v2", PART_SESSION, MARKET_INVERSE },
+        { "www.deribit.", "/api/v2/private/", PART_ORDER, MARKET_INVERSE },
     };
     const char *path = strchr(request, ' ');
     for (size_t i = 0; path != NULL && link->part == PART_NEW && i < POISE_COUNT_OF(places); i++) {
         if (is_host(request, places[i].host) &&
             strncmp(path + 1, places[i].path, strlen(places[i].path)) == 0) {
+            link->http = places[i].part == PART_REST || strcmp(places[i].path, "/api/v2/private/") == 0;
             place(venue, link, places[i].part, places[i].leg);
         }
     }
     POISE_ASSERT(link->part != PART_NEW);
     if (link->part == PART_REST) {
         rest(venue, link, request);
+    } else if (link->http) {
+        call(venue, link, request);
     } else {
         upgrade(venue, link, request);
         /* user streams are told nothing: being there is enough */
@@ -235,11 +259,8 @@ static void asked(struct venue_desk *venue, struct link *link, const char *text,
     }
     POISE_ASSERT(venue->request_count < REQUESTS_MAX);
     struct talk_request *request = &venue->request[venue->request_count++];
-    if (link->part != PART_ORDER || !talk_read(&venue->talk, text, count, link->leg, request)) {
-        fprintf(stderr, "poise-bench: a request that the venue does not understand: %.*s\n", (int)count,
-                text);
-        venue->request_count--;
-    }
+    keep(venue, link->part == PART_ORDER && talk_read(&venue->talk, text, count, link->leg, request), text,
+         count);
 }
 
 /* answer does what the kept requests ask for. */
@@ -248,7 +269,12 @@ static void answer(struct venue_desk *venue)
     for (uint32_t i = 0; i < venue->request_count; i++) {
         const struct talk_request *request = &venue->request[i];
         size_t count = talk_reply(&venue->talk, request, venue->text);
-        say_frame(venue, venue->of[PART_ORDER][request->leg], 1, venue->text, count);
+        struct link *order = venue->of[PART_ORDER][request->leg];
+        if (order->http) { /* whoever calls so has no private stream here: the reply says it all */
+            say_body(venue, order, venue->text, count);
+            continue;
+        }
+        say_frame(venue, order, 1, venue->text, count);
         if (request->leg == MARKET_LINEAR) {
             count = talk_hedged(&venue->talk, request, venue->text);
             say_frame(venue, venue->of[PART_PRIVATE][MARKET_LINEAR], 1, venue->text, count);
@@ -294,7 +320,7 @@ static void digest(struct venue_desk *venue, struct link *link)
     size_t at = 0;
     while (at < link->used) {
         size_t took;
-        if (link->part == PART_NEW || link->part == PART_REST) {
+        if (link->part == PART_NEW || link->http) {
             unsigned char *end = memmem(link->plain + at, link->used - at, "\r\n\r\n", 4);
             if (end == NULL) {
                 break;
@@ -405,7 +431,7 @@ static void beat(struct venue_desk *venue)
             say_frame(venue, cash, 1, venue->text, talk_cash(&venue->talk, venue->text));
         }
         for (int part = PART_PRIVATE; part <= PART_ORDER; part++) {
-            if (venue->of[part][leg] != NULL) {
+            if (venue->of[part][leg] != NULL && !venue->of[part][leg]->http) {
                 say_frame(venue, venue->of[part][leg], 9, "beat", 4);
             }
         }
@@ -486,6 +512,11 @@ const char *venue_ca(const struct venue_desk *venue)
     return venue->ca;
 }
 
+void venue_slow(struct venue_desk *venue, uint64_t rest_ns)
+{
+    venue->rest_ns = rest_ns;
+}
+
 void venue_sizes(const struct venue_desk *venue, size_t *there, size_t *back)
 {
     *there = venue->there;
@@ -516,6 +547,24 @@ static size_t make_ready(struct venue_desk *venue, struct link *link, size_t cou
     return sealed;
 }
 
+/* next_caller answers the next connection by which an order may come: a client by HTTP has as many as it
+ * likes, and opens another when the last is not free yet. */
+static struct link *next_caller(struct venue_desk *venue, const struct link *from)
+{
+    uint32_t at = 0;
+    take_link(venue);
+    for (uint32_t i = 0; i < venue->link_count; i++) {
+        at = venue->link[i] == from ? i : at;
+        if (venue->link[i]->part == PART_NEW) {
+            look_at(venue, venue->link[i]);
+        }
+    }
+    do {
+        at = (at + 1) % venue->link_count;
+    } while (!venue->link[at]->http || venue->link[at]->part != PART_ORDER);
+    return venue->link[at];
+}
+
 /* time_one sends what was made ready and stops when one whole TLS record has come back on
  * `from`; then it is understood.  Answers the ticks it took, 0 when nothing came. */
 static uint64_t time_one(struct venue_desk *venue, struct link *to, size_t count, struct link *from)
@@ -532,6 +581,12 @@ static uint64_t time_one(struct venue_desk *venue, struct link *to, size_t count
             if (have >= 5 && have >= 5 + ((size_t)bytes[3] << 8 | bytes[4])) {
                 end = clock_ticks();
                 break;
+            }
+        }
+        if (from->http && have == 0) {
+            from = next_caller(venue, from);
+            if (venue->request_count != 0) { /* by a connection opened for it, and understood already */
+                return clock_ticks() - begin;
             }
         }
         if (tries % 65536 == 0 && clock_now_ns() > until_ns) {
@@ -553,6 +608,15 @@ static void serve_quotes(struct venue_desk *venue, uint64_t due_ns)
     } while (clock_now_ns() + ECHO_PACE_NS / 8 < due_ns);
 }
 
+/* leave_alone serves whatever comes until a slow peer is at rest again. */
+static void leave_alone(struct venue_desk *venue)
+{
+    uint64_t until_ns = clock_now_ns() + venue->rest_ns;
+    while (venue->rest_ns != 0 && clock_now_ns() < until_ns) {
+        look(venue);
+    }
+}
+
 static uint64_t wrong(uint64_t hash, const char *what, uint32_t i, const struct talk_request *got,
                       int64_t expected)
 {
@@ -565,14 +629,15 @@ static uint64_t wrong(uint64_t hash, const char *what, uint32_t i, const struct 
 }
 
 /* An order that was amended nine thousand times is replaced by the strategy: each burst begins with a new
- * one, which the venue brings about by dropping the old. */
+ * one, which the venue brings about by dropping the old; where it can tell so. */
 static bool fresh_quotes(struct venue_desk *venue)
 {
     beat(venue);
     if (!settle(venue)) {
         return false;
     }
-    for (enum side side = SIDE_BUY; side <= SIDE_SELL; side++) {
+    for (enum side side = SIDE_BUY; venue->of[PART_PRIVATE][MARKET_INVERSE] != NULL && side <= SIDE_SELL;
+         side++) {
         size_t count = talk_gone(&venue->talk, side, venue->text);
         say_frame(venue, venue->of[PART_PRIVATE][MARKET_INVERSE], 1, venue->text, count);
     }
@@ -618,6 +683,7 @@ uint64_t venue_ticks(struct venue_desk *venue, uint64_t *ticks, uint32_t count)
         }
         hash = bench_hash(hash, (uint64_t)got->price);
         answer(venue);
+        leave_alone(venue);
     }
     settle(venue);
     return hash;

@@ -31,6 +31,10 @@ bool venue_quoted(const struct venue_desk *venue);
 uint64_t venue_ticks(struct venue_desk *venue, uint64_t *ticks, uint32_t count);
 uint64_t venue_fills(struct venue_desk *venue, uint64_t *ticks, uint32_t count);
 
+/* venue_slow lets so long pass after each answer before the next tick: for a peer that is busy with what it
+ * is told for longer than ECHO_PACE_NS. */
+void venue_slow(struct venue_desk *venue, uint64_t rest_ns);
+
 /* venue_sizes: bytes on the wire of the last tick or fill and of its answer. */
 void venue_sizes(const struct venue_desk *venue, size_t *there, size_t *back);
 
