@@ -32,6 +32,10 @@ static const struct { const char *name; bool moment; } kinds[SIM_FAULT_KIND_COUN
     [SIM_FAULT_FUNDING_RATE]      = { "funding_rate",      true  },
     [SIM_FAULT_SETTLEMENT]        = { "settlement",        true  },
     [SIM_FAULT_HEARTBEAT_ONLY]    = { "heartbeat_only",    false },
+    [SIM_FAULT_DELEVERAGE]        = { "deleverage",        true  },
+    [SIM_FAULT_WITHDRAWAL]        = { "withdrawal",        true  },
+    [SIM_FAULT_TICK_SIZE]         = { "tick_size",         true  },
+    [SIM_FAULT_SEQUENCE]          = { "sequence",          false },
 };
 /* clang-format on */
 
@@ -51,7 +55,10 @@ const char sim_fault_help[] =
     "  server_shutdown      serverShutdown is sent, connections in scope close ms=N later (default 2000)\n"
     "  listenkey_expired    listenKeyExpired is sent, the socket stays open and goes quiet (account=KEY)\n"
     "  liquidate            the venue closes the position by force (account=KEY, scope=usdm|coinm)\n"
+    "  deleverage           a share p of the position is closed at the mark (account=KEY, scope=usdm|coinm)\n"
     "  deposit              asset=USDT,amount=100 enters the wallet (account=KEY, scope=usdm|coinm|spot)\n"
+    "  withdrawal           the same leaves it\n"
+    "  tick_size            from now on prices must be multiples of ms=N ticks (scope=usdm|coinm)\n"
     "  funding_rate         p=0.0003 becomes the rate (scope=usdm|coinm)\n"
     "  settlement           Deribit: profit and accrued funding become cash, trading pauses ms=N (default "
     "2000)\n"
@@ -60,6 +67,7 @@ const char sim_fault_help[] =
     "  heartbeat_only       Deribit: heartbeats come, replies and channels do not\n"
     "  gap                  a depth frame is lost (Deribit: a change of a book; scope=deribit-trades a "
     "trade)\n"
+    "  sequence             a depth frame says that it follows another one than it does\n"
     "  dup_reports          a private event comes twice\n"
     "  reorder_reports      a private event comes after the one that follows it\n"
     "  drop_private         a private event is lost\n"
@@ -158,6 +166,7 @@ bool sim_fault_add(struct sim_faults *faults, const char *spec, int64_t now_ns, 
                : kind == SIM_FAULT_SLOW_ACK      ? 500
                : kind == SIM_FAULT_TIMEOUT_1007  ? 10000
                : kind == SIM_FAULT_QUERY_2013    ? 300
+               : kind == SIM_FAULT_TICK_SIZE     ? 5
                                                  : 0;
     fault.code = -2019;
     for (char *pair = keys == NULL ? NULL : strtok_r(keys, ",", &save); pair != NULL;

@@ -37,6 +37,10 @@ enum sim_fault_kind {
     SIM_FAULT_FUNDING_RATE,      /* moment: the funding rate becomes p */
     SIM_FAULT_SETTLEMENT,        /* moment: accounts are settled, trading pauses for ms */
     SIM_FAULT_HEARTBEAT_ONLY,    /* nothing but heartbeats is sent */
+    SIM_FAULT_DELEVERAGE,        /* moment: a share p of the position is closed at the mark */
+    SIM_FAULT_WITHDRAWAL,        /* moment: amount leaves the wallet */
+    SIM_FAULT_TICK_SIZE,         /* moment: prices must be multiples of ms old ticks */
+    SIM_FAULT_SEQUENCE,          /* a depth frame says that it follows another than it does */
     SIM_FAULT_KIND_COUNT,
 };
 

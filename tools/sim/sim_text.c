@@ -87,3 +87,15 @@ void sim_text_free(struct sim_text *text)
     free(text->data);
     *text = (struct sim_text){ 0 };
 }
+
+void sim_text_misnumber(struct sim_text *text, const char *name)
+{
+    char *at = text->length > 0 ? strstr(text->data, name) : NULL;
+
+    if (at == NULL) {
+        return;
+    }
+    at += strcspn(at, "0123456789");
+    at += strspn(at, "0123456789");
+    at[-1] = at[-1] == '7' ? '3' : '7';
+}

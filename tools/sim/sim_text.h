@@ -26,4 +26,8 @@ void sim_text_decimal(struct sim_text *text, __int128 value, int decimals, int s
 void sim_text_reset(struct sim_text *text);
 void sim_text_free(struct sim_text *text);
 
+/* sim_text_misnumber changes the last digit of the first number after a name, "name":123: a link that is
+ * wrong. */
+void sim_text_misnumber(struct sim_text *text, const char *name);
+
 #endif

@@ -54,6 +54,15 @@ static void fan(struct bn_shell *shell, enum bn_stream stream, int instrument, i
                 sim_fault_hit(shell->faults, SIM_FAULT_GAP, session->scope, shell->now_ns) != NULL) {
                 continue;
             }
+            if (may_gap &&
+                sim_fault_hit(shell->faults, SIM_FAULT_SEQUENCE, session->scope, shell->now_ns) != NULL) {
+                struct sim_text other = { 0 };
+                sim_text_put(&other, text->data, text->length);
+                sim_text_misnumber(&other, "\"pu\":");
+                bn_feed_send(shell, session, sub->name, other.data, other.length);
+                sim_text_free(&other);
+                continue;
+            }
             bn_feed_send(shell, session, sub->name, text->data, text->length);
         }
     }

@@ -573,12 +573,28 @@ static void strike(struct bn_shell *shell, struct sim_fault *fault, int64_t now_
             }
         }
         break;
+    case SIM_FAULT_DELEVERAGE:
+    case SIM_FAULT_TICK_SIZE:
+        for (int i = 0; i < sim_venue_instrument_count(shell->venue) && account >= 0; i++) {
+            struct sim_instrument *contract = &sim_venue_market(shell->venue, i)->instrument;
+            if (strstr(bn_shell_product(contract->kind), fault->scope) == NULL) {
+                continue;
+            }
+            if (fault->kind == SIM_FAULT_TICK_SIZE) {
+                contract->tick *= fault->ms > 0 ? fault->ms : 1;
+            } else if (contract->kind != SIM_SPOT) {
+                sim_venue_deleverage(shell->venue, account, i, fault->p_ppm, now_ns);
+            }
+        }
+        break;
     case SIM_FAULT_DEPOSIT:
+    case SIM_FAULT_WITHDRAWAL:
         if (account >= 0 && fault->asset[0] != '\0') {
             enum sim_kind kind = strcmp(fault->scope, "spot") == 0    ? SIM_SPOT
                                  : strcmp(fault->scope, "coinm") == 0 ? SIM_INVERSE
                                                                       : SIM_LINEAR;
-            sim_venue_deposit(shell->venue, account, kind, fault->asset, fault->amount_e8, now_ns);
+            int64_t amount_e8 = fault->kind == SIM_FAULT_DEPOSIT ? fault->amount_e8 : -fault->amount_e8;
+            sim_venue_deposit(shell->venue, account, kind, fault->asset, amount_e8, now_ns);
         }
         break;
     case SIM_FAULT_FUNDING_RATE:

@@ -62,6 +62,15 @@ static void fan(struct db_shell *shell, enum db_channel channel, int at, int pac
                 sim_fault_hit(shell->faults, SIM_FAULT_GAP, "deribit-public", shell->now_ns) != NULL) {
                 continue;
             }
+            if (channel == DB_BOOK &&
+                sim_fault_hit(shell->faults, SIM_FAULT_SEQUENCE, "deribit-public", shell->now_ns) != NULL) {
+                struct sim_text other = { 0 };
+                sim_text_put(&other, text->data, text->length);
+                sim_text_misnumber(&other, "\"prev_change_id\":");
+                send(shell, session, sub, other.data, other.length);
+                sim_text_free(&other);
+                continue;
+            }
             send(shell, session, sub, text->data, text->length);
         }
     }

@@ -768,10 +768,28 @@ static void strike(struct db_shell *shell, struct sim_fault *fault, int64_t now_
         }
         db_shell_settled(shell, now_ns);
         break;
+    case SIM_FAULT_DELEVERAGE:
+        for (int at = 0;
+             at < DB_MARKET_COUNT && account >= 0 && account < sim_venue_account_count(shell->venue); at++) {
+            if (shell->listing[at].kind == DB_FUTURE) {
+                sim_venue_deleverage(shell->venue, account, at, fault->p_ppm, now_ns);
+            }
+        }
+        db_shell_settled(shell, now_ns);
+        break;
+    case SIM_FAULT_TICK_SIZE:
+        for (int at = 0; at < DB_MARKET_COUNT; at++) {
+            if (shell->listing[at].kind == DB_FUTURE) {
+                sim_venue_market(shell->venue, at)->instrument.tick *= fault->ms > 0 ? fault->ms : 1;
+            }
+        }
+        break;
     case SIM_FAULT_DEPOSIT:
+    case SIM_FAULT_WITHDRAWAL:
         if (account >= 0 && account < sim_venue_account_count(shell->venue) &&
             db_text_currency(fault->asset) >= 0) {
-            sim_venue_deposit(shell->venue, account, SIM_SPOT, fault->asset, fault->amount_e8, now_ns);
+            int64_t amount_e8 = fault->kind == SIM_FAULT_DEPOSIT ? fault->amount_e8 : -fault->amount_e8;
+            sim_venue_deposit(shell->venue, account, SIM_SPOT, fault->asset, amount_e8, now_ns);
             db_shell_settled(shell, now_ns);
         }
         break;

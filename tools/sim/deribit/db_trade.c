@@ -27,7 +27,7 @@ struct db_note *db_trade_note(struct db_shell *shell, const struct sim_order *or
         *note = shell->placing;
         shell->placing = (struct db_note){ 0 };
         note->known = true;
-        note->liquidation = strncmp(order->client_id, "autoclose-", 10) == 0;
+        note->liquidation = strstr(order->client_id, "autoclose") != NULL;
         note->reason = note->liquidation ? "autoliquidation" : NULL;
     }
     return note;

@@ -1139,6 +1139,39 @@ void sim_venue_liquidate(struct sim_venue *venue, int account, int instrument, i
     sim_publish_top(venue, instrument, 0, now_ns);
 }
 
+void sim_venue_deleverage(struct sim_venue *venue, int account, int instrument, int64_t share_ppm,
+                          int64_t now_ns)
+{
+    struct sim_holding *holding = &venue->account[account]->holding[instrument];
+    struct sim_market *market = &venue->floor[instrument]->market;
+    const struct sim_instrument *contract = &market->instrument;
+    int64_t held = absolute(holding->position.qty);
+    int64_t qty = (int64_t)((__int128)held * share_ppm / 1000000) / contract->step * contract->step;
+    int64_t price =
+        market->mark_e8 / sim_decimal_power(8 - contract->price_decimals) / contract->tick * contract->tick;
+    struct sim_place place = { .account = account, .instrument = instrument, .client_id = "adl_autoclose" };
+
+    if (qty <= 0 || price <= 0) {
+        return;
+    }
+    place.side = holding->position.qty > 0 ? SIM_SELL : SIM_BUY;
+    place.tif = SIM_IOC;
+    place.price = price;
+    place.reduce_only = true;
+
+    struct sim_order *order = new_order(venue, &place, qty, now_ns);
+    struct sim_floor *floor = venue->floor[instrument];
+    int64_t *next =
+        contract->trade_family == 0 ? &floor->next_trade_id : &venue->family_trade_id[contract->trade_family];
+    int64_t id = (*next)++;
+
+    floor->recent_seq[id % SIM_SEQ_MAX] = (struct sim_seq){ id, floor->next_trade_seq++ };
+    venue->account[account]->liquidations++;
+    report(venue, order, SIM_EXEC_NEW, now_ns);
+    sim_state_fill(venue, order, qty, price, false, true, id, now_ns);
+    sim_state_settle_reduce_only(venue, instrument, now_ns);
+}
+
 /* --- the recording ---------------------------------------------------------------------------------- */
 
 /* own_equity_e8 answers what an account has made here so far, valued at the middle of the book. */

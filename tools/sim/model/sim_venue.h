@@ -354,6 +354,11 @@ void sim_venue_countdown(struct sim_venue *venue, int account, int instrument, i
 /* sim_venue_liquidate closes a position by force against the book, as the venue would. */
 void sim_venue_liquidate(struct sim_venue *venue, int account, int instrument, int64_t now_ns);
 
+/* sim_venue_deleverage closes a share of a position against somebody else's at the mark, as the venue does
+ * when its fund is empty; nothing of it is in the book. */
+void sim_venue_deleverage(struct sim_venue *venue, int account, int instrument, int64_t share_ppm,
+                          int64_t now_ns);
+
 /* sim_venue_settle pays accrued funding and notes that all profit so far is cash; venues that accrue only. */
 void sim_venue_settle(struct sim_venue *venue, int64_t now_ns);
 
