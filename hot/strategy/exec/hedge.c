@@ -86,6 +86,9 @@ void hedge_filled(struct strategy *s, struct instance *instance, const struct or
         int128 more = absolute(change_e12) - absolute(planned);
         if (more > 0) {
             instance->hedge.explained_e12[order->side == SIDE_BUY] += more;
+        } else if (more < 0 && at_work(s, instance)) {
+            /* And less when it sells at one: what went out on the other side counted on the rest. */
+            instance->hedge.explained_e12[order->side == SIDE_SELL] -= more;
         }
     }
     int128 delta = s->exposure.instance[instance->slot].delta_e12;

@@ -170,6 +170,34 @@ Test(hedge, opposite_fills_while_a_hedge_flies_are_hedged_back_and_no_breach)
     desk_free(desk);
 }
 
+/* Contracts of dollars sold at a better price than their limit bring less coin than was counted on: a
+ * purchase that went out with them is no breach, and the rest is hedged back. */
+Test(hedge, a_better_price_of_an_inverse_hedge_is_no_breach)
+{
+    struct quote_params params = desk_params();
+    params.quote_instrument = USDT_PERP;
+    params.quote_account = USDT_ACCOUNT;
+    params.hedge_instrument = PERP;
+    params.hedge_account = COIN_ACCOUNT;
+    params.size = 1000;
+    params.max_inventory = 10000;
+    params.max_naked_e8 = 5 * COIN;
+    struct desk *desk = with(params);
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0), *ask = desk_quote(desk, SIDE_SELL, 0);
+    cr_assert(bid != NULL && ask != NULL);
+    desk_fill(desk, bid->id, 1000, bid->price);
+    desk_fill(desk, ask->id, 1000, ask->price);
+    struct order *sell = hedge(desk, 0), *buy = hedge(desk, 1);
+    cr_assert(sell != NULL && sell->side == SIDE_SELL && buy != NULL && buy->side == SIDE_BUY);
+    desk_fill(desk, sell->id, sell->qty, 603000);
+    cr_assert_not(desk->s->halted);
+    desk_fill(desk, buy->id, buy->qty, 600000);
+    cr_assert_not(desk->s->halted);
+    desk_answer(desk, true);
+    cr_assert_lt(base_abs(desk_delta_e8(desk)), COIN * 2 / 1000);
+    desk_free(desk);
+}
+
 Test(hedge, more_executed_than_was_ordered_halts)
 {
     struct desk *desk = naked(desk_params());
