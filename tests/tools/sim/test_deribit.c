@@ -1120,6 +1120,43 @@ Test(deribit, a_liquidation_says_what_it_is)
     cr_assert_eq(sim_venue_account(venue, 0)->holding[DB_BTC_PERP].position.qty, 0);
 }
 
+Test(deribit, a_deleveraging_takes_its_share_at_the_mark)
+{
+    log_in(1);
+    follow(1);
+    call(1, "private/buy", "\"instrument_name\":\"BTC-PERPETUAL\",\"amount\":1000,\"type\":\"market\"");
+    int64_t mark_e8 = sim_venue_market(venue, DB_BTC_PERP)->mark_e8;
+    fault("deleverage:account=cid,p=0.4,scope=deribit");
+    run(0);
+    cr_assert_eq(sim_venue_account(venue, 0)->holding[DB_BTC_PERP].position.qty, 600);
+    const struct sim_fill *last = sim_venue_fill(venue, sim_venue_fill_count(venue) - 1);
+    cr_assert_eq(last->qty, 400);
+    cr_assert_eq(last->price, mark_e8 / 10000000 / 5 * 5, "on the tick");
+    const json_t *trade = data_of(1, "user.trades.any.any.raw", count_of(1, "user.trades.any.any.raw") - 1);
+    cr_assert_str_eq(text_of(trade, "0.liquidation"), "T");
+}
+
+Test(deribit, a_withdrawal_leaves_the_balance_and_stands_in_the_log)
+{
+    log_in(1);
+    int64_t before_e8 = sim_venue_cash(venue, 0, SIM_SPOT, "BTC")->free_e8;
+    fault("withdrawal:account=cid,asset=BTC,amount=0.25");
+    run(0);
+    cr_assert_eq(sim_venue_cash(venue, 0, SIM_SPOT, "BTC")->free_e8, before_e8 - 25000000);
+}
+
+Test(deribit, a_change_may_name_another_than_the_one_before)
+{
+    log_in(1);
+    call(1, "public/subscribe", "\"channels\":[\"book.BTC-PERPETUAL.raw\"]");
+    fault("sequence:count=1,scope=deribit-public");
+    sim_source_touch(&source, DB_BTC_PERP, 600000, 600005, 5010, 5000, now_ns);
+    run(10);
+    const char *channel = "book.BTC-PERPETUAL.raw";
+    cr_assert_str_neq(text_of(data_of(1, channel, 1), "prev_change_id"),
+                      text_of(data_of(1, channel, 0), "change_id"));
+}
+
 Test(deribit, a_label_goes_with_every_message)
 {
     log_in(1);

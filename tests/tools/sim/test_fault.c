@@ -84,10 +84,11 @@ Test(fault, the_help_names_every_kind)
 {
     struct sim_faults faults = { 0 };
     static const char *const kinds[] = {
-        "disconnect", "server_shutdown", "listenkey_expired", "liquidate",    "deposit",       "silence",
-        "gap",        "dup_reports",     "reorder_reports",   "drop_private", "partial",       "reject",
-        "rate_limit", "slow_ack",        "unknown_503",       "timeout_1007", "no_reply",      "clock_skew",
-        "query_2013", "maintenance",     "funding_rate",      "settlement",   "heartbeat_only"
+        "disconnect", "server_shutdown", "listenkey_expired", "liquidate",    "deposit",        "silence",
+        "gap",        "dup_reports",     "reorder_reports",   "drop_private", "partial",        "reject",
+        "rate_limit", "slow_ack",        "unknown_503",       "timeout_1007", "no_reply",       "clock_skew",
+        "query_2013", "maintenance",     "funding_rate",      "settlement",   "heartbeat_only", "deleverage",
+        "withdrawal", "tick_size",       "sequence"
     };
     char error[256];
 

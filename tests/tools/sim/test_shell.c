@@ -1153,6 +1153,34 @@ Test(shell, a_liquidation_is_a_calculated_fill_with_the_venues_id)
     cr_assert_eq(strncmp(text_of(report, "o.c"), "autoclose-", 10), 0);
 }
 
+Test(shell, a_deleveraging_is_a_calculated_fill_of_a_share)
+{
+    uint64_t conn = private_stream();
+
+    rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.010");
+    fault("deleverage:scope=usdm,account=key,p=0.3");
+    run(1);
+    json_t *report = NULL;
+    for (int i = 0; event(conn, "ORDER_TRADE_UPDATE", i) != NULL; i++) {
+        report = event(conn, "ORDER_TRADE_UPDATE", i);
+    }
+    cr_assert_str_eq(text_of(report, "o.x"), "CALCULATED");
+    cr_assert_str_eq(text_of(report, "o.c"), "adl_autoclose");
+    cr_assert_str_eq(text_of(report, "o.l"), "0.003");
+}
+
+Test(shell, a_coarser_tick_is_in_the_filters_and_the_refusals)
+{
+    fault("tick_size:scope=usdm,ms=10");
+    run(1);
+    cr_assert_eq(
+        code_of(rest("POST", "/fapi/v1/order",
+                     "!symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=0.010&price=59000.1")),
+        -4014);
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/exchangeInfo", "")->json, "symbols.0.filters.0.tickSize"),
+                     "1.00");
+}
+
 Test(shell, too_many_messages_close_the_stream)
 {
     uint64_t conn = open_socket(5, "fstream.binance.com", "/public/ws", "");
