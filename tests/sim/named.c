@@ -151,6 +151,12 @@ static const struct scenario scenarios[] = {
         { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "liquidate:" KEY ",scope=usdm,count=1", 0 } } },
     { "deribit_leg_liquidated", { ON_DERIBIT }, FILLS | FORCED, {
         { 0, FILL_SELLS, "", 100 }, { 5000, DERIBIT, "liquidate:" KEY ",count=1", 0 } } },
+    { "quoted_leg_deleveraged", { ON_BINANCE }, FILLS | FORCED, {
+        { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "deleverage:" KEY ",p=0.5,scope=coinm,count=1", 0 } } },
+    { "hedge_leg_deleveraged", { ON_BOTH }, FILLS | FORCED, {
+        { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "deleverage:" KEY ",p=0.6,scope=usdm,count=1", 0 } } },
+    { "deribit_leg_deleveraged", { ON_DERIBIT }, FILLS | FORCED, {
+        { 0, FILL_SELLS, "", 100 }, { 5000, DERIBIT, "deleverage:" KEY ",p=0.5,count=1", 0 } } },
     /* 2.4: funding */
     { "funding_of_two_kinds", { ON_BOTH }, FILLS | PAYMENTS, {
         { 0, FILL_SELLS, "", 100 }, { 100, DERIBIT, "funding_rate:p=0.005,count=1", 0 },
@@ -160,7 +166,7 @@ static const struct scenario scenarios[] = {
         { 0, FILL_SELLS, "", 100 }, { 0, BINANCE, "funding_rate:p=0.03,count=1", 0 }, { 1200000, FILL, "", 50 } } },
     { "funding_history_empty", { ON_BINANCE }, FILLS | PAYMENTS, {
         { 0, FILL_SELLS, "", 100 }, { 0, BINANCE, "drop_private:for=1200s,scope=private", 0 },
-        { 0, EMPTY_ANSWERS, "", 1200000 }, { 1210000, FILL, "", 50 } } },
+        { 0, EMPTY_ANSWERS, "", 240000 }, { 1210000, FILL, "", 50 } } },
     /* 2.5: outcomes that cannot be told */
     { "refused_with_503_and_done", { ON_BINANCE }, FILLS | UNKNOWNS, {
         { 0, BINANCE, "unknown_503:for=30s,scope=place", 0 }, { 100, FILL, "", 100 }, { 3000, FILL, "", 100 } } },
@@ -224,6 +230,16 @@ static const struct scenario scenarios[] = {
     { "venue_closes_for_maintenance", { ON_BOTH }, FILLS, {
         { 0, FILL, "", 50 }, { 5, DERIBIT, "maintenance:for=60s,scope=deribit", 0 }, { 0, BINANCE, "maintenance:for=30s,scope=usdm", 0 },
         { 0, FILL, "", 100 }, { 70000, FILL, "", 50 } } },
+    { "book_that_names_another", { ON_BOTH }, FILLS, {
+        { 0, FILL, "", 40 },
+        { 0, DERIBIT, "sequence:p=0.3,for=20s,scope=deribit-public", 0 }, { 0, BINANCE, "sequence:p=0.3,for=20s,scope=usdm-public", 0 },
+        { 1000, JUMP, "", 1500 }, { 1000, FILL, "", 100 }, { 5000, JUMP, "", -1500 }, { 500, FILL, "", 100 } } },
+    { "money_leaves_the_account", { ON_BOTH }, FILLS, {
+        { 0, FILL, "", 50 }, { 2000, BINANCE, "withdrawal:" KEY ",asset=USDT,amount=100,scope=usdm,count=1", 0 },
+        { 0, DERIBIT, "withdrawal:" KEY ",asset=BTC,amount=0.01,count=1", 0 }, { 15000, FILL, "", 100 } } },
+    { "tick_size_changes", { ON_BINANCE }, FILLS | REJECTS, {
+        { 0, BINANCE, "tick_size:ms=5,scope=coinm,count=1", 0 }, { 0, BINANCE, "tick_size:ms=5,scope=usdm,count=1", 0 }, { 100, FILL_SELLS, "", 100 },
+        { 5000, JUMP, "", 1000 } } },
     { "post_only_is_refused", { ON_BOTH }, REJECTS, {
         { 0, DERIBIT, "reject:p=0.8,for=20s,code=11054,scope=deribit-order-place", 0 }, { 1000, JUMP, "", 500 },
         { 1000, JUMP, "", -500 }, { 25000, AWAIT_QUOTES, "", 0 } } },
@@ -324,7 +340,7 @@ static bool act(struct run *run, const struct step *step)
     case BINANCE:
     case DERIBIT:
         world_fault(step->what == BINANCE ? WORLD_BINANCE : WORLD_DERIBIT, "%s", step->text);
-        if (strncmp(step->text, "liquidate", 9) == 0) {
+        if (strncmp(step->text, "liquidate", 9) == 0 || strncmp(step->text, "deleverage", 10) == 0) {
             story_forced();
         }
         break;

@@ -116,29 +116,44 @@ static void net_event(void)
 
 /* What a venue calls its parts: private streams, streams, requests; and how it refuses. */
 struct scopes {
-    uint32_t privates, streams, calls, codes;
+    uint32_t privates, streams, calls;
     const char *private_part[4], *stream[8], *call[12];
-    int code[24];
+    const int *code;
+    uint32_t codes;
     const char *coin, *other; /* its products, where a fault asks for one */
 };
 
+/* Every refusal that the venues' pages name. */
 /* clang-format off */
+static const int binance_codes[] = {
+    -1000, -1001, -1002, -1003, -1006, -1007, -1008, -1013, -1015, -1021, -1022, -1034, -1111, -2010,
+    -2011, -2013, -2014, -2015, -2018, -2019, -2022, -2023, -2024, -2025, -2026, -2027, -2028, -4003,
+    -4004, -4005, -4013, -4014, -4016, -4023, -4024, -4046, -4059, -4061, -4087, -4088, -4116, -4118,
+    -4131, -4140, -4141, -4164, -4183, -4184, -4192, -4400, -4401, -4531, -5021, -5022, -5024, -5027,
+    -5028, -5029, -5040,
+};
+static const int deribit_codes[] = {
+    10000, 10001, 10002, 10003, 10004, 10005, 10006, 10007, 10008, 10009, 10010, 10011, 10012, 10013,
+    10014, 10015, 10016, 10017, 10018, 10019, 10020, 10021, 10022, 10023, 10024, 10025, 10026, 10027,
+    10028, 10029, 10031, 10032, 10037, 10038, 10039, 10040, 10041, 10043, 10045, 10046, 10047, 10049,
+    10066, 10072, 11008, 11013, 11021, 11022, 11029, 11030, 11031, 11042, 11043, 11044, 11046, 11047,
+    11049, 11050, 11051, 11052, 11054, 11055, 11094, 11098, 13004, 13009, 13019, 13020, 13021, 13025,
+    13028, 13030, 13031, 13032, 13042, 13403, 13668, 13777, 13778, 13888,
+};
 static const struct scopes scopes[WORLD_PLACES] = {
-    [WORLD_BINANCE] = { 3, 8, 10, 17,
+    [WORLD_BINANCE] = { 3, 8, 10,
         { "private", "usdm-private", "coinm-private" },
         { "public", "private", "usdm-public", "coinm-public", "usdm", "coinm", "usdm-private", "coinm-private" },
         { "usdm-wsapi", "coinm-wsapi", "usdm-rest", "coinm-rest", "place", "cancel", "modify", "query", "usdm",
           "coinm" },
-        { -2019, -2010, -2021, -1003, -1015, -4164, -4131, -5022, -2011, -2013, -1001, -1021, -2022, -4400,
-          -1008, -2027, -1000 },
+        binance_codes, POISE_COUNT_OF(binance_codes),
         "coinm", "usdm" },
-    [WORLD_DERIBIT] = { 2, 4, 9, 20,
+    [WORLD_DERIBIT] = { 2, 4, 9,
         { "deribit-private", "private" },
         { "deribit-public", "deribit-private", "deribit", "public" },
         { "deribit-order-place", "deribit-order-edit", "deribit-order-cancel", "deribit-order", "deribit-query",
           "deribit-account", "-ws", "-rest", "deribit-session" },
-        { 10009, 10004, 10005, 10007, 10010, 10011, 10012, 10019, 10028, 10040, 10041, 10047, 10066, 11031,
-          11036, 11041, 11044, 11051, 11054, 13021 },
+        deribit_codes, POISE_COUNT_OF(deribit_codes),
         "deribit", "deribit" },
 };
 /* clang-format on */
@@ -235,21 +250,47 @@ static void answers_event(void)
     story_disturb((uint64_t)seconds * NS_PER_S + 15 * NS_PER_S);
 }
 
-/* Money from outside, or a settlement: nothing is in the way of trading. */
+/* Money comes from outside or leaves: nothing is in the way of trading. */
 static void deposit_event(enum world_place at)
 {
     bool dollars = chance(500000);
     const char *asset = !dollars ? "BTC" : at == WORLD_DERIBIT ? "USDC" : "USDT";
     const char *scope = dollars ? scopes[at].other : scopes[at].coin;
-    world_fault(at, "deposit:account=" WORLD_KEY ",asset=%s,amount=%s%02d,scope=%s,count=1", asset,
-                dollars ? "1" : "0.0", (int)draw(1, 99), scope);
+    world_fault(at, "%s:account=" WORLD_KEY ",asset=%s,amount=%s%02d,scope=%s,count=1",
+                chance(600000) ? "deposit" : "withdrawal", asset, dollars ? "1" : "0.0", (int)draw(1, 99),
+                scope);
+}
+
+/* The venue closes a position of ours, or a part of it, without being asked. */
+static void force_event(enum world_place at)
+{
+    const char *scope = chance(500000) ? scopes[at].other : scopes[at].coin;
+    if (chance(500000)) {
+        world_fault(at, "liquidate:account=" WORLD_KEY ",scope=%s,count=1", scope);
+    } else {
+        world_fault(at, "deleverage:account=" WORLD_KEY ",p=0.%02d,scope=%s,count=1", (int)draw(5, 99),
+                    scope);
+    }
+    story_forced();
+}
+
+/* Everything of a venue that closes: no streams, no requests. */
+static void closing_event(enum world_place at, int seconds)
+{
+    world_fault(at, "maintenance:for=%ds,scope=%s", seconds, scopes[at].other);
+    world_fault(at, "maintenance:for=%ds,scope=%s", seconds, scopes[at].coin);
+    world_fault(at, "silence:for=%ds", seconds);
+    world_fault(at, "reject:for=%ds,code=%d", seconds, at == WORLD_DERIBIT ? 11051 : -1001);
+    if (chance(500000)) {
+        world_fault(at, "disconnect:count=1");
+    }
 }
 
 static void venue_event(void)
 {
     enum world_place at = some_place();
     int seconds = (int)draw(1, 90);
-    switch (draw(0, 9)) {
+    switch (draw(0, 12)) {
     case 0:
         world_fault(at, "silence:for=%ds,scope=%s", seconds, stream_scope(at));
         break;
@@ -278,21 +319,31 @@ static void venue_event(void)
         break;
     case 7:
         if (chance(500000)) {
-            world_fault(at, "liquidate:account=" WORLD_KEY ",scope=%s,count=1",
-                        chance(500000) ? scopes[at].other : scopes[at].coin);
-            story.forced = true;
-            watch_forced();
+            force_event(at);
         }
         break;
     case 8:
         deposit_event(at);
         return;
+    case 9:
+        world_fault(at, "sequence:p=0.%02d,for=%ds,scope=%s", (int)draw(1, 99), seconds, stream_scope(at));
+        break;
+    case 10: {
+        int64_t late_ns = (int64_t)draw_log(100, 30000) * 1000000;
+        world_delay(at, SIM_LINE_FEED, late_ns / 2, late_ns);
+        story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
+        story_disturb((uint64_t)late_ns);
+        break;
+    }
+    case 11:
+        closing_event(at, seconds);
+        break;
     default:
         if (at == WORLD_DERIBIT && chance(500000)) {
             world_fault(at, "settlement:ms=%d,count=1", (int)draw(100, 5000));
             story_disturb(20 * NS_PER_S);
         } else {
-            world_fault(at, "funding_rate:p=0.00%02d,count=1", (int)draw(0, 99));
+            world_fault(at, "funding_rate:p=0.0%03d,count=1", (int)draw_log(1, 300));
         }
         return;
     }
@@ -305,6 +356,13 @@ static void machine_event(void)
         world_machine()->stall_ns = draw_log(1, 20000) * NS_PER_MS;
         world_say("the hot threads stand still for %.3f s", (double)world_machine()->stall_ns / 1e9);
         story_disturb(world_machine()->stall_ns + 10 * NS_PER_S);
+    } else if (chance(400000)) {
+        uint64_t for_ns = draw_log(100, 90000) * NS_PER_MS;
+        world_say("the whole process is suspended for %.3f s", (double)for_ns / 1e9);
+        trouble_begins("suspended", time_now.now_ns + for_ns);
+        story_disturb(for_ns + 30 * NS_PER_S);
+        world_machine()->stall_ns = for_ns;
+        world_run(time_now.now_ns + for_ns, NULL);
     } else {
         uint64_t for_ns = (uint64_t)draw(1, 120) * NS_PER_S;
         world_skew((chance(500000) ? 1 : -1) * (int64_t)draw_log(1, 30000) * 1000000);
@@ -337,6 +395,7 @@ static void lies_event(void)
 void story_forced(void)
 {
     story.forced = true;
+    watch_forced();
 }
 
 void story_command(struct run *run, enum command command)
@@ -387,6 +446,7 @@ static void end_windows(void)
     }
     if (now_ns >= story.delay_ns) {
         for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
+            world_delay(at, SIM_LINE_FEED, 1000000, 5000000);
             world_delay(at, SIM_LINE_PRIVATE, 1000000, 5000000);
             world_delay(at, SIM_LINE_ACK, 1000000, 5000000);
             world_delay(at, SIM_LINE_ORDER, 1000000, 5000000);
@@ -464,6 +524,9 @@ static void often(void *context, struct run *run)
     if (!story.ending && time_now.now_ns >= story.next_ns) {
         story.next_ns = time_now.now_ns + (uint64_t)draw(0, (int64_t)(2 * story.gap_ns));
         one_event(run);
+        if (chance(300000)) { /* and another at the same moment */
+            one_event(run);
+        }
     }
 }
 
@@ -650,7 +713,8 @@ void story_tell(FILE *out)
         "disconnect", "server_shutdown", "listenkey_expired", "liquidate",    "deposit",        "silence",
         "gap",        "dup_reports",     "reorder_reports",   "drop_private", "partial",        "reject",
         "rate_limit", "slow_ack",        "unknown_503",       "timeout_1007", "no_reply",       "clock_skew",
-        "query_2013", "maintenance",     "funding_rate",      "settlement",   "heartbeat_only",
+        "query_2013", "maintenance",     "funding_rate",      "settlement",   "heartbeat_only", "deleverage",
+        "withdrawal", "tick_size",       "sequence",
     };
     const struct {
         const char *name;
