@@ -624,5 +624,13 @@ struct kind_scale kind_scale(const struct instrument *instrument)
         scale.plain = lowest(contract_e8, qty_unit, &scale.coin_up, &scale.coin_down) &&
                       lowest(contract_e8, multiply(qty_unit, price_unit), &scale.quote_up, &scale.quote_down);
     }
+    /* A lot is worth lot x up / down (x price): so many of them reach the minimum. */
+    int128 up, down;
+    if (scale.plain && instrument->min_notional_e8 > 0 &&
+        !__builtin_mul_overflow((int128)instrument->min_notional_e8, scale.quote_down, &up) &&
+        !__builtin_mul_overflow((int128)instrument->lot, scale.quote_up, &down) &&
+        !lowest(up, down, &scale.least_up, &scale.least_down)) {
+        scale.least_up = 0;
+    }
     return scale;
 }

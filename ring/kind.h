@@ -185,6 +185,8 @@ struct kind_scale {
     int64_t coin_up, coin_down;   /* coin 1e-8 = qty x up / down (x price where inverse) */
     int64_t quote_up, quote_down; /* quote currency 1e-8 = qty x up (x price where not inverse) / down */
     int64_t smallest_qty;         /* without a minimum value */
+    int64_t least_up, least_down; /* the lots that reach the minimum value = up / down (/ price likewise); 0:
+                                     asked of the general function */
     bool plain, inverse;
 };
 
@@ -219,9 +221,18 @@ static inline int64_t kind_scale_smallest_qty(const struct kind_scale *scale,
                                               const struct instrument *instrument, int64_t price,
                                               bool reduce_only)
 {
-    return POISE_LIKELY(reduce_only || instrument->min_notional_e8 <= 0)
-               ? scale->smallest_qty
-               : kind_smallest_qty(instrument, price, reduce_only);
+    if (reduce_only || instrument->min_notional_e8 <= 0) {
+        return scale->smallest_qty;
+    }
+    if (POISE_UNLIKELY(scale->least_up == 0 || price <= 0)) {
+        return kind_smallest_qty(instrument, price, reduce_only);
+    }
+    int128 down = scale->inverse ? scale->least_down : (int128)scale->least_down * price;
+    int64_t lots = decimal_divide(scale->least_up, down, ROUND_UP);
+    int64_t qty;
+    bool overflow = __builtin_mul_overflow(lots, instrument->lot, &qty);
+    POISE_ASSERT(!overflow);
+    return base_max(scale->smallest_qty, qty);
 }
 
 #endif

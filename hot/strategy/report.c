@@ -817,7 +817,8 @@ void report_consume(struct strategy *s, const struct record_report *report)
         }
         woken = without_row(s, report);
     } else {
-        struct record_report fixed = *report;
+        struct record_report fixed;
+        const struct record_report *told = report;
         bool moves = report->last_qty > 0 || (report->flags & REPORT_HAS_CUM);
         if (report->head.instrument != order->instrument || report->head.account != order->account ||
             (moves && report->side != order->side)) {
@@ -828,6 +829,8 @@ void report_consume(struct strategy *s, const struct record_report *report)
                 return;
             }
             /* The row knows better than a report that names only the order. */
+            fixed = *report;
+            told = &fixed;
             fixed.head.instrument = order->instrument;
             fixed.head.account = order->account;
             fixed.side = order->side;
@@ -835,7 +838,7 @@ void report_consume(struct strategy *s, const struct record_report *report)
         struct owner owner = owner_of_order(s, order);
         bool was_live = order_is_live(order);
         uint32_t unknown = s->orders.unknown[order->instrument];
-        apply(s, &owner, order, &fixed);
+        apply(s, &owner, order, told);
         woken = owner.instance != NULL ? 1ULL << owner.slot : 0;
         if (was_live && !order_is_live(order)) {
             ended(s, order, owner.instance,

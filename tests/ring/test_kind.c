@@ -402,13 +402,13 @@ Test(kind, a_scale_answers_as_the_general_functions_do)
                                                ROUND_HALF_EVEN };
     static const int64_t contracts[] = { DECIMAL_E8, 10 * DECIMAL_E8, 1, 12345678, 100 * DECIMAL_E8, 250000 };
     uint64_t seed = 0x9e3779b97f4a7c15ULL;
-    int tried = 0;
+    int tried = 0, at_once = 0;
     for (int i = 0; i < 40000; i++) {
         struct instrument row = i % 3 == 0 ? inverse() : i % 3 == 1 ? linear() : spot();
         row.contract_e8 = row.kind == KIND_SPOT ? DECIMAL_E8 : contracts[i / 3 % POISE_COUNT_OF(contracts)];
         row.price_decimals = (uint8_t)(i / 7 % 9);
         row.qty_decimals = row.kind == KIND_INVERSE_PERPETUAL ? 0 : (uint8_t)(i / 5 % 7);
-        row.min_notional_e8 = i % 2 == 0 ? 0 : row.min_notional_e8;
+        row.min_notional_e8 = i % 2 == 0 ? 0 : (100 + i % 50) * DECIMAL_E8 / 10;
         row.lot = 1 + i % 10;
         seed ^= seed << 13;
         seed ^= seed >> 7;
@@ -420,6 +420,7 @@ Test(kind, a_scale_answers_as_the_general_functions_do)
         tried++;
         struct kind_scale scale = kind_scale(&row);
         cr_assert(scale.plain);
+        at_once += scale.least_up != 0;
         for (size_t r = 0; r < POISE_COUNT_OF(roundings); r++) {
             cr_assert_eq(kind_scale_coin_e8(&scale, &row, qty, price, roundings[r]),
                          kind_coin_e8(&row, qty, price, roundings[r]));
@@ -432,6 +433,7 @@ Test(kind, a_scale_answers_as_the_general_functions_do)
                      kind_smallest_qty(&row, price, i % 5 == 0));
     }
     cr_assert_gt(tried, 20000);
+    cr_assert_gt(at_once, tried / 4);
 }
 
 Test(kind, what_a_scale_does_not_know_is_asked_of_the_general_functions)

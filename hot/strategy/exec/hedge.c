@@ -167,14 +167,15 @@ int64_t hedge_limit(struct strategy *s, uint16_t instrument, enum side side, int
 int64_t hedge_chunk(const struct strategy *s, uint16_t instrument, int64_t price)
 {
     const struct instrument *row = &s->instrument[instrument];
+    const struct kind_scale *scale = &s->scale[instrument];
     int64_t most = row->max_qty;
     if (s->has_risk && s->risk.max_order_e8 > 0) {
-        int64_t lot_value_e8 = kind_quote_e8(row, row->lot, price, ROUND_UP);
+        int64_t lot_value_e8 = kind_scale_quote_e8(scale, row, row->lot, price, ROUND_UP);
         int64_t lots = lot_value_e8 > 0 ? s->risk.max_order_e8 / lot_value_e8 : 0;
         /* A limit below one acceptable order must not keep an exposure open. */
         int128 by_value = (int128)lots * row->lot;
         most = by_value < most ? (int64_t)by_value : most;
-        most = base_max(most, kind_smallest_qty(row, price, false));
+        most = base_max(most, kind_scale_smallest_qty(scale, row, price, false));
     }
     return decimal_to_step(base_min(most, row->max_qty), row->lot, ROUND_DOWN);
 }
@@ -227,6 +228,7 @@ static bool choose_route(const struct strategy *s, const struct instance *instan
 static void measure_smallest(struct strategy *s, struct instance *instance)
 {
     const struct instrument *row = &s->instrument[instance->params.hedge_instrument];
+    const struct kind_scale *scale = &s->scale[instance->params.hedge_instrument];
     int64_t price = book_mid(&s->book[instance->params.hedge_instrument]);
     if (price == 0) {
         price = s->book[instance->params.hedge_instrument].mark;
@@ -234,7 +236,7 @@ static void measure_smallest(struct strategy *s, struct instance *instance)
     if (price <= 0 || price > s->exposure.bound[instance->params.hedge_instrument].price) {
         return;
     }
-    int64_t qty = kind_smallest_qty(row, price, false);
+    int64_t qty = kind_scale_smallest_qty(scale, row, price, false);
     if (qty > s->exposure.bound[instance->params.hedge_instrument].qty) {
         return;
     }
@@ -379,6 +381,7 @@ static void send_need(struct strategy *s, struct instance *instance, int128 need
     }
     uint16_t instrument = s->exposure.instance[instance->slot].leg[route.leg].instrument;
     const struct instrument *row = &s->instrument[instrument];
+    const struct kind_scale *scale = &s->scale[instrument];
     int64_t touch_price;
     int64_t price = hedge_limit(s, instrument, side, route.band_centibp,
                                 (uint64_t)instance->params.hedge_stale_ns, route.mark_will_do, &touch_price);
@@ -390,7 +393,7 @@ static void send_need(struct strategy *s, struct instance *instance, int128 need
         state_due(s, s->now_ns + HEDGE_BACKOFF_NS);
         return;
     }
-    int64_t smallest = kind_smallest_qty(row, price, false);
+    int64_t smallest = kind_scale_smallest_qty(scale, row, price, false);
     int128 most_e12 = kind_exposure_e12(row, SIDE_BUY, s->exposure.bound[instrument].qty / 2, price);
     int128 size_e12 = absolute(need_e12) < most_e12 ? absolute(need_e12) : most_e12;
     int64_t qty = kind_qty_for_coin(row, size_e12, price, ROUND_DOWN);
@@ -461,6 +464,7 @@ bool hedge_send_reduction(struct strategy *s, struct instance *instance)
     struct exposure_instance *held = &s->exposure.instance[instance->slot];
     const struct exposure_leg *leg = &held->leg[LEG_QUOTE];
     const struct instrument *row = &s->instrument[leg->instrument];
+    const struct kind_scale *scale = &s->scale[leg->instrument];
     int128 need = -(held->delta_e12 + hedge_at_work_e12(s, instance, false));
     enum side side = need > 0 ? SIDE_BUY : SIDE_SELL;
 
@@ -485,7 +489,7 @@ bool hedge_send_reduction(struct strategy *s, struct instance *instance)
     int128 size_e12 = absolute(need) < most_e12 ? absolute(need) : most_e12;
     int64_t qty = base_min(kind_qty_for_coin(row, size_e12, price, ROUND_DOWN), base_abs(leg->position.qty));
     qty = base_min(decimal_to_step(qty, row->lot, ROUND_DOWN), hedge_chunk(s, leg->instrument, price));
-    if (qty < kind_smallest_qty(row, price, false)) {
+    if (qty < kind_scale_smallest_qty(scale, row, price, false)) {
         return false;
     }
     return send(s, instance, LEG_QUOTE, side, price, qty, touch_price);
