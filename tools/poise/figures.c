@@ -31,7 +31,8 @@ struct figures {
     struct instance_figures instance[PARAMS_INSTANCE_MAX];
     counter *account_state[ACCOUNT_MAX], *account_rejects[ACCOUNT_MAX];
     counter *events, *alarms, *duplicates, *unknowns, *lost, *halted, *stopped;
-    uint32_t market_count, account_count;
+    uint32_t market_count, account_count, instance_count;
+    bool hedged[PARAMS_INSTANCE_MAX];        /* by row: it has said so, and nothing else since */
     uint16_t row_of[ORDER_INSTANCE_MAX + 1]; /* by instance number: row + 1, 0 not configured */
     bool is_stopped, is_halted, low, doubt;
     struct remembered_order order[REMEMBERED];
@@ -106,6 +107,7 @@ struct figures *figures_create(struct counters *counters, const struct config *c
         return NULL;
     }
     f->market_count = instruments->count;
+    f->instance_count = config->quote_count;
     for (uint32_t i = 0; i < instruments->count; i++) {
         add_market(counters, &f->market[i], &instruments->row[i]);
     }
@@ -211,6 +213,8 @@ static void count_status(struct figures *f, const struct slot *record)
     counter_set(i->hedge_qty, s->hedge_qty);
     counter_set(i->delta_e8, s->delta_e8);
     counter_set(i->naked_ns, s->naked_ns);
+    /* who may not quote may not know yet: prices come first */
+    f->hedged[i - f->instance] = s->naked_ns == 0 && s->pull_reason == 0;
     counter_set(i->max_naked_ns, s->max_naked_ns);
     counter_set(i->bid, s->bid_price);
     counter_set(i->bid_qty, s->bid_qty);
@@ -322,6 +326,16 @@ void figures_record(struct figures *f, const struct slot *record)
 bool figures_stopped(const struct figures *figures)
 {
     return figures->is_stopped;
+}
+
+bool figures_hedged(const struct figures *figures)
+{
+    for (uint32_t i = 0; i < figures->instance_count; i++) {
+        if (!figures->hedged[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool figures_halted(const struct figures *figures)

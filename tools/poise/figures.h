@@ -34,6 +34,9 @@ void figures_profit(struct figures *figures, uint16_t instance, const int64_t pa
 
 /* figures_stopped: the strategy said that nothing rests and nothing is naked. */
 bool figures_stopped(const struct figures *figures);
+
+/* figures_hedged: each configured instance has said that it may quote, and that nothing of it is naked. */
+bool figures_hedged(const struct figures *figures);
 bool figures_halted(const struct figures *figures);
 
 /* figures_counter_low: order ids run low since the last call. */

@@ -326,6 +326,7 @@ static struct recover *open_recovery(struct run *run)
                                        .shared_directory = engine->config.shared_dir,
                                        .lock_directory = run->lock_directory,
                                        .accept_difference = run->wishes.accept_difference,
+                                       .refuse_unassigned = true,
                                        .accept_key = run->wishes.accept_key,
                                        .tell = on_recover,
                                        .sessions = run->wishes.recover_only ? NULL : open_sessions,
@@ -631,9 +632,20 @@ static void open_control(struct run *run)
     }
 }
 
+/* The last line of the way from a dead process: what was found naked is hedged. */
+static void tell_hedged(struct run *run)
+{
+    if (!run->hedged_told && figures_hedged(run->books.figures)) {
+        run->hedged_told = true;
+        tell("%-11s nothing is naked, %.1f s after trading began", "hedge",
+             (double)(clock_now_ns() - run->trading_ns) / 1e9);
+    }
+}
+
 static void cold_turn(struct run *run)
 {
     run_cold_turn(run);
+    tell_hedged(run);
     control_step(run->control);
     poll_reconcile(run);
     refill_order_ids(run);
@@ -761,6 +773,7 @@ int run_life(struct run *run)
         }
         open_control(run);
         tell("TRADING     run %llu", (unsigned long long)run->number);
+        run->trading_ns = clock_now_ns();
         clean = trade(run);
         code = clean ? EXIT_DONE : EXIT_NO;
         tell(clean ? "stopped: nothing rests"

@@ -48,6 +48,8 @@ struct run {
     struct run_wishes wishes;
     bool hot; /* the hot side runs */
     uint16_t flatten_instance;
+    uint64_t trading_ns; /* when that began */
+    bool hedged_told;
     int stops_said;          /* from other terminals */
     struct control *control; /* NULL: no commands from other terminals, told at start */
     counter *stopped;

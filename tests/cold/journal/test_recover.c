@@ -5,9 +5,11 @@
 #include "cold/recover.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------ the engine's side */
@@ -1061,6 +1063,139 @@ Test(recover, another_engine_number_on_this_state_is_refused)
     killed(&last);
     config.engine = TEST_ENGINE + 1;
     cr_assert_eq(run_plain(), RECOVER_REFUSED);
+}
+
+/* ------------------------------------------------------------------ what a disk may do */
+
+static void usual_on_disk(void)
+{
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 13);
+    filled(&last, test_order_id(3), 0, SIDE_BUY, 10, 502, 10, true);
+    cr_assert(journal_flush(last.journal, 1, 0));
+    world.position[0] = 40;
+    world.fill[world.fill_count++] = (struct world_fill){ 502, 0, SIDE_BUY, 10, 600000, 13 };
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(3),
+                                                             .instrument = 0,
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 10,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 13 };
+}
+
+/* What a loss of power leaves of tmpfs: nothing. */
+static void lose_tmpfs(void)
+{
+    test_remove(shared);
+    test_directory(shared, true);
+    snprintf(locks, sizeof locks, "%s/locks", shared);
+}
+
+static void last_segment(char path[SEGMENT_PATH_BYTES])
+{
+    segment_path(path, state, SEGMENT_FULL, 6, 0);
+    cr_assert_eq(access(path, F_OK), 0);
+}
+
+static void expect_the_truth(void)
+{
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 40);
+    cr_assert_eq(held(1), -5);
+}
+
+Test(recover, a_torn_tail_is_told_again_by_the_venue)
+{
+    char path[SEGMENT_PATH_BYTES];
+    struct stat file;
+    for (int64_t cut = 1; cut < 6 * SLOT_BYTES; cut += 37) {
+        usual_on_disk();
+        lose_tmpfs();
+        last_segment(path);
+        cr_assert_eq(stat(path, &file), 0);
+        cr_assert_eq(truncate(path, file.st_size - cut), 0);
+        expect_the_truth();
+        cr_assert(strstr(told, "torn: the venue decides what is true") != NULL || cut % SLOT_BYTES == 0, "%s",
+                  told);
+        end();
+        begin();
+    }
+}
+
+Test(recover, a_damaged_record_in_the_middle_is_told_again_by_the_venue)
+{
+    char path[SEGMENT_PATH_BYTES];
+    struct stat file;
+    usual_on_disk();
+    lose_tmpfs();
+    last_segment(path);
+    cr_assert_eq(stat(path, &file), 0);
+    int fd = open(path, O_RDWR);
+    /* the fill is three slots long, before it stands the ack, and the order's record */
+    cr_assert_eq(pwrite(fd, "damage", 6, file.st_size - 4 * SLOT_BYTES + 20), 6);
+    close(fd);
+    expect_the_truth();
+    cr_assert(strstr(told, "records are missing") != NULL, "%s", told);
+}
+
+Test(recover, after_a_reboot_the_disk_is_enough)
+{
+    usual_on_disk();
+    lose_tmpfs();
+    expect_the_truth();
+}
+
+Test(recover, a_state_directory_that_was_moved_is_read_where_it_is)
+{
+    usual_on_disk();
+    lose_tmpfs();
+    char moved[sizeof state + 8];
+    snprintf(moved, sizeof moved, "%s-moved", state);
+    cr_assert_eq(rename(state, moved), 0);
+    snprintf(state, sizeof state, "%.*s", (int)sizeof state - 1, moved);
+    expect_the_truth();
+}
+
+Test(recover, without_its_journal_a_position_is_nobodys_and_is_refused)
+{
+    usual_on_disk();
+    lose_tmpfs();
+    test_remove(state);
+    cr_assert_eq(mkdir(state, 0700), 0);
+    struct recover_options options = options_of();
+    options.refuse_unassigned = true; /* as poise run has it */
+    cr_assert_eq(run(&options), RECOVER_REFUSED);
+    cr_assert(strstr(recover_reason(recover), "never had to do with") != NULL &&
+                  strstr(recover_reason(recover), "--accept-difference") != NULL,
+              "%s", recover_reason(recover));
+}
+
+Test(recover, a_disk_that_takes_nothing_is_an_unfit_machine)
+{
+    struct recover_options options = options_of();
+    options.state_directory = "/proc/self"; /* no file can be made there, not even by root */
+    cr_assert_eq(run(&options), RECOVER_UNAVAILABLE);
+    cr_assert(strstr(recover_reason(recover), "a lock cannot be taken") != NULL, "%s",
+              recover_reason(recover));
+    end();
+    begin();
+    char path[sizeof state + 16];
+    snprintf(path, sizeof path, "%s/order_ids.new", state);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    cr_assert_eq(run_plain(), RECOVER_UNAVAILABLE);
+    cr_assert(strstr(recover_reason(recover), "cannot reserve order ids") != NULL, "%s",
+              recover_reason(recover));
+    end();
+    begin();
+    struct last last = usual();
+    ordered(&last, test_order_id(3), 0, SIDE_BUY, 10, 0); /* in the ring alone */
+    killed(&last);
+    options = options_of();
+    options.journal_directory = "/proc/self/nowhere";
+    cr_assert_eq(run(&options), RECOVER_UNAVAILABLE);
+    cr_assert(strstr(recover_reason(recover), "must reach the disk") != NULL, "%s", recover_reason(recover));
 }
 
 Test(recover, the_last_runs_tail_is_on_disk_before_a_new_run_begins)
