@@ -76,7 +76,7 @@ struct heard {
     int64_t ours, hot;
     uint64_t since_ns; /* differing; 0 agreeing */
 };
-enum { HEARD_QUOTE, HEARD_HEDGE, HEARD_DELTA, HEARD_COUNT };
+enum { HEARD_QUOTE, HEARD_HEDGE, HEARD_DELTA, HEARD_PROFIT, HEARD_COUNT };
 
 struct book {
     bool used;
@@ -170,7 +170,8 @@ struct ledger {
     struct ledger_counts counts;
 
     uint16_t report_currency;
-    uint16_t engine; /* whose orders are ours */
+    uint16_t engine;       /* whose orders are ours */
+    bool loss_since_start; /* the strategy's profit is not counted from the first fill */
     bool began;
     bool restored; /* RESTORE_LEDGER was told: RESTORE_CASH is the same money again */
     int64_t wall_minus_stamp_ns;
@@ -209,11 +210,13 @@ const char *const ledger_what_names[] = {
     [LEDGER_POSITION_DIFFERS] = "position",
     [LEDGER_HOT_POSITION_DIFFERS] = "strategy position",
     [LEDGER_HOT_DELTA_DIFFERS] = "strategy delta",
+    [LEDGER_HOT_PROFIT_DIFFERS] = "strategy profit",
 };
 const char *const ledger_why_names[] = {
-    [LEDGER_UNEXPLAINED] = "unexplained",         [LEDGER_FEE_OPEN] = "fees not told yet",
-    [LEDGER_PRICE_OPEN] = "prices not told yet",  [LEDGER_FUNDING_DUE] = "funding due and not told",
-    [LEDGER_FILL_MISSING] = "executions missing", [LEDGER_ROW_UNREAD] = "payment told and not read yet",
+    [LEDGER_UNEXPLAINED] = "unexplained",           [LEDGER_FEE_OPEN] = "fees not told yet",
+    [LEDGER_PRICE_OPEN] = "prices not told yet",    [LEDGER_FUNDING_DUE] = "funding due and not told",
+    [LEDGER_FILL_MISSING] = "executions missing",   [LEDGER_ROW_UNREAD] = "payment told and not read yet",
+    [LEDGER_SETTLING] = "settled and not read yet",
 };
 
 void ledger_reset(struct ledger *ledger)
@@ -1694,6 +1697,49 @@ static void hear(struct heard *heard, int64_t ours, int64_t hot, int64_t within,
     heard->since_ns = !differs ? 0 : heard->since_ns != 0 ? heard->since_ns : stamp_ns;
 }
 
+#define PROFIT_APART_PPM 10000 /* of what is held: the two sides value it at different prices */
+
+/* What both say was made since the first fill, at prices that may be a moment and a spread apart. */
+static void hear_profit(struct ledger *ledger, const struct record_status *status)
+{
+    const struct book *book = &ledger->book[status->instance];
+    int64_t first_e8, hot_e8 = 0, cold_e8 = 0, rate_e8;
+    int64_t part_e8[PNL_PART_COUNT];
+    int128 gross_e20 = 0;
+    bool any = false;
+    struct missing missing;
+    for (int part = 0; part < PNL_PART_COUNT; part++) {
+        hot_e8 += status->pnl_e8[part];
+        any = any || status->pnl_e8[part] != 0;
+    }
+    if (!any || ledger->loss_since_start || !ledger_since(ledger, status->instance, &first_e8, part_e8)) {
+        return; /* nothing was made, or it was not looked at yet */
+    }
+    for (int part = 0; part < PNL_PART_COUNT; part++) {
+        cold_e8 += part_e8[part];
+    }
+    for (uint32_t i = book->leg; i != 0; i = ledger->leg[i - 1].next) {
+        const struct leg *leg = &ledger->leg[i - 1];
+        const struct instrument *instrument = instrument_of(ledger, leg->instrument);
+        int64_t at = instrument != NULL ? price_of(ledger, leg->instrument) : 0;
+        if (at > 0 && leg->position.qty != 0 &&
+            rate(ledger, profit_currency(instrument), &rate_e8, &missing)) {
+            int128 worth = worth_e12(instrument, leg->position.qty, at);
+            gross_e20 += (worth < 0 ? -worth : worth) * rate_e8;
+        }
+    }
+    for (uint32_t i = 0; i < ledger->cash_count; i++) { /* an allocated coin moves with its price as well */
+        const struct cash *row = &ledger->cash[i];
+        if (ledger->leg[row->leg].book == status->instance &&
+            rate(ledger, row->currency, &rate_e8, &missing)) {
+            gross_e20 += (int128)base_abs(row->amount_e8) * E12_PER_E8 * rate_e8;
+        }
+    }
+    int128 within_e8 = gross_e20 / E20_PER_E8 * PROFIT_APART_PPM / 1000000 + DECIMAL_E8;
+    hear(&ledger->book[status->instance].heard[HEARD_PROFIT], cold_e8, hot_e8,
+         within_e8 > INT64_MAX ? INT64_MAX : (int64_t)within_e8, status->head.stamp_ns);
+}
+
 /* Both sides consumed the same records up to this one: positions must be equal, and the delta but for what
  * bookings round and fees that one side only reckons. */
 static void take_status(struct ledger *ledger, const struct record_status *status)
@@ -1720,6 +1766,7 @@ static void take_status(struct ledger *ledger, const struct record_status *statu
     for (uint32_t i = book->leg; i != 0; i = ledger->leg[i - 1].next) {
         delta_e12 += ledger->leg[i - 1].last_delta_e12;
     }
+    hear_profit(ledger, status);
     hear(&book->heard[HEARD_DELTA], (int64_t)decimal_divide_wide(delta_e12, E12_PER_E8, ROUND_HALF_EVEN),
          status->delta_e8, 100 + (int64_t)ledger->counts.bookings, stamp_ns);
 }
@@ -2378,6 +2425,7 @@ void ledger_record(struct ledger *ledger, const struct slot *record)
         struct risk_params risk;
         record_blob_read(record, &risk, sizeof risk);
         ledger->report_currency = risk.report_currency;
+        ledger->loss_since_start = risk.loss_since != LOSS_SINCE_FIRST_FILL;
         break;
     }
     case RECORD_FEE:
@@ -2634,6 +2682,44 @@ bool ledger_wants_rows(const struct ledger *ledger, uint16_t account)
     return false;
 }
 
+bool ledger_since(const struct ledger *ledger, uint16_t instance, int64_t *first_e8,
+                  int64_t part_e8[PNL_PART_COUNT])
+{
+    uint16_t index = book_of(instance);
+    const struct book *book = &ledger->book[index];
+    int128 first_e20 = 0;
+    int128 part_e20[PNL_PART_COUNT] = { 0 };
+    if (index == UNASSIGNED || !book->used || !book->valued) {
+        return false;
+    }
+    for (uint32_t i = book->leg; i != 0; i = ledger->leg[i - 1].next) {
+        const struct leg *leg = &ledger->leg[i - 1];
+        first_e20 += leg->start_e20 + leg->transfer_e20;
+        for (int part = 0; part < PNL_PART_COUNT; part++) {
+            part_e20[part] += leg->part_e20[part];
+        }
+    }
+    *first_e8 = to_e8(first_e20);
+    for (int part = 0; part < PNL_PART_COUNT; part++) {
+        part_e8[part] = to_e8(part_e20[part]);
+    }
+    return true;
+}
+
+bool ledger_beside(const struct ledger *ledger, uint32_t i, struct ledger_beside *beside)
+{
+    if (i >= ledger->beside_count) {
+        return false;
+    }
+    const struct beside *row = &ledger->beside[i];
+    *beside = (struct ledger_beside){ .account = row->account,
+                                      .instrument = row->instrument,
+                                      .currency = row->currency,
+                                      .accrued_e8 = row->accrued_e8,
+                                      .settled_e8 = still_settled_e8(ledger, row) };
+    return true;
+}
+
 void ledger_owed(struct ledger *ledger, uint16_t account, uint16_t instrument, int64_t qty)
 {
     if (account < ACCOUNT_MAX && instrument < INSTRUMENT_MAX) {
@@ -2658,6 +2744,23 @@ void ledger_names(struct ledger *ledger, uint16_t currency, uint16_t instrument)
     }
 }
 
+#define DAY_NS        86400000000000LL
+#define SETTLED_AT_NS (8LL * 3600 * 1000000000) /* of the day, UTC: where profit is settled every day */
+#define SETTLING_NS   60000000000LL
+
+/* The venue of this account settled less than a minute ago. */
+static bool just_settled(const struct ledger *ledger, uint16_t account)
+{
+    int64_t wall_ns = (int64_t)ledger->stamp_ns + ledger->wall_minus_stamp_ns;
+    int64_t since_ns = (wall_ns - SETTLED_AT_NS) % DAY_NS;
+    for (uint32_t i = 0; i < ledger->beside_count && ledger->wall_known; i++) {
+        if (ledger->beside[i].account == account && since_ns >= 0 && since_ns < SETTLING_NS) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum ledger_why balance_why(const struct ledger *ledger, const struct opinion *row)
 {
     for (uint32_t i = 0; i < ledger->leg_count; i++) {
@@ -2668,10 +2771,24 @@ static enum ledger_why balance_why(const struct ledger *ledger, const struct opi
             return LEDGER_FUNDING_DUE;
         }
     }
-    return row->unread                       ? LEDGER_ROW_UNREAD
-           : ledger->counts.open_price != 0  ? LEDGER_PRICE_OPEN
-           : ledger->counts.without_fee != 0 ? LEDGER_FEE_OPEN
-                                             : LEDGER_UNEXPLAINED;
+    return row->unread                          ? LEDGER_ROW_UNREAD
+           : just_settled(ledger, row->account) ? LEDGER_SETTLING
+           : ledger->counts.open_price != 0     ? LEDGER_PRICE_OPEN
+           : ledger->counts.without_fee != 0    ? LEDGER_FEE_OPEN
+                                                : LEDGER_UNEXPLAINED;
+}
+
+/* What an amount is worth in the report currency, either sign; -1: nobody knows. */
+static int64_t worth_of(const struct ledger *ledger, uint16_t currency, int64_t amount_e8)
+{
+    struct missing missing;
+    int64_t rate_e8;
+    int128 worth;
+    if (!rate(ledger, currency, &rate_e8, &missing) || !multiply(amount_e8, rate_e8, &worth)) {
+        return -1;
+    }
+    worth = (worth < 0 ? -worth : worth) / DECIMAL_E8;
+    return worth > INT64_MAX ? INT64_MAX : (int64_t)worth;
 }
 
 static void put_difference(struct ledger_difference *out, uint32_t max, uint32_t *count,
@@ -2700,6 +2817,7 @@ uint32_t ledger_differences(const struct ledger *ledger, struct ledger_differenc
                                .currency = row->of,
                                .ours = cash_on(ledger, row->account, row->of),
                                .venue = row->venue - ledger_beside_e8(ledger, row->account, row->of),
+                               .worth_e8 = worth_of(ledger, row->of, more_than_ours(ledger, row)),
                                .since_ns = row->since_ns });
         }
     }
@@ -2719,6 +2837,7 @@ uint32_t ledger_differences(const struct ledger *ledger, struct ledger_differenc
                                                        .currency = CURRENCY_NONE,
                                                        .ours = ours,
                                                        .venue = row->venue,
+                                                       .worth_e8 = -1,
                                                        .since_ns = row->since_ns });
         }
     }
@@ -2726,19 +2845,26 @@ uint32_t ledger_differences(const struct ledger *ledger, struct ledger_differenc
         const struct book *book = &ledger->book[i];
         for (int k = 0; k < HEARD_COUNT; k++) {
             if (book->heard[k].since_ns != 0) {
-                bool delta = k == HEARD_DELTA;
-                put_difference(out, max, &count,
-                               (struct ledger_difference){
-                                   .what = delta ? LEDGER_HOT_DELTA_DIFFERS : LEDGER_HOT_POSITION_DIFFERS,
-                                   .instance = (uint16_t)i,
-                                   .account = k == HEARD_HEDGE ? book->hedge_account : book->quote_account,
-                                   .instrument = delta              ? NO_INSTRUMENT
-                                                 : k == HEARD_HEDGE ? book->hedge_instrument
-                                                                    : book->quote_instrument,
-                                   .currency = delta ? book->coin : CURRENCY_NONE,
-                                   .ours = book->heard[k].ours,
-                                   .venue = book->heard[k].hot,
-                                   .since_ns = book->heard[k].since_ns });
+                bool delta = k == HEARD_DELTA, profit = k == HEARD_PROFIT;
+                uint16_t of = delta ? book->coin : profit ? ledger->report_currency : CURRENCY_NONE;
+                put_difference(
+                    out, max, &count,
+                    (struct ledger_difference){
+                        .what = delta    ? LEDGER_HOT_DELTA_DIFFERS
+                                : profit ? LEDGER_HOT_PROFIT_DIFFERS
+                                         : LEDGER_HOT_POSITION_DIFFERS,
+                        .worth_e8 = of == CURRENCY_NONE
+                                        ? -1
+                                        : worth_of(ledger, of, book->heard[k].ours - book->heard[k].hot),
+                        .instance = (uint16_t)i,
+                        .account = k == HEARD_HEDGE ? book->hedge_account : book->quote_account,
+                        .instrument = delta || profit    ? NO_INSTRUMENT
+                                      : k == HEARD_HEDGE ? book->hedge_instrument
+                                                         : book->quote_instrument,
+                        .currency = of,
+                        .ours = book->heard[k].ours,
+                        .venue = book->heard[k].hot,
+                        .since_ns = book->heard[k].since_ns });
             }
         }
     }

@@ -107,7 +107,8 @@ enum ledger_what {
     LEDGER_BALANCE_DIFFERS = 1,  /* the venue's balance */
     LEDGER_POSITION_DIFFERS,     /* the venue's position */
     LEDGER_HOT_POSITION_DIFFERS, /* the strategy's position of an instance's leg */
-    LEDGER_HOT_DELTA_DIFFERS     /* the strategy's delta of an instance, 1e-8 coin */
+    LEDGER_HOT_DELTA_DIFFERS,    /* the strategy's delta of an instance, 1e-8 coin */
+    LEDGER_HOT_PROFIT_DIFFERS /* the strategy's profit of an instance since its first fill, report currency */
 };
 
 /* What is known to be open that makes a difference: an alarm is for LEDGER_UNEXPLAINED. */
@@ -117,7 +118,8 @@ enum ledger_why {
     LEDGER_PRICE_OPEN,   /* executions whose price was not told yet are counted at a stand-in */
     LEDGER_FUNDING_DUE,  /* a funding payment's moment passed and no row told it */
     LEDGER_FILL_MISSING, /* the venue told more executed of our orders than the executions seen */
-    LEDGER_ROW_UNREAD    /* a stream told of a payment whose row was not read yet */
+    LEDGER_ROW_UNREAD,   /* a stream told of a payment whose row was not read yet */
+    LEDGER_SETTLING      /* the venue settled a moment ago, and what it paid out was not read yet */
 };
 
 struct ledger_difference {
@@ -128,6 +130,7 @@ struct ledger_difference {
     uint16_t instrument; /* position */
     uint16_t currency;   /* balance, delta */
     int64_t ours, venue; /* qty units, or 1e-8 of the currency */
+    int64_t worth_e8;    /* of the difference, report currency; -1 nobody knows.  Positions: -1 */
     uint64_t since_ns;   /* stamp of the record that first said so */
 };
 
@@ -200,6 +203,18 @@ int64_t ledger_part_e8(const struct ledger *ledger, uint16_t instance, uint16_t 
 /* ledger_report_currency is what everything is valued in; CURRENCY_NONE before it is told. */
 uint16_t ledger_report_currency(const struct ledger *ledger);
 
+/* ledger_since answers what an instance's profit since its first fill is counted from: equity before it and
+ * what came from outside, and the parts, in the report currency; false while it could never be valued. */
+bool ledger_since(const struct ledger *ledger, uint16_t instance, int64_t *first_e8,
+                  int64_t part_e8[PNL_PART_COUNT]);
+
+/* ledger_beside answers the i-th row of what venues' totals hold beside our cash; false behind the last. */
+struct ledger_beside {
+    uint16_t account, instrument, currency;
+    int64_t accrued_e8, settled_e8;
+};
+bool ledger_beside(const struct ledger *ledger, uint32_t i, struct ledger_beside *beside);
+
 /* ledger_names makes an instrument's price the rate of its base coin.  By default it is the first inverse
  * leg that an instance names, else the first hedge leg. */
 void ledger_names(struct ledger *ledger, uint16_t currency, uint16_t instrument);
@@ -221,7 +236,7 @@ bool ledger_check(const struct ledger *ledger);
 
 void ledger_counts(const struct ledger *ledger, struct ledger_counts *counts);
 
-extern const char *const ledger_what_names[LEDGER_HOT_DELTA_DIFFERS + 1];
-extern const char *const ledger_why_names[LEDGER_ROW_UNREAD + 1];
+extern const char *const ledger_what_names[LEDGER_HOT_PROFIT_DIFFERS + 1];
+extern const char *const ledger_why_names[LEDGER_SETTLING + 1];
 
 #endif

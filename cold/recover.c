@@ -839,6 +839,14 @@ static void translate(void *context, const struct slot *record)
         }
         break;
     }
+    case RECORD_RESTORE_PNL: {
+        struct record_restore_pnl *pnl = (struct record_restore_pnl *)head;
+        pnl->currency = pnl->currency < CURRENCY_MAX ? recover->currency_map[pnl->currency] : CURRENCY_NONE;
+        if (pnl->currency != recover->options.config->risk.report_currency) {
+            return; /* counted in another currency: losses count from now on */
+        }
+        break;
+    }
     case RECORD_RESTORE_LEDGER:
         if (!translate_ledger(recover, copy, was, before, old_account)) {
             return;

@@ -1445,6 +1445,22 @@ void reduce_orders(const struct reduce *reduce,
     free(open);
 }
 
+/* What an instance has made since its first fill, as the ledger has it. */
+static void emit_pnl(const struct reduce *reduce, const struct quote_params *params, reduce_emit emit,
+                     void *context)
+{
+    struct slot record[2];
+    memset(record, 0, sizeof record);
+    struct record_restore_pnl *pnl =
+        (struct record_restore_pnl *)record_begin(record, RECORD_RESTORE_PNL, 2, reduce->stamp_ns);
+    if (ledger_since(reduce->ledger, params->instance, &pnl->first_e8, pnl->part_e8)) {
+        pnl->instance = params->instance;
+        pnl->currency = ledger_report_currency(reduce->ledger);
+        pnl->allocation_e8 = params->delta_basis == DELTA_USD ? params->allocation_e8 : 0;
+        emit(context, record);
+    }
+}
+
 struct emit_orders {
     const struct reduce *reduce;
     reduce_emit emit;
@@ -1461,6 +1477,9 @@ void reduce_restore(const struct reduce *reduce, reduce_emit emit, void *context
 {
     struct slot record[3];
     ledger_restore(reduce->ledger, emit, context); /* first: it says what the cash below is made of */
+    for (uint32_t i = 0; i < reduce->params_count; i++) {
+        emit_pnl(reduce, &reduce->params[i], emit, context);
+    }
     for (uint32_t i = 0; i < reduce->position_count; i++) {
         const struct reduce_position *row = &reduce->position[i];
         if (row->position.qty == 0 && row->position.notional_e12 == 0) {

@@ -123,9 +123,9 @@ typedef void (*reduce_emit)(void *context, const struct slot *record);
 /* reduce_head emits RECORD_BEGIN (as the run began, with this segment number), the texts and the tables. */
 void reduce_head(const struct reduce *reduce, uint32_t segment, reduce_emit emit, void *context);
 
-/* reduce_restore emits RESTORE_LEDGER (ledger_restore), RESTORE_POSITION, _ORDER (live, sent, unknown and
- * owed: all but the live ones with status ORDER_STATUS_NONE, which says "query it"), _EXEC, _COUNTER and
- * _CASH; not RESTORE_DONE.
+/* reduce_restore emits RESTORE_LEDGER (ledger_restore), RESTORE_PNL, RESTORE_POSITION, _ORDER (live, sent,
+ * unknown and owed: all but the live ones with status ORDER_STATUS_NONE, which says "query it"), _EXEC,
+ * _COUNTER and _CASH; not RESTORE_DONE.
  *
  * RESTORE_ORDER: order, order_qty, order_price and price, side, cum_qty (filled) with REPORT_HAS_CUM,
  * realised_e8 the quantity last told (-1 never), fee_e8 the decision's price, request the kind in doubt,

@@ -1,5 +1,6 @@
 #include "config/config_parts.h"
 #include "ring/decimal.h"
+#include "ring/kind.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,11 @@ static const struct instrument *bind_instrument(struct config *config,
 
     if (instrument == NULL) {
         config_tell_quote(config, i, key, " = \"%s\": the venue lists no such instrument", name);
+    } else if (!kind_is_traded(instrument->kind)) {
+        config_tell_quote(
+            config, i, key,
+            " = \"%s\": a %s: its profit and exposure are understood, and no strategy trades it yet", name,
+            kind_names[instrument->kind]);
     }
     return instrument;
 }

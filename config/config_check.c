@@ -71,6 +71,23 @@ static const struct config_account *account_called(const struct config *config, 
     return NULL;
 }
 
+/* Some kinds are known by their name alone; the venue's metadata tells the others (config_bind). */
+static bool is_untraded(struct config *config, int line, const char *path,
+                        const struct config_instrument *instrument)
+{
+    const char *what = instrument->product == PRODUCT_OPTION ? "an option"
+                       : instrument->venue == VENUE_ALPACA   ? "a share"
+                       : instrument->venue == VENUE_THENA    ? "a pool"
+                                                             : NULL;
+    if (what != NULL) {
+        config_tell(config, line,
+                    "%s = \"%s\": %s: its profit and exposure are understood, and no strategy trades "
+                    "it yet: name a spot, perpetual or dated contract",
+                    path, instrument->name, what);
+    }
+    return what != NULL;
+}
+
 /* One leg: the instrument's form, the account's existence, and that one can trade the other. */
 static void check_leg(struct config *config, uint32_t i, const char *leg_key, const char *leg,
                       const char *account_key, const char *account)
@@ -82,6 +99,9 @@ static void check_leg(struct config *config, uint32_t i, const char *leg_key, co
     if (config_sound(config, "quote", leg_key, i)) {
         known = take_instrument(config, leg, config_line_of(config, "quote", leg_key, i),
                                 config_key_path(config, "quote", i, leg_key, path), &instrument);
+    }
+    if (known && is_untraded(config, config_line_of(config, "quote", leg_key, i), path, &instrument)) {
+        return;
     }
     if (!config_sound(config, "quote", account_key, i)) {
         return;

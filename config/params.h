@@ -81,6 +81,9 @@ struct quote_params {
 _Static_assert(sizeof(struct quote_params) <= RECORD_BLOB_MAX, "params travel in one record");
 
 /* `[risk]`: limits of the whole engine, checked by the gate before every order. */
+/* From when on a loss counts against max_loss_e8. */
+enum loss_since { LOSS_SINCE_FIRST_FILL = 0, LOSS_SINCE_START };
+
 struct risk_params {
     int64_t max_order_e8;    /* quote currency value of one order */
     int64_t max_position_e8; /* coin, per instrument, either sign */
@@ -89,13 +92,15 @@ struct risk_params {
         price_band_centibp;   /* no order further than this from the mark (or mid), in the taking direction */
     int64_t max_orders_per_s; /* new + amend + cancel of quotes; hedges and cancels are not counted out */
     int64_t max_open_orders;  /* per account */
-    int64_t max_loss_e8;      /* reporting currency since start of the run: halt; 0 off */
+    int64_t max_loss_e8;      /* reporting currency since the first fill: halt; 0 off */
     int64_t max_unknown;      /* orders in UNKNOWN before a halt */
     int64_t stale_clock_ns;   /* no CLOCK record for this long (seen by cold): alarm */
     int64_t max_rejects_per_min; /* rejects of one instance before its quotes are paused */
     uint16_t report_currency;    /* what P&L is reported in */
-    uint16_t spare16[3];
-    int64_t spare[5];
+    uint16_t loss_since;         /* enum loss_since */
+    uint16_t spare16[2];
+    int64_t max_difference_e8; /* reporting currency: books that differ by more take no new risk */
+    int64_t spare[4];
 };
 _Static_assert(sizeof(struct risk_params) <= RECORD_BLOB_MAX, "limits travel in one record");
 

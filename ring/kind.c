@@ -175,6 +175,12 @@ enum kind_cash kind_cash(uint8_t kind)
     return kind < KIND_COUNT ? (enum kind_cash)kind_rows[kind].cash : KIND_CASH_NONE;
 }
 
+bool kind_is_traded(uint8_t kind)
+{
+    return kind == KIND_SPOT || kind == KIND_LINEAR_PERPETUAL || kind == KIND_INVERSE_PERPETUAL ||
+           kind == KIND_LINEAR_FUTURE || kind == KIND_INVERSE_FUTURE;
+}
+
 bool kind_settles_in_coin(uint8_t kind)
 {
     return kind < KIND_COUNT && kind_rows[kind].settles_in_coin;

@@ -76,6 +76,9 @@ struct fill_effect {
 /* kind_cash says how cash follows a fill of this kind; KIND_CASH_NONE for a kind nobody knows. */
 enum kind_cash kind_cash(uint8_t kind);
 
+/* kind_is_traded: a strategy trades it.  The others have their formulas here, and no strategy yet. */
+bool kind_is_traded(uint8_t kind);
+
 /* kind_settles_in_coin: profit of a futures kind is counted in base coin (inverse). */
 bool kind_settles_in_coin(uint8_t kind);
 

@@ -13,12 +13,13 @@ const char *const liquidity_names[] = { "unknown", "maker", "taker" };
 const char *const feed_state_names[] = { "down", "syncing", "live", "gap", "stale" };
 const char *const gateway_state_names[] = { "down", "starting", "ready", "degraded" };
 const char *const instrument_status_names[] = { "unknown", "trading", "cancel_only", "halted", "settling", "closed" };
-const char *const command_names[] = { "none", "stop", "halt", "resume", "pause", "flatten", "shift_fair" };
+const char *const command_names[] = { "none", "stop", "halt", "resume", "pause", "flatten", "shift_fair", "books" };
 const char *const event_names[] = { "none", "halt", "resumed", "stopped", "ladder", "naked_cleared",
                                     "duplicate_fill", "unknown_order", "table_refused", "quotes_pulled",
                                     "quotes_back", "position_differs", "risk_refused", "conservation",
                                     "journal_full", "fair_offset", "self_cross", "counter_low", "price_open",
                                     "fee_surprise",
+                                    "books_differ",
                                     "delivered" };
 const char *const instance_state_names[] = { "restoring", "pulled", "quoting", "paused", "stopping", "stopped",
                                              "halted", "flattening", "flat" };

@@ -24,6 +24,7 @@ static const char *const pull_names[PULL_REASON_COUNT] = {
     [PULL_DELTA]      = "delta",
     [PULL_DEPTH]      = "depth",
     [PULL_FEE]        = "fee_unknown",
+    [PULL_BOOKS]      = "books_differ",
 };
 
 static const char *const halt_names[HALT_REASON_COUNT] = {
@@ -60,6 +61,7 @@ static const char *const risk_names[RISK_REFUSAL_COUNT] = {
     [RISK_UNKNOWN]      = "unknown_order",
     [RISK_TABLE]        = "table_full",
     [RISK_IDS]          = "ids",
+    [RISK_BOOKS]        = "books_differ",
 };
 
 static const char *const rung_names[RUNG_COUNT] = {

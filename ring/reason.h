@@ -46,6 +46,7 @@ enum pull_reason {
     PULL_DELTA,      /* the sum of the instances' deltas is beyond max_delta_e8 */
     PULL_DEPTH,      /* the hedge book is too thin for a full fill */
     PULL_FEE,        /* no fee table row for a leg */
+    PULL_BOOKS,      /* the ledger differs from what the venues told by more than max_difference */
     PULL_REASON_COUNT
 };
 
@@ -84,6 +85,7 @@ enum risk_refusal {
     RISK_UNKNOWN, /* an order of this instrument is in doubt */
     RISK_TABLE,   /* no room in the order table */
     RISK_IDS,     /* no order id left */
+    RISK_BOOKS,   /* the ledger differs from what the venues told */
     RISK_REFUSAL_COUNT
 };
 

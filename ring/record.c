@@ -46,6 +46,7 @@ const char *record_type_name(uint8_t type)
     case RECORD_RESTORE_CASH:     return "restore_cash";
     case RECORD_RESTORE_LEDGER:   return "restore_ledger";
     case RECORD_CURRENCY:         return "currency";
+    case RECORD_RESTORE_PNL:      return "restore_pnl";
     case RECORD_ORDER_NEW:        return "order_new";
     case RECORD_ORDER_AMEND:      return "order_amend";
     case RECORD_ORDER_CANCEL:     return "order_cancel";
@@ -139,7 +140,9 @@ static const uint32_t layout[] = {
     PLACE(record_restore_position, notional_low),
     PLACE(record_restore_cash, instance), PLACE(record_restore_cash, currency),
     PLACE(record_restore_cash, part), PLACE(record_restore_cash, amount_e8),
-    PLACE(record_delivery, price_e8), PLACE(record_delivery, venue_time_ns),
+    WHOLE(record_restore_pnl), PLACE(record_restore_pnl, instance), PLACE(record_restore_pnl, currency),
+    PLACE(record_restore_pnl, first_e8), PLACE(record_restore_pnl, allocation_e8),
+    PLACE(record_restore_pnl, part_e8), PLACE(record_delivery, price_e8), PLACE(record_delivery, venue_time_ns),
     WHOLE(restore_ledger), PLACE(restore_ledger, what), PLACE(restore_ledger, side),
     PLACE(restore_ledger, instance), PLACE(restore_ledger, currency), PLACE(restore_ledger, value),
     PLACE(record_currency, code), PLACE(record_currency, currency), PLACE(record_currency, decimals),
@@ -177,7 +180,7 @@ static const uint32_t layout[] = {
 
     /* what the numbers in those fields mean: the length of each list */
     REASON_COUNT, VENUE_COUNT, PRODUCT_COUNT, KIND_COUNT, OPTION_PUT, GATEWAY_DEGRADED, FEED_STALE,
-    ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_REASON_COUNT, RESTORE_LEDGER_BESIDE, COMMAND_SHIFT_FAIR, CELL_LIMIT,
+    ORDER_STATUS_NOT_FOUND, REQUEST_CANCEL_ALL, CASH_REASON_COUNT, RESTORE_LEDGER_BESIDE, COMMAND_COUNT, CELL_LIMIT,
     ORDER_ROLE_EXIT, TIF_FOK, EVENT_COUNT, CREDIT_COUNT,
 
     1, /* raised when a meaning changes and no place does */

@@ -79,6 +79,7 @@ enum record_type {
     RECORD_RESTORE_LEDGER = 62, /* blob: struct restore_ledger: the cold ledger's own books; the strategy has
                                    no use for it */
     RECORD_CURRENCY = 63,       /* struct record_currency: the code of a currency's index */
+    RECORD_RESTORE_PNL = 64, /* struct record_restore_pnl: what an instance has made since its first fill */
 
     /* ---- what the strategy says ---- */
     RECORD_ORDER_NEW = 80,    /* struct record_order */
@@ -341,6 +342,7 @@ enum command {
     COMMAND_PAUSE,      /* pull quotes of the instance (or all), keep hedging */
     COMMAND_FLATTEN,    /* cancel all, unwind positions of the instance (or all) */
     COMMAND_SHIFT_FAIR, /* value[0] = bound in centibp: limits the slow fair-price offset */
+    COMMAND_BOOKS, /* from cold: value[0] 1: the books differ from what was told, no new risk; 0: no more */
     COMMAND_COUNT
 };
 
@@ -422,6 +424,21 @@ struct record_restore_cash {
     int64_t amount_e8;
     uint64_t spare[3];
 };
+
+/* Profit since the first fill: equity less first_e8 is the sum of the parts. */
+struct record_restore_pnl {
+    struct record_head head;
+    uint16_t instance;
+    uint16_t currency; /* of all amounts */
+    uint32_t spare32;
+    int64_t first_e8;      /* equity before the first fill, and what came from outside since */
+    int64_t allocation_e8; /* coin of the instance then */
+    uint64_t spare[2];
+    uint64_t ring_word_0;
+    int64_t part_e8[7]; /* enum pnl_part */
+    uint64_t ring_word_1;
+};
+_Static_assert(sizeof(struct record_restore_pnl) == 2 * SLOT_BYTES, "profit");
 
 /* What a row of RESTORE_LEDGER says; the order of its numbers is cold/ledger.c's own. */
 enum restore_ledger_what {
@@ -526,6 +543,7 @@ enum event_code {
     EVENT_PRICE_OPEN,   /* value[0] order executed [1] qty at a price nobody told, counted at [2]: read its
                            fills */
     EVENT_FEE_SURPRISE, /* value[0] fee, [1] what the fee table says, [2] exec_id, [3] currency */
+    EVENT_BOOKS_DIFFER, /* value[0] 1: no new risk until the books agree; 0: they do */
     EVENT_DELIVERED,    /* value[0] what was held, [1] the delivery price in 1e-8, [2] instrument */
     EVENT_COUNT
 };

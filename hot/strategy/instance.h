@@ -124,10 +124,12 @@ struct instance {
     uint32_t rejects; /* in this window */
     uint64_t reject_window_ns;
 
-    /* profit since the start of the run, 1e-8 of the report currency */
+    /* profit since the first fill, 1e-8 of the report currency */
     int64_t part_e8[PNL_PART_COUNT];
     int64_t equity_first_e8;
+    int64_t allocation_then_e8; /* carried: what equity_first_e8 was counted with */
     bool equity_known;
+    bool carried;      /* the first equity is of a run before */
     int64_t pnl_price; /* hedge leg's middle at the last status: residual is delta x its move */
 };
 

@@ -125,6 +125,14 @@ bool pnl_look(struct strategy *s, struct instance *instance)
     if (price == 0 || !pnl_equity(s, instance, &equity)) {
         return false;
     }
+    if (!instance->equity_known && instance->carried) {
+        /* What the owner gave or took back between the runs is no profit. */
+        int64_t more_e8 = s->exposure.instance[instance->slot].allocation_e8 - instance->allocation_then_e8;
+        add(&instance->equity_first_e8, at_rate(more_e8, report_rate(s, instance, instance->base)));
+        instance->allocation_then_e8 += more_e8;
+        instance->equity_known = true;
+        instance->pnl_price = price;
+    }
     if (!instance->equity_known) {
         instance->equity_known = true;
         instance->equity_first_e8 = equity;

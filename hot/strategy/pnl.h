@@ -1,7 +1,8 @@
-/* pnl: where an instance's profit since the start of the run came from, in the report currency.
+/* pnl: where an instance's profit since its first fill came from, in the report currency.
  *
  * Equity = booked cash + unrealised profit at mark (+ the allocated coin with delta_basis = usd), each
- * converted at the current rate.  The first time every mark and rate is known is the zero point.  TRADING,
+ * converted at the current rate.  The zero point is the first time that every mark and rate is known, or what
+ * RESTORE_PNL brought over from the runs before (risk loss_since = first_fill).  TRADING,
  * FEE, SLIPPAGE and FUNDING are added up as they happen, RESIDUAL is delta x the coin's move between two
  * looks, BASIS is what remains: so the parts sum to the change of equity exactly, always.
  *

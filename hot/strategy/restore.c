@@ -17,12 +17,6 @@ static bool within(int64_t value, int64_t most)
     return value >= -most && value <= most;
 }
 
-static bool kind_works(uint8_t kind)
-{
-    return kind == KIND_SPOT || kind == KIND_LINEAR_PERPETUAL || kind == KIND_INVERSE_PERPETUAL ||
-           kind == KIND_LINEAR_FUTURE || kind == KIND_INVERSE_FUTURE;
-}
-
 static bool take_instrument(struct strategy *s, const struct slot *record)
 {
     struct instrument row;
@@ -30,7 +24,7 @@ static bool take_instrument(struct strategy *s, const struct slot *record)
         return false;
     }
     record_blob_read(record, &row, sizeof row);
-    if (row.index >= INSTRUMENT_MAX || instrument_check(&row) != NULL || !kind_works(row.kind) ||
+    if (row.index >= INSTRUMENT_MAX || instrument_check(&row) != NULL || !kind_is_traded(row.kind) ||
         row.base >= CURRENCY_MAX || row.quote >= CURRENCY_MAX || row.settle >= CURRENCY_MAX ||
         row.tick > BOOK_PRICE_MAX || row.lot > row.max_qty) {
         return false;
@@ -251,6 +245,28 @@ static bool take_cash(struct strategy *s, const struct record_restore_cash *reco
     return true;
 }
 
+/* What was made before counts on, unless the limits say that a loss counts from the start. */
+static bool take_pnl(struct strategy *s, const struct record_restore_pnl *record)
+{
+    uint16_t slot = record->instance <= ORDER_INSTANCE_MAX ? s->slot_of[record->instance] : ORDER_LISTS;
+    if (record->head.slot_count < 2 || !within(record->first_e8, EXPOSURE_MONEY_MAX) ||
+        !within(record->allocation_e8, EXPOSURE_MONEY_MAX)) {
+        return false;
+    }
+    if (slot >= PARAMS_INSTANCE_MAX || !s->has_risk || record->currency != s->risk.report_currency ||
+        s->risk.loss_since != LOSS_SINCE_FIRST_FILL) {
+        return true;
+    }
+    struct instance *instance = &s->instance[slot];
+    instance->carried = true;
+    instance->equity_first_e8 = record->first_e8;
+    instance->allocation_then_e8 = record->allocation_e8;
+    for (uint32_t part = 0; part < PNL_PART_COUNT; part++) {
+        instance->part_e8[part] = state_money(record->part_e8[part]);
+    }
+    return true;
+}
+
 static const uint8_t role_of_class[] = { ORDER_ROLE_QUOTE, ORDER_ROLE_HEDGE, ORDER_ROLE_FLATTEN, 0 };
 
 static bool take_order(struct strategy *s, const struct record_report *record)
@@ -450,6 +466,8 @@ bool restore_consume(struct strategy *s, const struct slot *record)
         return take_position(s, (const struct record_restore_position *)head);
     case RECORD_RESTORE_CASH:
         return take_cash(s, (const struct record_restore_cash *)head);
+    case RECORD_RESTORE_PNL:
+        return take_pnl(s, (const struct record_restore_pnl *)head);
     case RECORD_RESTORE_ORDER:
         return take_order(s, (const struct record_report *)head);
     case RECORD_RESTORE_EXEC:
@@ -509,6 +527,18 @@ static void write_cash(struct writer *writer, uint16_t instance, const struct ex
             writer->write(writer->context, writer->slot);
         }
     }
+}
+
+static void write_pnl(struct writer *writer, const struct strategy *s, const struct instance *instance)
+{
+    struct record_restore_pnl *record = begin(writer, RECORD_RESTORE_PNL, 2);
+    record->instance = instance->params.instance;
+    record->currency = s->risk.report_currency;
+    record->first_e8 = instance->equity_first_e8;
+    record->allocation_e8 = instance->equity_known ? s->exposure.instance[instance->slot].allocation_e8
+                                                   : instance->allocation_then_e8;
+    memcpy(record->part_e8, instance->part_e8, sizeof record->part_e8);
+    writer->write(writer->context, writer->slot);
 }
 
 static void write_order(struct writer *writer, const struct order *order)
@@ -581,6 +611,9 @@ void restore_write(const struct strategy *s, void (*write)(void *context, const 
             }
         }
         write_cash(&writer, s->instance[i].params.instance, held->cash);
+        if (s->instance[i].equity_known || s->instance[i].carried) {
+            write_pnl(&writer, s, &s->instance[i]);
+        }
     }
     for (uint32_t i = 0; i < s->exposure.holding_count; i++) {
         const struct exposure_holding *holding = &s->exposure.holding[i];

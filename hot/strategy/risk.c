@@ -189,6 +189,9 @@ static enum risk_refusal check_risk(struct strategy *s, const struct risk_ask *a
     if (s->halted || !instance_may_quote(&s->instance[ask->slot])) {
         return RISK_HALTED;
     }
+    if (s->books_differ) {
+        return RISK_BOOKS;
+    }
     if (s->gateway[ask->account] != GATEWAY_READY) {
         return RISK_GATEWAY;
     }

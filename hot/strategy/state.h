@@ -56,6 +56,7 @@ struct strategy {
     bool halted, stopping, stopped;
     uint8_t halt;        /* enum halt_reason */
     bool cancel_all;     /* after this record */
+    bool books_differ;   /* cold says: no new risk */
     uint64_t pull_slots; /* instances to settle after this record */
     uint64_t
         rest_slots; /* instances whose hedges were looked at, and whose quotes wait for strategy_finish */

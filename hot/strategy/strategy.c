@@ -476,8 +476,22 @@ static void command_instance(struct strategy *s, struct instance *instance,
     }
 }
 
+/* The ledger and the venues say different things: what is owned is not known well enough to own more. */
+static void books_differ(struct strategy *s, bool differ)
+{
+    if (differ != s->books_differ) {
+        s->books_differ = differ;
+        state_event(s, EVENT_BOOKS_DIFFER, NO_INSTANCE, differ ? 2 : 0, differ, 0, 0, 0);
+        state_wake(s, s->restored ? all_slots(s) : 0);
+    }
+}
+
 static void consume_command(struct strategy *s, const struct record_command *record)
 {
+    if (record->command == COMMAND_BOOKS) {
+        books_differ(s, record->value[0] != 0);
+        return;
+    }
     if (record->instance != NO_INSTANCE) {
         uint16_t slot = record->instance <= ORDER_INSTANCE_MAX ? s->slot_of[record->instance] : ORDER_LISTS;
         if (slot >= PARAMS_INSTANCE_MAX) {
@@ -783,7 +797,8 @@ bool strategy_begin(struct strategy *s, const struct slot *record, struct outbox
         consume_lost(s);
         break;
     default:
-        if (head->type >= RECORD_BEGIN && head->type <= RECORD_RESTORE_CASH) {
+        if ((head->type >= RECORD_BEGIN && head->type <= RECORD_RESTORE_CASH) ||
+            head->type == RECORD_RESTORE_PNL) {
             bool restored = s->restored;
             if (!restore_consume(s, record)) {
                 s->malformed++;

@@ -230,6 +230,20 @@ Test(config, a_venue_with_one_login_has_accounts_for_all_products_and_others_hav
     config_free(&config);
 }
 
+Test(config, kinds_that_no_strategy_trades_are_refused_before_anything_starts)
+{
+    static const char *const legs[] = { "deribit.option.BTC-27NOV26-60000-C", "alpaca.spot.IBIT",
+                                        "thena.spot.BTCB-USDT" };
+    for (size_t i = 0; i < POISE_COUNT_OF(legs); i++) {
+        char more[160];
+        snprintf(more, sizeof more, "max_naked_ms = 250\nsecond_leg = \"%s\"\nsecond_account = \"a\"",
+                 legs[i]);
+        cr_expect_not(load("", more, "", NULL));
+        expect_fault("no strategy trades it yet");
+        config_free(&config);
+    }
+}
+
 Test(config, a_simulated_venue_has_an_address_and_a_real_one_none)
 {
     const char *sim[] = { "engine.mode=sim", "account.a.key_file=k", "account.b.key_file=k", NULL };

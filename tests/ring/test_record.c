@@ -176,7 +176,7 @@ Test(record, every_type_has_its_own_name)
             cr_expect_str_neq(name, record_type_name((uint8_t)j));
         }
     }
-    cr_assert_eq(named, 49);
+    cr_assert_eq(named, 50);
     cr_assert_str_eq(record_type_name(RECORD_FILL), "fill");
     cr_assert_str_eq(record_type_name(RECORD_SEGMENT_END), "segment_end");
 }

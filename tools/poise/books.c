@@ -165,6 +165,15 @@ void books_record(struct books *books, const struct slot *record, uint64_t numbe
 #define EXPLAINED_NS (300 * NS_PER_S) /* what explains a difference has this long to come */
 #define STREAMS_NS   (2 * NS_PER_S)   /* a fill and the balance it moved travel different streams */
 
+/* Money by what it is worth, and a coin that nobody can value is nobody's business; a position that differs,
+ * or a strategy that holds something else, is beyond any bound. */
+static bool is_beyond(const struct books *books, const struct ledger_difference *row)
+{
+    bool money = row->what == LEDGER_BALANCE_DIFFERS || row->what == LEDGER_HOT_DELTA_DIFFERS ||
+                 row->what == LEDGER_HOT_PROFIT_DIFFERS;
+    return money ? row->worth_e8 > books->config->risk.max_difference_e8 : true;
+}
+
 /* A difference that stands is told once, as what explains it or as an alarm. */
 static uint32_t tell_differences(struct books *books, uint64_t now_ns)
 {
@@ -174,6 +183,7 @@ static uint32_t tell_differences(struct books *books, uint64_t now_ns)
     uint32_t rows = count < BOOKS_DIFFERENCES ? count : BOOKS_DIFFERENCES;
     uint32_t told = 0;
     int64_t unexplained = 0;
+    bool beyond = false;
 
     for (uint32_t i = 0; i < rows; i++) {
         const struct ledger_difference *row = &difference[i];
@@ -183,6 +193,7 @@ static uint32_t tell_differences(struct books *books, uint64_t now_ns)
         }
         bool alarm = row->why == LEDGER_UNEXPLAINED || age_ns > EXPLAINED_NS;
         unexplained += alarm;
+        beyond |= alarm && is_beyond(books, row);
         since_ns[told++] = row->since_ns;
         bool known = false;
         for (uint32_t k = 0; k < books->told_count; k++) {
@@ -205,6 +216,7 @@ static uint32_t tell_differences(struct books *books, uint64_t now_ns)
     }
     memcpy(books->told_since_ns, since_ns, told * sizeof since_ns[0]);
     books->told_count = told;
+    books->differ = beyond || count > rows;
     counter_set(books->ledger_unexplained, unexplained + (count - rows));
     return count;
 }

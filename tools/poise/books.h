@@ -33,6 +33,7 @@ struct books {
     uint64_t told_since_ns[BOOKS_DIFFERENCES]; /* differences that were told: when each began */
     uint32_t told_count;
     bool fault_told;
+    bool differ; /* unexplained differences beyond max_difference stand: no new risk */
     counter *store_rows, *store_degraded, *journal_lag, *journal_bytes, *ledger_differences, *ledger_balanced,
         *ledger_unexplained;
 };

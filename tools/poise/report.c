@@ -408,6 +408,29 @@ static struct reduce *read_books(const char *directory, const char *shared, uint
     return NULL;
 }
 
+/* What venues' own totals have beside the cash above: funding of a session that is not settled, and open
+ * profit that a settlement paid out. */
+static void print_beside(const struct report *report)
+{
+    struct ledger_beside row;
+    char accrued[DECIMAL_TEXT_BYTES], settled[DECIMAL_TEXT_BYTES];
+    for (uint32_t i = 0; ledger_beside(report->ledger, i, &row); i++) {
+        if (report->format == FORMAT_JSON) {
+            json_whose(report, "beside", NO_INSTANCE, row.account, row.instrument);
+            printf(",\"currency\":\"%s\"", currency_code(report->instruments, row.currency));
+            json_money("accrued", row.accrued_e8);
+            json_money("settled", row.settled_e8);
+            printf("}\n");
+        } else {
+            printf("%s%s on %s: the venue's %s total has %s of funding not settled, and %s of open profit "
+                   "settled\n",
+                   i == 0 ? "\n" : "", instrument_of(report, row.instrument), account_of(report, row.account),
+                   currency_code(report->instruments, row.currency), money(accrued, row.accrued_e8),
+                   money(settled, row.settled_e8));
+        }
+    }
+}
+
 static void print_head(const struct report *report, uint64_t run, uint64_t number)
 {
     struct ledger_counts counts;
@@ -498,6 +521,7 @@ int report_main(int argc, char **argv)
         print_cash(&report);
         if (report.format != FORMAT_CSV) {
             print_legs(&report);
+            print_beside(&report);
             print_values(&report);
             print_differences(&report);
         }

@@ -565,6 +565,26 @@ static bool open_reconcile(struct run *run)
     return run->reconcile != NULL;
 }
 
+/* The strategy is told when the books differ from what the venues told, and when they agree again. */
+static void tell_books(struct run *run)
+{
+    if (run->books.differ == run->differ_told) {
+        return;
+    }
+    run->differ_told = run->books.differ;
+    struct slot record;
+    struct record_command *body =
+        (struct record_command *)record_begin(&record, RECORD_COMMAND, 1, clock_now_ns());
+    body->command = COMMAND_BOOKS;
+    body->instance = NO_INSTANCE;
+    body->value[0] = run->books.differ;
+    run_send(run, &record);
+    tell(run->books.differ
+             ? "alarm: the ledger differs from what the venues told: no new risk until it is explained "
+               "(poise report --ledger, poise.log: ledger.differs)"
+             : "the ledger agrees with what the venues told: quotes may come back");
+}
+
 /* A private stream that came back, an order in doubt, a price that is open: do not wait for the next round.
  */
 static void poll_reconcile(struct run *run)
@@ -648,6 +668,7 @@ static void cold_turn(struct run *run)
     tell_hedged(run);
     control_step(run->control);
     poll_reconcile(run);
+    tell_books(run);
     refill_order_ids(run);
     nap(run, NS_PER_MS);
 }

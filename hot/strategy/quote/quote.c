@@ -101,6 +101,9 @@ enum pull_reason quote_reason(struct strategy *s, struct instance *instance, str
     if (!s->has_risk) {
         return PULL_LIMITS;
     }
+    if (s->books_differ) {
+        return PULL_BOOKS;
+    }
     if (s->risk.stale_clock_ns != 0 && s->now_ns - s->clock_ns > (uint64_t)s->risk.stale_clock_ns) {
         return PULL_CLOCK;
     }

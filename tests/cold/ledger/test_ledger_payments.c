@@ -430,3 +430,64 @@ Test(ledger_payments, a_liquidation_makes_the_legs_smaller_that_held_it)
     cr_expect_eq(counts.fills, 2);
     cr_expect_null(ledger_fault(ledger));
 }
+
+/* ------------------------------------------------------------------ what a difference is worth */
+
+Test(ledger_payments, a_difference_says_what_it_is_worth)
+{
+    struct ledger_difference difference[4];
+    price(PERPETUAL, 600000);
+    total(COIN, BTC, 50000000);
+    history(COIN, START_NS);
+    total(COIN, BTC, 49990000);
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 1);
+    cr_expect_eq(difference[0].worth_e8, 10000 * 60000LL);
+    total(COIN, 5, 7);
+    total(COIN, 5, 9); /* a coin that nobody trades */
+    cr_expect_eq(ledger_differences(ledger, difference, 4), 2);
+    cr_expect_eq(difference[1].worth_e8, -1);
+}
+
+Test(ledger_payments, what_the_venue_settled_a_moment_ago_is_no_alarm_yet)
+{
+    enum ledger_why why;
+    struct record_clock *clock = (void *)record;
+    total(COIN, BTC, 50000000);
+    history(COIN, START_NS);
+    fill(PERPETUAL, COIN, SIDE_SELL, 2000, 600000, 0);
+    balance(COIN, BTC, PERPETUAL, CASH_ACCRUED, 0);
+    ledger_record(ledger, record);
+    record_begin(record, RECORD_CLOCK, 1, ++stamp_ns);
+    clock->wall_ns = START_NS / 86400000000000LL * 86400000000000LL + 8 * HOUR_NS + 5000000000LL;
+    ledger_record(ledger, record);
+    total(COIN, BTC, 49934640); /* the open loss is paid out, and the position was not read */
+    cr_expect_eq(differences(&why), 1);
+    cr_expect_eq(why, LEDGER_SETTLING);
+    record_begin(record, RECORD_CLOCK, 1, ++stamp_ns);
+    clock->wall_ns = START_NS / 86400000000000LL * 86400000000000LL + 8 * HOUR_NS + 65000000000LL;
+    ledger_record(ledger, record);
+    cr_expect_eq(differences(&why), 1);
+    cr_expect_eq(why, LEDGER_UNEXPLAINED);
+}
+
+Test(ledger_payments, profit_since_the_first_fill_is_what_a_restart_is_told)
+{
+    int64_t first_e8, part_e8[PNL_PART_COUNT], sum = 0;
+    struct ledger_value value;
+    cr_expect_not(ledger_since(ledger, NO_INSTANCE, &first_e8, part_e8));
+    fill(LINEAR, STABLE, SIDE_SELL, 100, 600000, 1000);
+    price(LINEAR, 599000);
+    ledger_value(ledger, 0, &value);
+    cr_assert(value.known);
+    cr_assert(ledger_since(ledger, 0, &first_e8, part_e8));
+    for (int part = 0; part < PNL_PART_COUNT; part++) {
+        sum += part_e8[part];
+    }
+    cr_expect_eq(first_e8 + sum, value.equity_e8);
+    cr_expect_eq(sum, 10 * DECIMAL_E8 - 1000);
+    restart();
+    int64_t again_e8, again[PNL_PART_COUNT];
+    cr_assert(ledger_since(ledger, 0, &again_e8, again));
+    cr_expect_eq(again_e8, first_e8);
+    cr_expect_arr_eq(again, part_e8, sizeof again);
+}

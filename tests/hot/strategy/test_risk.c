@@ -1,5 +1,6 @@
 #include "tests/hot/strategy/desk.h"
 
+#include "hot/strategy/pnl.h"
 #include "hot/strategy/risk.h"
 
 static struct desk *quiet(void)
@@ -282,6 +283,102 @@ Test(risk, a_loss_beyond_the_limit_halts)
     desk_clock(desk, 200 * MS);
     cr_assert(desk->s->halted);
     cr_assert_eq(desk->s->halt, HALT_LOSS);
+    desk_free(desk);
+}
+
+/* What a run before brought over. */
+static struct desk *carrying(const struct risk_params *risk, int64_t made_e8)
+{
+    struct slot slot[2];
+    struct desk *desk = desk_make();
+    desk->risk = *risk;
+    desk_build(desk);
+    memset(slot, 0, sizeof slot);
+    struct record_restore_pnl *pnl =
+        (struct record_restore_pnl *)(void *)record_begin(slot, RECORD_RESTORE_PNL, 2, desk->now);
+    pnl->instance = 7;
+    pnl->currency = risk->report_currency;
+    pnl->first_e8 = -made_e8; /* there is nothing now, so that is what was made */
+    pnl->part_e8[PNL_SLIPPAGE] = made_e8;
+    desk_feed(desk, slot);
+    desk_done(desk);
+    desk_open(desk);
+    desk_clock(desk, 200 * MS);
+    return desk;
+}
+
+Test(risk, a_loss_counts_from_the_first_fill_over_restarts)
+{
+    struct risk_params risk = desk_risk();
+    risk.max_loss_e8 = 5 * DECIMAL_E8;
+    struct desk *desk = carrying(&risk, -4 * DECIMAL_E8);
+    cr_assert_not(desk->s->halted);
+    cr_assert_eq(pnl_total(&desk->s->instance[0]), -4 * DECIMAL_E8);
+    cr_assert_eq(desk->s->instance[0].part_e8[PNL_SLIPPAGE], -4 * DECIMAL_E8, "and for what");
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+    desk_ack(desk, bid->id);
+    desk_fill(desk, bid->id, 10, bid->price);
+    const struct record_order *hedge = desk_order_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE, 0);
+    desk_fill(desk, hedge->order, hedge->qty, 599000); /* two more, which alone would be no reason */
+    desk_clock(desk, 200 * MS);
+    cr_assert(desk->s->halted);
+    cr_assert_eq(desk->s->halt, HALT_LOSS);
+    desk_free(desk);
+
+    desk = carrying(&risk, -6 * DECIMAL_E8);
+    cr_assert(desk->s->halted, "a restart does not make a loss good");
+    desk_free(desk);
+    risk.loss_since = LOSS_SINCE_START;
+    desk = carrying(&risk, -6 * DECIMAL_E8);
+    cr_assert_not(desk->s->halted, "a person said: from now on");
+    cr_assert_eq(pnl_total(&desk->s->instance[0]), 0);
+    desk_free(desk);
+}
+
+static void say_books(struct desk *desk, int64_t differ)
+{
+    struct slot slot;
+    memset(&slot, 0, sizeof slot);
+    struct record_command *command =
+        (struct record_command *)(void *)record_begin(&slot, RECORD_COMMAND, 1, ++desk->now);
+    command->command = COMMAND_BOOKS;
+    command->instance = NO_INSTANCE;
+    command->value[0] = differ;
+    desk_feed(desk, &slot);
+}
+
+Test(risk, books_that_differ_take_no_new_risk_and_go_on_hedging)
+{
+    struct desk *desk = desk_ready(NULL, NULL);
+    desk_answer(desk, true);
+    struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+    uint64_t id = bid->id;
+    int64_t price = bid->price;
+    desk_forget(desk);
+    say_books(desk, 1);
+    cr_assert_eq(desk_count_event(desk, EVENT_BOOKS_DIFFER), 1);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_BOOKS);
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_CANCEL, ORDER_ROLE_QUOTE), 2);
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE), 0,
+                 "it never is a reason to trade");
+    say_books(desk, 1);
+    cr_assert_eq(desk_count_event(desk, EVENT_BOOKS_DIFFER), 1);
+    desk_fill(desk, id, 10, price); /* it was executed before its cancel came */
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_HEDGE), 1);
+    desk_answer(desk, true);
+    desk_forget(desk);
+    desk_both(desk, 600010);
+    cr_assert_eq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_QUOTE), 0);
+    struct risk_ask ask = {
+        .slot = 0, .account = COIN_ACCOUNT, .instrument = PERP, .side = SIDE_BUY, .price = 600000, .qty = 10
+    };
+    desk->s->outbox = desk->outbox;
+    refused(desk, ask, RISK_BOOKS);
+    say_books(desk, 0);
+    desk_both(desk, 600020);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_NONE);
+    cr_assert_geq(desk_count_role(desk, RECORD_ORDER_NEW, ORDER_ROLE_QUOTE), 2);
+    cr_assert_not(desk->s->halted);
     desk_free(desk);
 }
 
