@@ -1,5 +1,5 @@
 #include "venues/binance/report.h"
-#include "ring/order_id.h"
+#include "venues/report.h"
 
 #include <string.h>
 
@@ -243,19 +243,7 @@ const struct instrument *binance_row(struct binance_reader *reader, const struct
 
 uint16_t binance_currency(struct binance_reader *reader, const struct scan_value *code)
 {
-    if (code->type != SCAN_STRING || code->bytes == 0 || code->bytes >= CURRENCY_BYTES) {
-        return CURRENCY_NONE;
-    }
-    for (uint32_t i = 0; i < reader->instruments->currency_count; i++) {
-        const char *known = reader->instruments->currency[i].code;
-        if (memcmp(known, code->at, code->bytes) == 0 && known[code->bytes] == '\0') {
-            return (uint16_t)i;
-        }
-    }
-    if (reader->hooks != NULL && reader->hooks->unknown_currency != NULL) {
-        return reader->hooks->unknown_currency(reader->hooks->context, code->at, code->bytes);
-    }
-    return CURRENCY_NONE;
+    return report_currency(reader->instruments, reader->hooks, code);
 }
 
 void binance_emit(struct binance_reader *reader, const struct slot *record)
@@ -269,13 +257,7 @@ void binance_emit(struct binance_reader *reader, const struct slot *record)
 static void begin(struct binance_reader *reader, struct slot *record, enum record_type type, uint8_t slots,
                   uint16_t instrument)
 {
-    struct record_head *head = record_begin(record, type, slots, reader->stamp_ns);
-    for (uint8_t i = 0; i < slots; i++) {
-        record[i].ring_word = 0;
-    }
-    head->flags = reader->flags;
-    head->account = reader->account;
-    head->instrument = instrument;
+    report_begin(record, type, slots, reader->stamp_ns, reader->flags, reader->account, instrument);
 }
 
 struct record_report *binance_report(struct binance_reader *reader, struct slot record[3],
@@ -306,28 +288,8 @@ static bool closes_us(const struct scan_value *id)
 
 void binance_client(struct binance_reader *reader, struct record_report *report, const struct scan_value *id)
 {
-    if (id->type != SCAN_STRING || id->bytes == 0) {
-        if (reader->order == 0) {
-            report->flags |= REPORT_FOREIGN;
-        }
-        return;
-    }
-    if (reader->hooks != NULL) {
-        reader->hooks->client_id = id->at;
-        reader->hooks->client_id_bytes = id->bytes;
-    }
-    report->order = order_id_parse(id->at, id->bytes);
-    if (report->order == 0) {
-        report->flags |= REPORT_FOREIGN; /* the venue's own, or somebody else's */
-        report->reason = closes_us(id) ? REASON_LIQUIDATION : report->reason;
-    }
-}
-
-static void venue_order(struct record_report *report, const struct scan_value *id)
-{
-    /* 64-bit, beyond what a double holds: kept as text */
-    if ((id->type == SCAN_NUMBER || id->type == SCAN_STRING) && id->bytes < sizeof report->venue_order_id) {
-        memcpy(report->venue_order_id, id->at, id->bytes);
+    if (report_client(report, reader->hooks, reader->order, id) && closes_us(id)) {
+        report->reason = REASON_LIQUIDATION; /* foreign, because the venue's own */
     }
 }
 
@@ -401,23 +363,6 @@ static bool set_side(struct binance_reader *reader, struct record_report *report
         reader->hooks->has_side = told;
     }
     return told;
-}
-
-/* set_fee: a fee in a currency that we do not know cannot be booked, so it counts as not told. */
-static void set_fee(struct binance_reader *reader, struct record_report *report,
-                    const struct scan_value *amount, const struct scan_value *asset)
-{
-    int64_t fee;
-    if (!scan_has_number(amount) || !scan_decimal_near(amount, DECIMAL_MONEY, &fee)) {
-        return;
-    }
-    uint16_t currency = binance_currency(reader, asset);
-    if (currency == CURRENCY_NONE && fee != 0) {
-        return;
-    }
-    report->fee_e8 = fee;
-    report->fee_currency = currency;
-    report->flags |= REPORT_HAS_FEE;
 }
 
 static void set_price_open(struct record_report *report)
@@ -503,7 +448,8 @@ static bool fills_of_order(struct binance_reader *reader, const struct instrumen
         if (!scan_decimal(&fields[KEY_PRICE], row->price_decimals, &report->price) || report->price <= 0) {
             set_price_open(report);
         }
-        set_fee(reader, report, &fields[KEY_COMMISSION], &fields[KEY_COMMISSION_ASSET]);
+        report_fee(report, reader->instruments, reader->hooks, &fields[KEY_COMMISSION],
+                   &fields[KEY_COMMISSION_ASSET]);
         binance_emit(reader, record);
     }
     return true;
@@ -549,7 +495,7 @@ static bool order_object(struct binance_reader *reader, const struct scan_value 
     const struct scan_value *client = &fields[KEY_ORIG_CLIENT_ID];
     binance_client(reader, report,
                    client->type == SCAN_STRING && client->bytes > 0 ? client : &fields[KEY_CLIENT_ID]);
-    venue_order(report, &fields[KEY_ORDER_ID]);
+    report_venue_order(report, &fields[KEY_ORDER_ID]);
     set_side(reader, report, &fields[KEY_SIDE]);
     const struct scan_value *time = &fields[KEY_TRANSACT_TIME];
     time = time->type != SCAN_NONE ? time : &fields[KEY_UPDATE_TIME];
@@ -656,7 +602,7 @@ static bool fill_object(struct binance_reader *reader, const struct scan_value f
     /* history names the order by the venue's id only */
     report->order = 0;
     report->flags = REPORT_HAS_LAST | REPORT_FOREIGN;
-    venue_order(report, &fields[KEY_ORDER_ID]);
+    report_venue_order(report, &fields[KEY_ORDER_ID]);
     const struct scan_value *maker =
         fields[KEY_IS_MAKER].type != SCAN_NONE ? &fields[KEY_IS_MAKER] : &fields[KEY_MAKER];
     const struct scan_value *buyer =
@@ -687,7 +633,8 @@ static bool fill_object(struct binance_reader *reader, const struct scan_value f
         reader->last_id = report->exec_id;
     }
     report->venue_time_ns = scan_time_ns(&fields[KEY_TIME]);
-    set_fee(reader, report, &fields[KEY_COMMISSION], &fields[KEY_COMMISSION_ASSET]);
+    report_fee(report, reader->instruments, reader->hooks, &fields[KEY_COMMISSION],
+               &fields[KEY_COMMISSION_ASSET]);
     if (scan_has_number(&fields[KEY_REALIZED]) &&
         scan_decimal_near(&fields[KEY_REALIZED], DECIMAL_MONEY, &report->realised_e8)) {
         report->flags |= REPORT_HAS_REALISED;
@@ -1311,7 +1258,7 @@ static bool execution(struct binance_reader *reader, const struct scan_value let
     bool by_original =
         reader->product == PRODUCT_SPOT && original->type == SCAN_STRING && original->bytes > 0;
     binance_client(reader, report, by_original ? original : client);
-    venue_order(report, at_letter(letters, 'i'));
+    report_venue_order(report, at_letter(letters, 'i'));
     report->venue_time_ns = scan_time_ns(at_letter(letters, 'T'));
     report->venue_time_ns = report->venue_time_ns != 0 ? report->venue_time_ns : event_time_ns;
     if (!set_side(reader, report, at_letter(letters, 'S'))) {
@@ -1341,7 +1288,8 @@ static bool execution(struct binance_reader *reader, const struct scan_value let
         }
         report->liquidity = at_letter(letters, 'm')->type == SCAN_TRUE ? LIQUIDITY_MAKER : LIQUIDITY_TAKER;
         if ((report->flags & REPORT_PRICE_OPEN) == 0) {
-            set_fee(reader, report, at_letter(letters, 'n'), at_letter(letters, 'N'));
+            report_fee(report, reader->instruments, reader->hooks, at_letter(letters, 'n'),
+                       at_letter(letters, 'N'));
             if (scan_has_number(&more[ENVELOPE_REALISED]) &&
                 scan_decimal_near(&more[ENVELOPE_REALISED], DECIMAL_MONEY, &report->realised_e8)) {
                 report->flags |= REPORT_HAS_REALISED;
@@ -1448,7 +1396,7 @@ static bool trade_lite(struct binance_reader *reader, const struct scan_value le
     struct slot record[3];
     struct record_report *report = binance_report(reader, record, RECORD_FILL, row);
     binance_client(reader, report, at_letter(letters, 'c'));
-    venue_order(report, at_letter(letters, 'i'));
+    report_venue_order(report, at_letter(letters, 'i'));
     report->venue_time_ns = scan_time_ns(at_letter(letters, 'T'));
     report->flags |= REPORT_HAS_LAST;
     if (!set_side(reader, report, at_letter(letters, 'S')) ||
@@ -1645,7 +1593,7 @@ static bool algo_update(struct binance_reader *reader, const struct scan_value l
     struct slot record[3];
     struct record_report *report = binance_report(reader, record, RECORD_ORDER_STATE, row);
     binance_client(reader, report, &named[CLIENT]);
-    venue_order(report, &named[ID]);
+    report_venue_order(report, &named[ID]);
     set_side(reader, report, at_letter(inner, 'S'));
     scan_decimal_near(at_letter(inner, 'q'), row->qty_decimals, &report->order_qty);
     scan_decimal_near(at_letter(inner, 'p'), row->price_decimals, &report->order_price);

@@ -1,5 +1,5 @@
 #include "venues/deribit/report.h"
-#include "ring/order_id.h"
+#include "venues/report.h"
 #include "venues/request_id.h"
 
 #include <string.h>
@@ -260,23 +260,6 @@ const struct instrument *deribit_row(struct deribit_reader *reader, const struct
     return row;
 }
 
-static uint16_t currency_of(struct deribit_reader *reader, const struct scan_value *code)
-{
-    if (code->type != SCAN_STRING || code->bytes == 0 || code->bytes >= CURRENCY_BYTES) {
-        return CURRENCY_NONE;
-    }
-    for (uint32_t i = 0; i < reader->instruments->currency_count; i++) {
-        const char *known = reader->instruments->currency[i].code;
-        if (memcmp(known, code->at, code->bytes) == 0 && known[code->bytes] == '\0') {
-            return (uint16_t)i;
-        }
-    }
-    if (reader->hooks != NULL && reader->hooks->unknown_currency != NULL) {
-        return reader->hooks->unknown_currency(reader->hooks->context, code->at, code->bytes);
-    }
-    return CURRENCY_NONE;
-}
-
 void deribit_emit(struct deribit_reader *reader, const struct slot *record)
 {
     if (!reader->dry) {
@@ -288,13 +271,7 @@ void deribit_emit(struct deribit_reader *reader, const struct slot *record)
 static void begin(struct deribit_reader *reader, struct slot *record, enum record_type type, uint8_t slots,
                   uint16_t instrument)
 {
-    struct record_head *head = record_begin(record, type, slots, reader->stamp_ns);
-    for (uint8_t i = 0; i < slots; i++) {
-        record[i].ring_word = 0;
-    }
-    head->flags = reader->flags;
-    head->account = reader->account;
-    head->instrument = instrument;
+    report_begin(record, type, slots, reader->stamp_ns, reader->flags, reader->account, instrument);
 }
 
 struct record_report *deribit_report(struct deribit_reader *reader, struct slot record[3],
@@ -307,33 +284,6 @@ struct record_report *deribit_report(struct deribit_reader *reader, struct slot 
     report->request = reader->request;
     report->fee_currency = CURRENCY_NONE;
     return report;
-}
-
-/* The label is ours, or the order is somebody else's. */
-static void client(struct deribit_reader *reader, struct record_report *report,
-                   const struct scan_value *label)
-{
-    if (label->type != SCAN_STRING || label->bytes == 0) {
-        if (reader->order == 0) {
-            report->flags |= REPORT_FOREIGN;
-        }
-        return;
-    }
-    if (reader->hooks != NULL) {
-        reader->hooks->client_id = label->at;
-        reader->hooks->client_id_bytes = label->bytes;
-    }
-    report->order = order_id_parse(label->at, label->bytes);
-    if (report->order == 0) {
-        report->flags |= REPORT_FOREIGN;
-    }
-}
-
-static void venue_order(struct record_report *report, const struct scan_value *id)
-{
-    if ((id->type == SCAN_STRING || id->type == SCAN_NUMBER) && id->bytes < sizeof report->venue_order_id) {
-        memcpy(report->venue_order_id, id->at, id->bytes);
-    }
 }
 
 static void forget_words(struct deribit_reader *reader)
@@ -360,23 +310,6 @@ static bool set_side(struct deribit_reader *reader, struct record_report *report
         reader->hooks->has_side = told;
     }
     return told;
-}
-
-/* set_fee: a fee in a currency that we do not know cannot be booked, so it counts as not told. */
-static void set_fee(struct deribit_reader *reader, struct record_report *report,
-                    const struct scan_value *amount, const struct scan_value *code)
-{
-    int64_t fee;
-    if (!scan_has_number(amount) || !scan_decimal_near(amount, DECIMAL_MONEY, &fee)) {
-        return;
-    }
-    uint16_t currency = currency_of(reader, code);
-    if (currency == CURRENCY_NONE && fee != 0) {
-        return;
-    }
-    report->fee_e8 = fee;
-    report->fee_currency = currency;
-    report->flags |= REPORT_HAS_FEE;
 }
 
 /* ------------------------------------------------------------------ executions */
@@ -418,8 +351,8 @@ static bool trade_object(struct deribit_reader *reader, const struct scan_value 
     struct slot record[3];
     struct record_report *report = deribit_report(reader, record, RECORD_FILL, row);
     report->flags = REPORT_HAS_LAST;
-    client(reader, report, &fields[KEY_LABEL]);
-    venue_order(report, &fields[KEY_ORDER_ID]);
+    report_client(report, reader->hooks, reader->order, &fields[KEY_LABEL]);
+    report_venue_order(report, &fields[KEY_ORDER_ID]);
     report->venue_time_ns = scan_time_ns(&fields[KEY_TIMESTAMP]);
     if (!set_side(reader, report, &fields[KEY_DIRECTION])) {
         return wrong(reader, "a trade's direction is neither buy nor sell");
@@ -447,7 +380,7 @@ static bool trade_object(struct deribit_reader *reader, const struct scan_value 
     if (liquidated(&fields[KEY_LIQUIDATION], &fields[KEY_LIQUIDITY])) {
         report->reason = REASON_LIQUIDATION;
     }
-    set_fee(reader, report, &fields[KEY_FEE], &fields[KEY_FEE_CURRENCY]);
+    report_fee(report, reader->instruments, reader->hooks, &fields[KEY_FEE], &fields[KEY_FEE_CURRENCY]);
     if (scan_has_number(&fields[KEY_PROFIT_LOSS]) &&
         scan_decimal_near(&fields[KEY_PROFIT_LOSS], DECIMAL_MONEY, &report->realised_e8)) {
         report->flags |= REPORT_HAS_REALISED;
@@ -543,11 +476,11 @@ static bool order_object(struct deribit_reader *reader, const struct scan_value 
     }
     struct slot record[3];
     struct record_report *report = deribit_report(reader, record, RECORD_ORDER_STATE, row);
-    client(reader, report, &fields[KEY_LABEL]);
+    report_client(report, reader->hooks, reader->order, &fields[KEY_LABEL]);
     if (reader->only_order != 0 && report->order != reader->only_order) {
         return true;
     }
-    venue_order(report, &fields[KEY_ORDER_ID]);
+    report_venue_order(report, &fields[KEY_ORDER_ID]);
     set_side(reader, report, &fields[KEY_DIRECTION]);
     report->venue_time_ns =
         scan_time_ns(&fields[fields[KEY_LAST_UPDATE_TIMESTAMP].type != SCAN_NONE ? KEY_LAST_UPDATE_TIMESTAMP
@@ -678,7 +611,7 @@ static bool position_object(struct deribit_reader *reader, const struct scan_val
  * they are settled, at 08:00 UTC. */
 static bool summary_object(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT])
 {
-    uint16_t currency = currency_of(reader, &fields[KEY_CURRENCY]);
+    uint16_t currency = report_currency(reader->instruments, reader->hooks, &fields[KEY_CURRENCY]);
     if (currency == CURRENCY_NONE) {
         reader->skipped++;
         return fields[KEY_CURRENCY].type == SCAN_STRING || wrong(reader, "a balance without its currency");
@@ -761,7 +694,7 @@ static void delivery(struct deribit_reader *reader, const struct scan_value fiel
  * before, the settlement's all of the session, and then it is paid. */
 static bool log_object(struct deribit_reader *reader, const struct scan_value fields[KEY_COUNT])
 {
-    uint16_t currency = currency_of(reader, &fields[KEY_CURRENCY]);
+    uint16_t currency = report_currency(reader->instruments, reader->hooks, &fields[KEY_CURRENCY]);
     const struct instrument *row = deribit_row(reader, &fields[KEY_INSTRUMENT_NAME]);
     enum cash_reason reason = log_reason(&fields[KEY_TYPE]);
     int64_t moved, funding;
