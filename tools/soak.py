@@ -85,6 +85,7 @@ class Soak:
         self.told = 0.0
         self.waiting = []                 # kinds not yet played in this round
         self.starts = []                  # when each of the last minute was
+        self.deck = []                    # whom the next kills hit: short runs see every kind, too
 
     def seconds(self):
         return time.monotonic() - self.begin
@@ -114,15 +115,18 @@ class Soak:
         self.disturbed.append((time.time(), time.time() + lasts))
         self.say(spec)
 
-    def may_start(self, whom):
-        """Whether the venue's own limit leaves room for what this kill will ask for."""
+    def victim(self):
+        """Whom the next kill hits; None when the venue's own limit leaves no room for what that will ask for."""
+        if not self.deck:
+            self.deck = ["engine", "venue", "both"] + (["engine", "engine", "venue"] if self.options.seconds >= 120 else [])
+            self.rng.shuffle(self.deck)
         now = time.monotonic()
         self.starts = [at for at in self.starts if now - at < 60]
-        cost = 2 if whom == "both" else 1
+        cost = 2 if self.deck[-1] == "both" else 1
         if len(self.starts) + cost > STARTS_A_MINUTE:
-            return False
+            return None
         self.starts += [now] * cost
-        return True
+        return self.deck.pop()
 
     def kill(self, whom):
         stage, calm = self.stage, time.monotonic() > self.open_until + 3
@@ -181,9 +185,8 @@ class Soak:
         quiet = min(20.0, self.options.seconds / 3)
         while self.seconds() < self.options.seconds - quiet:
             self.watch(rng.uniform(0.3, 1.2 if self.options.seconds < 120 else 5.0))
-            what = rng.random()
-            whom = "engine" if what < 0.22 else "venue" if what < 0.36 else "both" if what < 0.42 else None
-            if whom and self.may_start(whom):
+            whom = self.victim() if rng.random() < 0.42 else None
+            if whom:
                 self.kill(whom)
             else:
                 self.fault()
