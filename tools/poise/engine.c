@@ -468,6 +468,9 @@ bool engine_prepare(struct engine *engine, struct spsc *journal)
     if (!make_feeds(engine, plan, feed_count, seed) || !make_gateways(engine, seed)) {
         return false;
     }
+    for (uint32_t i = 0; i < engine->loop_count; i++) {
+        loop_watch(&engine->loop[i]);
+    }
     base_set_assert_hook(on_assert, engine);
     return true;
 }
@@ -484,7 +487,6 @@ void engine_open(struct engine *engine)
         for (uint32_t k = 0; k < loop->gateway_count; k++) {
             gateway_start(loop->gateway[k], now_ns);
         }
-        loop_watch(loop);
     }
 }
 
