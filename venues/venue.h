@@ -237,6 +237,7 @@ struct feed_parser {
     struct level *levels;      /* scratch for one message's levels */
     uint32_t level_capacity;   /* FEED_LEVELS_MAX or more: a message with more is BROKEN */
     uint32_t last_instrument;  /* the parser's own cache */
+    uint8_t lengths[16];       /* of values as they were last, also its own; zeroed is none */
     size_t broken_at;          /* after PARSE_BROKEN: offset */
     const char *broken_why;    /* after PARSE_BROKEN: static text */
     uint16_t reply_instrument; /* whose reply this is, when the message does not say (snapshots); or
@@ -409,14 +410,14 @@ enum rest_what {
     REST_ORDER,        /* RECORD_ORDER_STATE of one order id */
     REST_FEES,         /* RECORD_FEE */
     REST_MARK,         /* RECORD_MARK */
-    REST_PAYMENTS,     /* from since_ns on: RECORD_BALANCE with CASH_TOLD_ROW for what moved beside executions,
-                        * RECORD_DELIVERY for contracts that ended */
-    REST_CANCEL_ALL,   /* cancels every order of `instrument` */
-    REST_DEAD_MAN,     /* arms (timeout_ms) or disarms (0) the venue's timer for `instrument` */
-    REST_DEPTH,        /* parse only checks the body: feed->parse reads the levels */
-    REST_KEY_RIGHTS,   /* answer->can_trade, can_withdraw of the key itself */
-    REST_LIMITS,       /* answer->limit: what the account may ask, where a venue tells */
-    REST_ANY,          /* parse only, for tools: whatever the body turns out to be */
+    REST_PAYMENTS,   /* from since_ns on: RECORD_BALANCE with CASH_TOLD_ROW for what moved beside executions,
+                      * RECORD_DELIVERY for contracts that ended */
+    REST_CANCEL_ALL, /* cancels every order of `instrument` */
+    REST_DEAD_MAN,   /* arms (timeout_ms) or disarms (0) the venue's timer for `instrument` */
+    REST_DEPTH,      /* parse only checks the body: feed->parse reads the levels */
+    REST_KEY_RIGHTS, /* answer->can_trade, can_withdraw of the key itself */
+    REST_LIMITS,     /* answer->limit: what the account may ask, where a venue tells */
+    REST_ANY,        /* parse only, for tools: whatever the body turns out to be */
 };
 
 struct rest_query {

@@ -235,11 +235,6 @@ ALWAYS bool fields_walk(struct message *message, uint32_t ordinal)
     }
 }
 
-/* The text at an offset, which must be there: four to eight characters in two comparisons that overlap. */
-#define FOLLOWS(at, text)                                                                                    \
-    (load4(bytes + (at)) == load4(text) &&                                                                   \
-     load4(bytes + (at) + sizeof(text) - 5) == load4(&(text)[sizeof(text) - 5]))
-
 /* Best prices, found: kept apart from the message, so that they can stay in registers. */
 struct found {
     uint64_t seen;
@@ -247,81 +242,32 @@ struct found {
     uint64_t bid, ask;          /* pairs */
 };
 
-/* top_walk is fields_walk for the best prices in the three orders of keys that the venue prints: linear
- * e u s b B a A T E, inverse u e s ps b B a A T E, spot u s b B a A.  Comparing what stands between the
- * values is a third of the work of finding out.  False: some other message, and nothing was said of it. */
-ALWAYS bool top_walk(const struct message *message, uint32_t ordinal, struct found *found)
-{
-    const char *bytes = message->bytes;
-    const uint16_t *quotes = message->quotes + ordinal; /* moves on */
-    const uint16_t *quotes_end = message->quotes + message->quote_count;
-    const uint32_t count = message->count, object_end = count - message->closing;
-    uint64_t seen = HAS('u') | HAS('s') | HAS('b') | HAS('B') | HAS('a') | HAS('A');
-    uint32_t at = quotes[0], before, end;
-    if (quotes_end - quotes < 22 || at + 32 > count) {
-        return false;
-    }
-    if (FOLLOWS(at, "\"e\":\"boo") && FOLLOWS(at + 8, "kTicker\"") && FOLLOWS(at + 13, "er\",\"u\":")) {
-        seen |= HAS('e');
-        before = at + 20;
-        quotes += 6;
-    } else if (FOLLOWS(at, "\"u\":")) {
-        before = at + 3;
-        quotes += 2;
-    } else {
-        return false;
-    }
-    end = quotes[0] - 1U;
-    if (end + 32 > count) {
-        return false;
-    }
-    if (FOLLOWS(end, ",\"s\":\"")) {
-        quotes += 2;
-    } else if ((seen & HAS('e')) == 0 && FOLLOWS(end, ",\"e\":\"bo") && FOLLOWS(end + 8, "okTicker") &&
-               FOLLOWS(end + 16, "\",\"s\":\"")) {
-        seen |= HAS('e');
-        quotes += 6;
-    } else {
-        return false;
-    }
-    found->last = ENDS(before, end);
-    found->symbol = ends_at(quotes);
-    if (quotes[1] + 8U <= count && FOLLOWS(quotes[1], "\",\"ps\":\"")) {
-        seen |= BIT(KEY_PS);
-        quotes += 4;
-    }
-    if (quotes_end - quotes < 18 || quotes[13] + 8U > count || !FOLLOWS(quotes[1], "\",\"b\":\"") ||
-        !FOLLOWS(quotes[5], "\",\"B\":\"") || !FOLLOWS(quotes[9], "\",\"a\":\"") ||
-        !FOLLOWS(quotes[13], "\",\"A\":\"")) {
-        return false;
-    }
-    found->bid = NUMBER_WORD(ends_at(quotes + 4), ends_at(quotes + 8));
-    found->ask = NUMBER_WORD(ends_at(quotes + 12), ends_at(quotes + 16));
-    found->time[0] = found->time[1] = found->last;
-    at = quotes[17];
-    if (quotes_end - quotes == 22) {
-        end = quotes[20] - 1U;
-        if (end + 8 > count || !FOLLOWS(at, "\",\"T\":") || !FOLLOWS(end, ",\"E\":")) {
-            return false;
-        }
-        seen |= HAS('T') | HAS('E');
-        found->time[0] = ENDS(at + 5, end);
-        found->time[1] = ENDS(end + 4, object_end);
-    } else if (quotes_end - quotes != 18 || at + 1 != object_end) {
-        return false;
-    }
-    found->seen = seen;
-    return true;
-}
-
-/* ---- short changes of a book, without an index ----
+/* ---- best prices and short changes of a book, without an index ----
  *
- * Most changes are of a few levels.  The venue prints their keys in the orders below: what stands between the
- * values is then fixed text, and a value is delimited by one look at the 32 bytes from its first.  An index
+ * The venue prints their keys in the orders below: what stands between the values is then fixed text, and a
+ * value ends where it ended last time, or is delimited by one look at the 32 bytes from its first.  An index
  * of so short a text takes longer than that; of a long one it does not, because here each look waits for the
  * one before.  Whatever else comes is a surprise: false, and nothing was said of it. */
 #if defined(__SSE2__)
 #define SHORT_BYTES 512
+
+/* Which of a parser's lengths is whose. */
+enum {
+    LENGTH_STREAM,
+    LENGTH_SYMBOL,
+    LENGTH_PAIR,
+    LENGTH_T,
+    LENGTH_E,
+    LENGTH_LAST,
+    LENGTH_FIRST,
+    LENGTH_PREVIOUS,
+    LENGTH_BID,
+    LENGTH_BID_QTY,
+    LENGTH_ASK,
+    LENGTH_ASK_QTY,
+    LENGTH_COUNT
+};
+_Static_assert(LENGTH_COUNT <= sizeof((struct feed_parser *)0)->lengths, "a parser has room for them");
 
 /* bits_from answers a bit for each byte from `at`, of 32 at most and none beyond the message: which are
  * quotes, or which are no digits. */
@@ -344,24 +290,46 @@ ALWAYS uint32_t bits_from(const struct message *message, uint32_t at, bool quote
 }
 
 /* text_at delimits the string whose first quote is at `before`, digits_at the digits behind it; *at is then
- * the byte behind.  What is in a string is looked at by whoever reads it. */
-ALWAYS bool text_at(const struct message *message, uint32_t before, ends *value, uint32_t *at)
+ * the byte behind.  Values are mostly as long as they were last time: said by a branch, the processor goes on
+ * with *length, where a length that is looked for would be waited for.  What is in a string is looked at by
+ * whoever reads it: the quote that is found may not be the first. */
+ALWAYS bool text_at(const struct message *message, uint32_t before, uint8_t *length, ends *value,
+                    uint32_t *at)
 {
-    uint32_t bits = before + 1 < message->count ? bits_from(message, before + 1, true) : 0;
-    *at = before + 1 + (uint32_t)__builtin_ctz(bits | 1U << 31);
-    *value = ENDS(before, *at);
-    return bits != 0;
+    uint32_t end = before + 1 + *length;
+    if (__builtin_expect(end >= message->count || message->bytes[end] != '"', 0)) {
+        uint32_t bits = before + 1 < message->count ? bits_from(message, before + 1, true) : 0;
+        if (bits == 0) {
+            return false;
+        }
+        *length = (uint8_t)__builtin_ctz(bits);
+        end = before + 1 + *length;
+    }
+    *value = ENDS(before, end);
+    *at = end;
+    return true;
 }
 
-ALWAYS bool digits_at(const struct message *message, uint32_t before, ends *value, uint32_t *at)
+ALWAYS bool digits_at(const struct message *message, uint32_t before, uint8_t *length, ends *value,
+                      uint32_t *at)
 {
-    uint32_t bits = before + 1 < message->count ? bits_from(message, before + 1, false) : 0;
-    *at = before + 1 + (uint32_t)__builtin_ctz(bits | 1U << 31);
-    *value = ENDS(before, *at);
-    return bits != 0;
+    uint32_t end = before + 1 + *length;
+    if (__builtin_expect(end >= message->count || (message->bytes[end] != ',' && message->bytes[end] != '}'),
+                         0)) {
+        uint32_t bits = before + 1 < message->count ? bits_from(message, before + 1, false) : 0;
+        if (bits == 0) {
+            return false;
+        }
+        *length = (uint8_t)__builtin_ctz(bits);
+        end = before + 1 + *length;
+    }
+    *value = ENDS(before, end);
+    *at = end;
+    return true;
 }
 
-/* is_plain: nothing in a string of 32 bytes at most needs interpreting; false for a longer one. */
+/* is_plain: a string of 32 bytes at most ends where it is thought to, and nothing in it needs interpreting;
+ * false for a longer one. */
 ALWAYS bool is_plain(const struct message *message, ends value)
 {
     uint32_t bytes = bytes_of(value), at = before_of(value) + 1;
@@ -371,14 +339,19 @@ ALWAYS bool is_plain(const struct message *message, ends value)
     for (int half = 0; half < 2; half++) {
         __m128i v = _mm_loadu_si128(text + half);
         /* as signed bytes: what is above 0x7f is below 0x20 too */
-        v = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
-        odd |= (uint32_t)_mm_movemask_epi8(v) << 16 * half;
+        __m128i strange =
+            _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\')), _mm_cmpeq_epi8(v, _mm_set1_epi8('"')));
+        strange = _mm_or_si128(strange, _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)));
+        odd |= (uint32_t)_mm_movemask_epi8(strange) << 16 * half;
     }
     return bytes <= 32 && (odd >> (at - from) & (uint32_t)((1ULL << bytes) - 1)) == 0;
 }
 
-#define COMES(at, text)      ((at) + sizeof(text) - 1 <= message->count && FOLLOWS(at, text))
-#define COMES_LONG(at, text) /* 16 or 17 */                                                                  \
+/* The text at an offset: four to eight characters in two comparisons that overlap; 16 or 17 in three. */
+#define COMES(at, text)                                                                                      \
+    ((at) + sizeof(text) - 1 <= message->count && load4(message->bytes + (at)) == load4(text) &&             \
+     load4(message->bytes + (at) + sizeof(text) - 5) == load4(&(text)[sizeof(text) - 5]))
+#define COMES_LONG(at, text)                                                                                 \
     ((at) + sizeof(text) - 1 <= message->count && load8(message->bytes + (at)) == load8(text) &&             \
      load8(message->bytes + (at) + 8) == load8(&(text)[8]) &&                                                \
      load8(message->bytes + (at) + sizeof(text) - 9) == load8(&(text)[sizeof(text) - 9]))
@@ -431,40 +404,92 @@ ALWAYS bool side_walk(struct message *message, uint32_t *ordinal, uint32_t *at, 
     return true;
 }
 
-/* depth_walk finds what changed in a book: linear e E T s U u pu b a, inverse e E T s ps U u pu b a, spot
- * e E s U u b a. */
-ALWAYS bool depth_walk(struct message *message, uint32_t at)
+/* top_walk finds the best prices: linear e u s b B a A T E, inverse u e s ps b B a A T E, spot u s b B a A.
+ */
+ALWAYS bool top_walk(const struct message *message, uint32_t at, uint8_t *lengths, struct found *found)
 {
-    const char *bytes = message->bytes;
-    uint64_t seen = depth_keys.required;
-    uint32_t ordinal = 0;
-    ends ignored, *value = message->value;
-    if (!COMES_LONG(at, "\"e\":\"depthUpdate\"") || !COMES(at + 17, ",\"E\":") ||
-        !digits_at(message, at + 21, &value[KEY('E')], &at)) {
+    uint64_t seen = HAS('u') | HAS('s') | HAS('b') | HAS('B') | HAS('a') | HAS('A');
+    const uint32_t object_end = message->count - message->closing;
+    ends price, qty, ignored;
+    if (COMES_LONG(at, "\"e\":\"bookTicker\",")) {
+        seen |= HAS('e');
+        at += 17;
+    }
+    if (!COMES(at, "\"u\":") || !digits_at(message, at + 3, &lengths[LENGTH_LAST], &found->last, &at)) {
         return false;
     }
-    if (COMES(at, ",\"T\":")) {
-        seen |= HAS('T');
-        if (!digits_at(message, at + 4, &value[KEY('T')], &at)) {
-            return false;
-        }
+    if ((seen & HAS('e')) == 0 && COMES_LONG(at, ",\"e\":\"bookTicker\"")) {
+        seen |= HAS('e');
+        at += 17;
     }
-    if (!COMES(at, ",\"s\":\"") || !text_at(message, at + 5, &value[KEY('s')], &at)) {
+    if (!COMES(at, ",\"s\":\"") || !text_at(message, at + 5, &lengths[LENGTH_SYMBOL], &found->symbol, &at)) {
         return false;
     }
     if (COMES(at, "\",\"ps\":\"")) {
         seen |= BIT(KEY_PS);
-        if (!text_at(message, at + 7, &ignored, &at) || !is_plain(message, ignored)) {
+        if (!text_at(message, at + 7, &lengths[LENGTH_PAIR], &ignored, &at) || !is_plain(message, ignored)) {
             return false;
         }
     }
-    if (!COMES(at, "\",\"U\":") || !digits_at(message, at + 5, &value[KEY('U')], &at) ||
-        !COMES(at, ",\"u\":") || !digits_at(message, at + 4, &value[KEY('u')], &at)) {
+    if (!COMES(at, "\",\"b\":\"") || !text_at(message, at + 6, &lengths[LENGTH_BID], &price, &at) ||
+        !COMES(at, "\",\"B\":\"") || !text_at(message, at + 6, &lengths[LENGTH_BID_QTY], &qty, &at)) {
+        return false;
+    }
+    found->bid = NUMBER_WORD(price, qty);
+    if (!COMES(at, "\",\"a\":\"") || !text_at(message, at + 6, &lengths[LENGTH_ASK], &price, &at) ||
+        !COMES(at, "\",\"A\":\"") || !text_at(message, at + 6, &lengths[LENGTH_ASK_QTY], &qty, &at)) {
+        return false;
+    }
+    found->ask = NUMBER_WORD(price, qty);
+    found->time[0] = found->time[1] = found->last;
+    if (at + 1 != object_end) {
+        if (!COMES(at, "\",\"T\":") ||
+            !digits_at(message, at + 5, &lengths[LENGTH_T], &found->time[0], &at) || !COMES(at, ",\"E\":") ||
+            !digits_at(message, at + 4, &lengths[LENGTH_E], &found->time[1], &at)) {
+            return false;
+        }
+        at--;
+        seen |= HAS('T') | HAS('E');
+    }
+    found->seen = seen;
+    return at + 1 == object_end;
+}
+
+/* depth_walk finds what changed in a book: linear e E T s U u pu b a, inverse e E T s ps U u pu b a, spot
+ * e E s U u b a. */
+ALWAYS bool depth_walk(struct message *message, uint32_t at, uint8_t *lengths)
+{
+    uint64_t seen = depth_keys.required;
+    uint32_t ordinal = 0;
+    ends ignored, *value = message->value;
+    if (!COMES(at + 17, ",\"E\":") ||
+        !digits_at(message, at + 21, &lengths[LENGTH_E], &value[KEY('E')], &at)) {
+        return false;
+    }
+    if (COMES(at, ",\"T\":")) {
+        seen |= HAS('T');
+        if (!digits_at(message, at + 4, &lengths[LENGTH_T], &value[KEY('T')], &at)) {
+            return false;
+        }
+    }
+    if (!COMES(at, ",\"s\":\"") ||
+        !text_at(message, at + 5, &lengths[LENGTH_SYMBOL], &value[KEY('s')], &at)) {
+        return false;
+    }
+    if (COMES(at, "\",\"ps\":\"")) {
+        seen |= BIT(KEY_PS);
+        if (!text_at(message, at + 7, &lengths[LENGTH_PAIR], &ignored, &at) || !is_plain(message, ignored)) {
+            return false;
+        }
+    }
+    if (!COMES(at, "\",\"U\":") ||
+        !digits_at(message, at + 5, &lengths[LENGTH_FIRST], &value[KEY('U')], &at) || !COMES(at, ",\"u\":") ||
+        !digits_at(message, at + 4, &lengths[LENGTH_LAST], &value[KEY('u')], &at)) {
         return false;
     }
     if (COMES(at, ",\"pu\":")) {
         seen |= BIT(KEY_PU);
-        if (!digits_at(message, at + 5, &value[KEY_PU], &at)) {
+        if (!digits_at(message, at + 5, &lengths[LENGTH_PREVIOUS], &value[KEY_PU], &at)) {
             return false;
         }
     }
@@ -480,8 +505,8 @@ ALWAYS bool depth_walk(struct message *message, uint32_t at)
     return side_walk(message, &ordinal, &at, &value[KEY('a')]) && at == message->count - message->closing;
 }
 
-/* short_open finds the object of a short change: where its first key stands; 0 when it is no such message. */
-ALWAYS uint32_t short_open(struct message *message, const char *bytes, size_t count)
+/* short_open finds the object that matters: where its first key stands; 0 when there is none. */
+ALWAYS uint32_t short_open(struct message *message, const char *bytes, size_t count, uint8_t *lengths)
 {
     uint32_t at = 1;
     message->bytes = bytes;
@@ -490,15 +515,14 @@ ALWAYS uint32_t short_open(struct message *message, const char *bytes, size_t co
     message->stream = 0;
     if (load8(bytes + 2) == load8("stream\":") && bytes[10] == '"') {
         message->closing = 2;
-        if (!text_at(message, 10, &message->stream, &at) || !is_plain(message, message->stream) ||
-            !COMES(at, "\",\"data\"") || !COMES(at + 6, "a\":{")) {
+        if (!text_at(message, 10, &lengths[LENGTH_STREAM], &message->stream, &at) ||
+            !is_plain(message, message->stream) || !COMES(at, "\",\"data\"") || !COMES(at + 6, "a\":{")) {
             return 0;
         }
         at += 10;
     }
-    /* it ends in an array */
     return bytes[0] == '{' && bytes[1] == '"' && bytes[count - 1] == '}' &&
-                   bytes[count - message->closing] == '}' && bytes[count - message->closing - 1] == ']'
+                   bytes[count - message->closing] == '}'
                ? at
                : 0;
 }
@@ -919,18 +943,29 @@ ALWAYS bool others(struct feed_parser *parser, struct message *message, const st
     return fields_walk(message, ordinal) && understand(parser, message, means, event);
 }
 
-/* short_change reads a short change of a book. */
-ALWAYS bool short_change(struct feed_parser *parser, struct message *message, const struct means *means,
-                         const char *bytes, size_t count, struct feed_event *event)
+/* in_order reads what comes with its keys in the venue's order. */
+ALWAYS bool in_order(struct feed_parser *parser, struct message *message, const struct means *means,
+                     const char *bytes, size_t count, struct feed_event *event)
 {
 #if defined(__SSE2__)
-    if (count >= LEAST_BYTES && count <= SHORT_BYTES) {
-        uint32_t at = short_open(message, bytes, count);
-        if (at != 0 && depth_walk(message, at)) {
-            const struct instrument *row = row_of(parser, message, message->seen, message->value[KEY('s')]);
+    const struct instrument *row;
+    struct found found;
+    if (count < LEAST_BYTES || count > SHORT_BYTES) {
+        return false;
+    }
+    uint32_t at = short_open(message, bytes, count, parser->lengths);
+    if (at != 0 && COMES_LONG(at, "\"e\":\"depthUpdate\"")) {
+        if (depth_walk(message, at, parser->lengths)) {
+            row = row_of(parser, message, message->seen, message->value[KEY('s')]);
             return row != NULL && depth(parser, message, means, row, event);
         }
+    } else if (at == 0 || !(COMES(at, "\"u\":") || COMES(at, "\"e\":\"boo"))) {
+        return false;
+    } else if (top_walk(message, at, parser->lengths, &found)) {
+        row = row_of(parser, message, found.seen, found.symbol);
+        return row != NULL && top(message, means, row, &found, event);
     }
+    memset(parser->lengths, 0, sizeof parser->lengths); /* one of them may have led astray */
 #else
     (void)parser, (void)message, (void)means, (void)bytes, (void)count, (void)event;
 #endif
@@ -956,19 +991,13 @@ ALWAYS int64_t parse(struct feed_parser *parser, const char *bytes, size_t count
     struct message message;
     struct feed_event event;
     uint32_t ordinal;
-    if (short_change(parser, &message, means, bytes, count, &event)) {
+    if (in_order(parser, &message, means, bytes, count, &event)) {
         return tell(parser, count, sink, context, &event);
     }
     if (!message_open(&message, means, bytes, count, &ordinal)) {
         return NOT_MINE;
     }
-    struct found found;
-    if (top_walk(&message, ordinal, &found)) {
-        const struct instrument *row = row_of(parser, &message, found.seen, found.symbol);
-        if (row == NULL || !top(&message, means, row, &found, &event)) {
-            return NOT_MINE;
-        }
-    } else if (!rest(parser, &message, ordinal, &event)) {
+    if (!rest(parser, &message, ordinal, &event)) {
         return NOT_MINE;
     }
     return tell(parser, count, sink, context, &event);
