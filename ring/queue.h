@@ -67,9 +67,15 @@ static inline const struct slot *queue_peek(struct queue *queue)
     return NULL;
 }
 
+/* An empty queue begins again at its first slot: the next record finds lines that are still near, where going
+ * round would write each of them in its turn. */
 static inline void queue_release(struct queue *queue)
 {
     queue->tail += record_head_of(&queue->slots[queue->tail & queue->mask])->slot_count;
+    if (queue->tail == queue->head && queue->claimed == 0) {
+        queue->tail = 0;
+        queue->head = 0;
+    }
 }
 
 #endif

@@ -63,6 +63,32 @@ Test(queue, a_reader_may_be_written_to_while_it_holds_a_record)
     free(queue);
 }
 
+Test(queue, an_empty_queue_begins_again_at_its_first_slot)
+{
+    struct queue *queue = make();
+    for (uint64_t i = 0; i < 100; i++) {
+        cr_assert(put(queue, 5, i));
+        cr_assert_eq(queue_peek(queue), queue->slots);
+        take(queue, 5, i);
+    }
+    free(queue);
+}
+
+Test(queue, a_claim_that_is_open_when_the_queue_empties_stays_where_it_is)
+{
+    struct queue *queue = make();
+    cr_assert(put(queue, 2, 1));
+    struct slot *open = queue_claim(queue, 3);
+    cr_assert_not_null(open);
+    record_begin(open, RECORD_TEXT, 3, 2);
+    memset(open[2].payload + SLOT_PAYLOAD_BYTES - 8, 2, 8);
+    take(queue, 2, 1);
+    queue_commit(queue);
+    take(queue, 3, 2);
+    cr_assert_null(queue_peek(queue));
+    free(queue);
+}
+
 Test(queue, a_full_queue_refuses_and_counts)
 {
     struct queue *queue = make();
