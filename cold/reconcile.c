@@ -317,7 +317,9 @@ static void end_payments(struct reconcile *reconcile, uint32_t at)
     uint16_t account = reconcile->plan.question[at].account;
     const struct payments_due *due = &reconcile->due[account];
     bool last = at + 1 >= reconcile->plan.count || reconcile->plan.question[at + 1].account != account;
-    if (last && !due->failed && due->asked_wall_ns != 0) {
+    /* While a row is waited for, an answer without it is no word: it is read from the same time again. */
+    bool waits = ledger_wants_rows(reduce_ledger(reconcile->options.reduce), account);
+    if (last && !waits && !due->failed && due->asked_wall_ns != 0) {
         struct slot record;
         payments_history(&record, account, due->asked_wall_ns);
         tell(reconcile, &record, RECORD_FLAG_REST);

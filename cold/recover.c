@@ -1649,7 +1649,8 @@ static bool step_payments(struct recover *recover)
                            &newest_ns)) {
             return false;
         }
-        if (asked_ns != 0) {
+        /* An answer without a row that is waited for is no word. */
+        if (asked_ns != 0 && !ledger_wants_rows(reduce_ledger(recover->held), account)) {
             tell_history(recover, account, asked_ns);
         }
     }

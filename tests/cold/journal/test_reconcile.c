@@ -367,7 +367,8 @@ Test(reconcile, rows_of_payments_are_told_once_and_until_when_all_is_told)
     cr_assert_gt(begun_ns, 0);
 }
 
-Test(reconcile, a_row_that_something_waits_for_is_asked_for_at_once)
+/* A payment moved the balance; a stream tells of it, and its row is to be read. */
+static void paid_and_waiting(void)
 {
     world.keeps_payments = true;
     world.names_balance = true;
@@ -389,10 +390,43 @@ Test(reconcile, a_row_that_something_waits_for_is_asked_for_at_once)
     news->told = CASH_TOLD_AGAIN;
     reduce_record(reduce, &record);
     world.balance_e8[1] = 1700;
+}
+
+Test(reconcile, a_row_that_something_waits_for_is_asked_for_at_once)
+{
+    paid_and_waiting();
     pay(9, 700, world.wall_ns);
     run_round(2500000000); /* long before the interval is over */
     cr_assert_not_null(payment_at(0, CASH_FUNDING));
     cr_assert_eq(payment_at(0, CASH_FUNDING)->row, 9);
+}
+
+Test(reconcile, an_answer_without_the_row_that_is_waited_for_is_no_word)
+{
+    paid_and_waiting();
+    int64_t paid_ns = world.wall_ns;
+    run_round(2500000000); /* the venue's answer is empty */
+    cr_assert_null(payment_at(0, CASH_HISTORY), "not told until now");
+    for (int minute = 0; minute < 30; minute++) {
+        consume_said();
+        said.used = 0;
+        run_round(60000000000);
+    }
+    pay(9, 700, paid_ns);
+    consume_said();
+    said.used = 0;
+    run_round(60000000000);
+    cr_assert_not_null(payment_at(0, CASH_FUNDING), "half an hour later it is still looked for");
+    cr_assert_eq(payment_at(0, CASH_FUNDING)->row, 9);
+    consume_said();
+    said.used = 0;
+    run_round(60000000000);
+    cr_assert_null(payment_at(0, CASH_FUNDING));
+    bool told = false;
+    for (uint32_t i = 0; payment_at(i, CASH_HISTORY) != NULL; i++) {
+        told = told || payment_at(i, CASH_HISTORY)->head.account == 1;
+    }
+    cr_assert(told);
 }
 
 Test(reconcile, a_history_that_could_not_be_read_is_not_called_told)
