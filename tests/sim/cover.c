@@ -2,6 +2,7 @@
 
 #include "hot/net/conn.h"
 #include "hot/strategy/exec/ladder.h"
+#include "tests/sim/desk.h"
 
 #include <stdlib.h>
 
@@ -37,8 +38,9 @@ bool __wrap_instance_step(struct instance *instance, enum instance_event event)
 void cover_rung(uint32_t rung)
 {
     for (enum ladder_event event = LADDER_EVENT_DEADLINE; event < LADDER_EVENT_COUNT; event++) {
-        /* no second venue is configured here: what moves a rung up is DEADLINE_LONE */
-        if (event != LADDER_EVENT_DEADLINE && ladder_next((enum rung)rung_now, event) == rung) {
+        /* which deadline moves a rung up is a matter of what is configured */
+        enum ladder_event other = desk_has_second() ? LADDER_EVENT_DEADLINE_LONE : LADDER_EVENT_DEADLINE;
+        if (event != other && ladder_next((enum rung)rung_now, event) == rung) {
             of_ladder[rung_now][event]++;
             break;
         }

@@ -162,11 +162,14 @@ static const struct scenario scenarios[] = {
         { 0, FILL_SELLS, "", 100 }, { 100, DERIBIT, "funding_rate:p=0.005,count=1", 0 },
         { 60000, DERIBIT, "settlement:ms=2000,count=1", 0 }, { 10000, FILL_SELLS, "", 100 },
         { 200000, DERIBIT, "settlement:ms=500,count=1", 0 } } },
+    { "unwinding_meets_executions", { ON_BOTH }, FILLS, {
+        { 0, FILL, "", 60 }, { 2000, LATE_ORDERS, "", 300 }, { 0, PERSON, "", COMMAND_FLATTEN }, { 100, FILL, "", 100 },
+        { 3000, LATE_ORDERS, "", 5 }, { 15000, PERSON, "", COMMAND_RESUME } } },
     { "funding_spike", { ON_BINANCE }, FILLS | PAYMENTS, {
         { 0, FILL_SELLS, "", 100 }, { 0, BINANCE, "funding_rate:p=0.03,count=1", 0 }, { 1200000, FILL, "", 50 } } },
     { "funding_history_empty", { ON_BINANCE }, FILLS | PAYMENTS, {
         { 0, FILL_SELLS, "", 100 }, { 0, BINANCE, "drop_private:for=1200s,scope=private", 0 },
-        { 0, EMPTY_ANSWERS, "", 240000 }, { 1210000, FILL, "", 50 } } },
+        { 0, EMPTY_ANSWERS, "", 1200000 }, { 1210000, FILL, "", 50 } } },
     /* 2.5: outcomes that cannot be told */
     { "refused_with_503_and_done", { ON_BINANCE }, FILLS | UNKNOWNS, {
         { 0, BINANCE, "unknown_503:for=30s,scope=place", 0 }, { 100, FILL, "", 100 }, { 3000, FILL, "", 100 } } },
