@@ -97,6 +97,20 @@ int64_t truth_paid_e8(uint32_t purse, size_t from)
     return sum;
 }
 
+int64_t truth_paid_lately_e8(uint32_t purse, int64_t for_ns)
+{
+    struct sim_venue *venue = world_venue(purses[purse].place);
+    int64_t sum = 0;
+    for (size_t i = 0; i < sim_venue_payment_count(venue); i++) {
+        const struct sim_payment *payment = sim_venue_payment(venue, i);
+        if (in_purse(purse, &sim_venue_market(venue, payment->instrument)->instrument) &&
+            payment->time_ns >= world_venue_ns() - for_ns) {
+            sum += payment->amount_e8 < 0 ? -payment->amount_e8 : payment->amount_e8;
+        }
+    }
+    return sum;
+}
+
 int64_t truth_accrued_e8(uint32_t purse)
 {
     struct sim_venue *venue = world_venue(purses[purse].place);

@@ -35,6 +35,9 @@ const struct sim_cash *truth_cash(uint32_t purse);
 int64_t truth_paid_e8(uint32_t purse, size_t from);
 int64_t truth_accrued_e8(uint32_t purse);
 
+/* truth_paid_lately_e8 is how much was paid, whichever way, in so long until now. */
+int64_t truth_paid_lately_e8(uint32_t purse, int64_t for_ns);
+
 /* truth_coin is what all executions and payments so far carry of the coin's price: each inverse contract
  * bought is so many dollars' worth of coin at that price, fees and funding in coin are coin, a linear
  * contract is itself. */
