@@ -491,6 +491,36 @@ Test(shell, order_counts_and_weights_are_enforced)
     cr_assert_eq(code_of(sent), -1003);
 }
 
+Test(shell, the_income_history_has_pages_and_transfers)
+{
+    const struct sent *sent;
+    int rows = 0, transfers = 0;
+    for (int i = 0; i < 3; i++) {
+        rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.002");
+    }
+    sim_venue_deposit(venue, 0, SIM_LINEAR, "USDT", 1250000000, now_ns);
+    for (int page = 1; page <= 5; page++) {
+        char query[64];
+        snprintf(query, sizeof query, "!limit=1&page=%d", page);
+        sent = rest("GET", "/fapi/v1/income", query);
+        cr_assert_eq(sent->status, 200);
+        bool any = json_array_size(sent->json) != 0;
+        rows += any;
+        cr_assert_eq(any, page <= 4, "three fees and a transfer, one a page: %d", page);
+        const char *type = json_string_value(json_object_get(json_array_get(sent->json, 0), "incomeType"));
+        transfers += any && strcmp(type, "TRANSFER") == 0;
+    }
+    cr_assert_eq(rows, 4);
+    cr_assert_eq(transfers, 1);
+    sent = rest("GET", "/fapi/v1/income", "!incomeType=TRANSFER");
+    cr_assert_eq(json_array_size(sent->json), 1);
+    const json_t *row = json_array_get(sent->json, 0);
+    cr_assert_str_eq(json_string_value(json_object_get(row, "symbol")), "");
+    cr_assert_eq(strncmp(json_string_value(json_object_get(row, "income")), "12.5", 4), 0);
+    sent = rest("GET", "/dapi/v1/income", "!incomeType=TRANSFER");
+    cr_assert_eq(json_array_size(sent->json), 0, "each product has its own wallet");
+}
+
 /* --- orders and the private stream --------------------------------------------------------------------- */
 
 static int weight_of(const char *verb, const char *path, const char *params)
