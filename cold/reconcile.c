@@ -12,8 +12,8 @@
 #define PENDING_GIVEN_UP_NS (600 * NS_PER_S)
 
 #define PAYMENTS_NS        (60 * NS_PER_S)
-#define PAYMENTS_WANTED_NS (2 * NS_PER_S)  /* between two looks while something waits .. */
-#define PAYMENTS_LATE_NS   (30 * NS_PER_S) /* .. and does not come */
+#define PAYMENTS_WANTED_NS (2 * NS_PER_S) /* between two looks while something waits .. */
+#define PAYMENTS_LATE_NS   (5 * NS_PER_S) /* .. and does not come */
 
 enum { OPEN_MAX = 8192, DOUBTS_MAX = 32, PENDING_MAX = 1024 };
 

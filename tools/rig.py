@@ -88,6 +88,7 @@ class Rig:
         self.keep = keep
         self.tape_start, self.speed = tape_start, speed  # second 180 of the recording is 5
         self.settings = list(settings)
+        self.simulator = []  # options of the simulator beside those of the market
         self.remembers = remembers  # the simulator has a state file: it may be killed
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
@@ -111,7 +112,7 @@ class Rig:
                    "--latency-ms", "feed=1..5,order=1..5,ack=1..5,private=1..5",
                    "--report", self.report, "--control", str(self.control), "--ready-file", self.path("sim-ready")]
         command += ["--state", self.path("venue.state")] if self.remembers else []
-        command += self.market.simulator
+        command += [*self.market.simulator, *self.simulator]
         for place, tape in self.market.tape.items():
             command += ["--tape", f"{place}={os.path.join(TAPES, tape)}"]
         for venue, money in self.market.money.items():

@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import time
+from fractions import Fraction
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
@@ -93,9 +94,9 @@ class Run(rig.Rig):
 SCENARIOS = {}
 
 
-def scenario(settings=(), deribit=False, remembers=False):
+def scenario(settings=(), deribit=False, remembers=False, simulator=()):
     def add(function):
-        SCENARIOS[function.__name__] = (function, settings, deribit, remembers)
+        SCENARIOS[function.__name__] = (function, settings, deribit, remembers, simulator)
         return function
     return add
 
@@ -349,6 +350,77 @@ fault_scenario("no_reply", "no_reply:scope=place,for=4s,p=0.2", seconds=10)
 fault_scenario("query_2013", "no_reply:scope=place,for=4s,p=0.2", "query_2013:ms=400", seconds=10)
 fault_scenario("clock_skew", "clock_skew:ms=400,for=5s")
 
+# Payments: the statement is equal to the account to the last unit, whatever of their news was heard.
+
+FUNDING_SECONDS = 10
+OFTEN = ("--funding-interval", str(FUNDING_SECONDS))
+
+
+def funding_booked(run):
+    """What the statement has under funding, of all legs, without their signs."""
+    lines, balanced = run.statement()
+    return sum(abs(Fraction(line["funding"])) for line in lines if balanced and line["type"] == "cash")
+
+
+def wait_funding(run, beyond, seconds=3 * FUNDING_SECONDS):
+    rig.wait_for("booked funding", lambda: funding_booked(run) > beyond, seconds)
+
+
+def no_more_funding(run):
+    """What is paid while the engine leaves cannot be in its statement."""
+    run.inject("funding_rate:p=0,count=1")
+    time.sleep(3)  # the last row is asked for and read
+
+
+@scenario(simulator=OFTEN)
+def funding_reports_lost(run, rng):
+    """Half of what the private streams tell is lost over a settlement of funding, and its rows are read."""
+    run.wait_quoting()
+    run.wait_fills(3)
+    run.inject("drop_private:scope=usdm-private,for=12s,p=0.5")
+    run.inject("drop_private:scope=coinm-private,for=12s,p=0.5")
+    time.sleep(13)
+    run.wait_quoting()
+    wait_funding(run, 0)
+    no_more_funding(run)
+
+
+@scenario(simulator=OFTEN)
+def down_over_funding(run, rng):
+    """Killed with a position, and funding is paid before the next start: it is booked as what it was."""
+    run.wait_quoting()
+    run.wait_fills(3)
+    time.sleep(0.5)
+    run.kill_engine()
+    booked = funding_booked(run)
+    time.sleep(FUNDING_SECONDS + 1)
+    run.start_engine()
+    run.wait_quoting()
+    wait_funding(run, booked, 5)
+    no_more_funding(run)
+
+
+@scenario(deribit=True)
+def deribit_down_over_settlement(run, rng):
+    """Killed while funding runs up, and the session is settled before the next start: neither what had accrued nor
+    the open profit that was paid out is taken for a transfer, and the session's funding is booked once."""
+    run.inject("funding_rate:scope=deribit,p=0.05,count=1")
+    run.wait_quoting()
+    run.wait_fills(2)
+    time.sleep(3)
+    run.kill_engine()
+    run.start_engine()
+    run.wait_quoting()
+    time.sleep(2)
+    run.kill_engine()
+    run.inject("settlement:scope=deribit")
+    time.sleep(4)
+    run.start_engine()
+    run.wait_quoting()
+    wait_funding(run, 0, 5)
+    run.wait_fills(1)
+
+
 # Two venues: what the second one's protocol can do to us.  A socket that is cut there takes its orders along.
 
 
@@ -390,9 +462,10 @@ fault_scenario("deribit_settlement", "settlement:scope=deribit", seconds=6, deri
 
 def play(name, options, attempt):
     """One scenario in a fresh folder; answers what did not hold."""
-    function, settings, deribit, remembers = SCENARIOS[name]
+    function, settings, deribit, remembers, simulator = SCENARIOS[name]
     rng = random.Random(f"{options.seed}/{name}/{attempt}")
     run = Run(name, rng.randrange(1 << 30), options.build, settings, deribit, remembers)
+    run.simulator += simulator
     begin = time.monotonic()
     try:
         run.start_sim()

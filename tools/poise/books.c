@@ -290,7 +290,11 @@ bool books_whole(const struct books *books)
 {
     struct ledger_counts counts;
     ledger_counts(books->ledger, &counts);
-    return owed(&counts) == 0;
+    bool waits = false;
+    for (uint16_t i = 0; i < books->accounts->count; i++) {
+        waits = waits || ledger_wants_rows(books->ledger, i);
+    }
+    return owed(&counts) == 0 && !waits;
 }
 
 /* ------------------------------------------------------------------ what it ended with */

@@ -51,7 +51,8 @@ void books_record(struct books *books, const struct slot *record, uint64_t numbe
 /* books_step does one bounded turn: a store batch, metrics requests, the checks once a second. */
 void books_step(struct books *books, const struct journal *journal, uint64_t now_ns);
 
-/* books_whole: every execution's price and fee was told by the venue. */
+/* books_whole: every execution's price and fee was told by the venue, and no balance waits for a payment's
+ * row. */
 bool books_whole(const struct books *books);
 
 /* books_write_final writes what the engine ended with, as JSON, for whoever compares; orders_owed: orders
