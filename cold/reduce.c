@@ -447,21 +447,9 @@ static struct reduce_order *order_make(struct reduce *reduce, uint64_t order_id,
     return order;
 }
 
-#define TO(state) (REDUCE_##state)
-/* clang-format off */
-static const uint8_t order_next[REDUCE_STATE_COUNT][REDUCE_EVENT_COUNT] = {
-    /*                   ACKED        REFUSED   DOUBT        FILLED       ENDED     ENDED_OWED */
-    [REDUCE_SENT]    = { TO(LIVE),    TO(DONE), TO(UNKNOWN), TO(LIVE),    TO(DONE), TO(OWED) },
-    [REDUCE_LIVE]    = { TO(LIVE),    0,        TO(UNKNOWN), TO(LIVE),    TO(DONE), TO(OWED) },
-    [REDUCE_UNKNOWN] = { TO(LIVE),    TO(DONE), TO(UNKNOWN), TO(UNKNOWN), TO(DONE), TO(OWED) },
-    [REDUCE_OWED]    = { TO(OWED),    0,        TO(OWED),    TO(OWED),    TO(DONE), TO(OWED) },
-    [REDUCE_DONE]    = { TO(DONE),    TO(DONE), TO(DONE),    TO(DONE),    TO(DONE), TO(OWED) },
-};
-/* clang-format on */
-
 static void order_step(struct reduce *reduce, struct reduce_order *order, enum reduce_event event)
 {
-    uint8_t next = order_next[order->state][event];
+    uint8_t next = reduce_order_next((enum reduce_state)order->state, event);
     if (next == 0) {
         reduce->counts.refused_steps++;
         return;

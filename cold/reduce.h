@@ -66,6 +66,10 @@ enum reduce_event {
     REDUCE_EVENT_COUNT
 };
 
+/* reduce_order_next is the table (reduce_table.c): the state after the event, REDUCE_NONE for a cell that
+ * cannot happen. */
+uint8_t reduce_order_next(enum reduce_state state, enum reduce_event event);
+
 struct reduce_order {
     uint64_t order;
     uint64_t sent_ns;        /* stamp of ORDER_NEW; 0 unknown */

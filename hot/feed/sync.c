@@ -7,7 +7,7 @@ static const uint8_t sync_table[SYNC_STATE_COUNT][SYNC_EVENT_COUNT] = {
     [SYNC_EMPTY]      = { TO(BUFFERING),  TO(SYNCED), 0,              0,             0,              TO(EMPTY) },
     [SYNC_BUFFERING]  = { TO(BUFFERING),  TO(SYNCED), TO(BUFFERING),  TO(BUFFERING), 0,              TO(EMPTY) },
     [SYNC_SYNCED]     = { TO(SYNCED),     TO(SYNCED), 0,              TO(GAP),       TO(REFRESHING), TO(EMPTY) },
-    [SYNC_REFRESHING] = { TO(REFRESHING), TO(SYNCED), TO(REFRESHING), TO(GAP),       TO(REFRESHING), TO(EMPTY) },
+    [SYNC_REFRESHING] = { TO(REFRESHING), TO(SYNCED), TO(REFRESHING), TO(GAP),       0,              TO(EMPTY) },
     [SYNC_GAP]        = { TO(GAP),        TO(SYNCED), TO(GAP),        TO(GAP),       0,              TO(EMPTY) },
 };
 #undef TO

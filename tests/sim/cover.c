@@ -1,8 +1,9 @@
 #include "tests/sim/cover.h"
 
+#include "cold/reduce.h"
 #include "hot/net/conn.h"
 #include "hot/strategy/exec/ladder.h"
-#include "tests/sim/desk.h"
+#include "ring/names.h"
 
 #include <stdlib.h>
 
@@ -10,7 +11,9 @@ static uint64_t of_order[ORDER_STATE_COUNT][ORDER_EVENT_COUNT];
 static uint64_t of_instance[INSTANCE_STATE_COUNT][INSTANCE_EVENT_COUNT];
 static uint64_t of_ladder[RUNG_COUNT][LADDER_EVENT_COUNT];
 static uint64_t of_conn[CONN_STATE_COUNT][CONN_EVENT_COUNT];
-static uint32_t rung_now;
+static uint64_t of_reduce[REDUCE_STATE_COUNT][REDUCE_EVENT_COUNT];
+static uint32_t rung_now[ORDER_INSTANCE_MAX + 1];
+static bool paused;
 
 bool __real_order_step(struct order_table *table, struct order *order, enum order_event event);
 bool __wrap_order_step(struct order_table *table, struct order *order, enum order_event event);
@@ -25,28 +28,55 @@ struct conn *__wrap_conn_create(struct net *net, const struct conn_options *opti
 
 bool __wrap_order_step(struct order_table *table, struct order *order, enum order_event event)
 {
-    of_order[order->state][event]++;
+    of_order[order->state][event] += !paused;
     return __real_order_step(table, order, event);
 }
 
 bool __wrap_instance_step(struct instance *instance, enum instance_event event)
 {
-    of_instance[instance->state][event]++;
+    of_instance[instance->state][event] += !paused;
     return __real_instance_step(instance, event);
 }
 
-void cover_rung(uint32_t rung)
+void cover_born(void)
 {
-    for (enum ladder_event event = LADDER_EVENT_DEADLINE; event < LADDER_EVENT_COUNT; event++) {
-        /* which deadline moves a rung up is a matter of what is configured */
-        enum ladder_event other = desk_has_second() ? LADDER_EVENT_DEADLINE_LONE : LADDER_EVENT_DEADLINE;
-        if (event != other && ladder_next((enum rung)rung_now, event) == rung) {
-            of_ladder[rung_now][event]++;
-            break;
-        }
-    }
-    rung_now = rung;
+    memset(rung_now, 0, sizeof rung_now);
 }
+
+void cover_pause(bool on)
+{
+    paused = on;
+}
+
+void cover_rung(const struct strategy *strategy, uint16_t instance, uint32_t rung)
+{
+    bool lone = true;
+    for (uint32_t i = 0; i < strategy->instance_count; i++) {
+        const struct quote_params *params = &strategy->instance[i].params;
+        lone = params->instance == instance ? params->second_instrument == NO_INSTRUMENT : lone;
+    }
+    enum ladder_event event = rung == RUNG_NONE ? LADDER_EVENT_CLEARED
+                              : lone            ? LADDER_EVENT_DEADLINE_LONE
+                                                : LADDER_EVENT_DEADLINE;
+    uint32_t *now = &rung_now[instance & ORDER_INSTANCE_MAX];
+    if (ladder_next((enum rung) * now, event) == rung) {
+        of_ladder[*now][event]++;
+    }
+    *now = rung;
+}
+
+/* ------------------------------------------------------------------ tables that are looked up */
+
+uint8_t __real_reduce_order_next(enum reduce_state state, enum reduce_event event);
+uint8_t __wrap_reduce_order_next(enum reduce_state state, enum reduce_event event);
+
+uint8_t __wrap_reduce_order_next(enum reduce_state state, enum reduce_event event)
+{
+    of_reduce[state][event] += !paused;
+    return __real_reduce_order_next(state, event);
+}
+
+/* ------------------------------------------------------------------ connections */
 
 /* A connection's owner hears of its states; in this table no two events lead from one state to the same other
  * one, but for OPEN, which only CLOSED and IDLE have. */
@@ -84,40 +114,69 @@ struct conn *__wrap_conn_create(struct net *net, const struct conn_options *opti
     return __real_conn_create(net, options, handler, owner, error, error_bytes);
 }
 
-static void tell(FILE *out, const char *table, int state, int event, uint64_t times)
+/* ------------------------------------------------------------------ telling */
+
+/* clang-format off */
+static const char *const instance_events[INSTANCE_EVENT_COUNT] = { "RESTORED", "CLEAR", "PULL", "PAUSE", "RESUME", "STOP", "HALT", "FLATTEN", "QUIET" };
+static const char *const rungs[RUNG_COUNT] = { "NONE", "QUERY", "SECOND", "EMERGENCY", "REDUCE", "HALT" };
+static const char *const ladder_events[LADDER_EVENT_COUNT] = { "DEADLINE", "DEADLINE_LONE", "CLEARED" };
+static const char *const reduce_states[REDUCE_STATE_COUNT] = { "NONE", "SENT", "LIVE", "UNKNOWN", "OWED", "DONE" };
+static const char *const reduce_events[REDUCE_EVENT_COUNT] = { "ACKED", "REFUSED", "DOUBT", "FILLED", "ENDED", "ENDED_OWED" };
+/* clang-format on */
+
+static int order_cell(int state, int event)
 {
-    fprintf(out, "cell.%s.%d.%d %llu\n", table, state, event, (unsigned long long)times);
+    return order_next((enum order_state)state, (enum order_event)event) != 0xff;
+}
+
+static int instance_cell(int state, int event)
+{
+    return instance_next((enum instance_state)state, (enum instance_event)event) != 0xff;
+}
+
+static int ladder_cell(int state, int event)
+{
+    return ladder_next((enum rung)state, (enum ladder_event)event) != 0xff;
+}
+
+static int conn_cell(int state, int event)
+{
+    return conn_next((enum conn_state)state, (enum conn_event)event) >= 0;
+}
+
+static int reduce_cell(int state, int event)
+{
+    return __real_reduce_order_next((enum reduce_state)state, (enum reduce_event)event) != REDUCE_NONE;
 }
 
 void cover_tell(FILE *out)
 {
-    for (int state = 0; state < ORDER_STATE_COUNT; state++) {
-        for (int event = 0; event < ORDER_EVENT_COUNT; event++) {
-            if (order_next((enum order_state)state, (enum order_event)event) != 0xff) {
-                fprintf(out, "cell.order.%s.%s %llu\n", order_state_names[state], order_event_names[event],
-                        (unsigned long long)of_order[state][event]);
-            }
-        }
+    static const char *conn_states[CONN_STATE_COUNT], *conn_events[CONN_EVENT_COUNT];
+    for (int i = 0; i < CONN_STATE_COUNT; i++) {
+        conn_states[i] = conn_state_name((enum conn_state)i);
     }
-    for (int state = 0; state < INSTANCE_STATE_COUNT; state++) {
-        for (int event = 0; event < INSTANCE_EVENT_COUNT; event++) {
-            if (instance_next((enum instance_state)state, (enum instance_event)event) != 0xff) {
-                tell(out, "instance", state, event, of_instance[state][event]);
-            }
-        }
+    for (int i = 0; i < CONN_EVENT_COUNT; i++) {
+        conn_events[i] = conn_event_name((enum conn_event)i);
     }
-    for (int state = 0; state < RUNG_COUNT; state++) {
-        for (int event = 0; event < LADDER_EVENT_COUNT; event++) {
-            if (ladder_next((enum rung)state, (enum ladder_event)event) != 0xff) {
-                tell(out, "ladder", state, event, of_ladder[state][event]);
-            }
-        }
-    }
-    for (int state = 0; state < CONN_STATE_COUNT; state++) {
-        for (int event = 0; event < CONN_EVENT_COUNT; event++) {
-            if (conn_next((enum conn_state)state, (enum conn_event)event) >= 0) {
-                fprintf(out, "cell.conn.%.12s.%s %llu\n", conn_state_name((enum conn_state)state),
-                        conn_event_name((enum conn_event)event), (unsigned long long)of_conn[state][event]);
+    const struct cover_table tables[] = {
+        { "order", ORDER_STATE_COUNT, ORDER_EVENT_COUNT, of_order[0], order_state_names, order_event_names,
+          order_cell },
+        { "instance", INSTANCE_STATE_COUNT, INSTANCE_EVENT_COUNT, of_instance[0], instance_state_names,
+          instance_events, instance_cell },
+        { "ladder", RUNG_COUNT, LADDER_EVENT_COUNT, of_ladder[0], rungs, ladder_events, ladder_cell },
+        { "conn", CONN_STATE_COUNT, CONN_EVENT_COUNT, of_conn[0], conn_states, conn_events, conn_cell },
+        { "reduce", REDUCE_STATE_COUNT, REDUCE_EVENT_COUNT, of_reduce[0], reduce_states, reduce_events,
+          reduce_cell },
+        cover_sync,
+        cover_binance,
+        cover_deribit,
+    };
+    for (size_t t = 0; t < POISE_COUNT_OF(tables); t++) {
+        for (int i = 0; i < tables[t].states * tables[t].events; i++) {
+            int state = i / tables[t].events, event = i % tables[t].events;
+            if (tables[t].cell(state, event)) {
+                fprintf(out, "cell.%s.%.16s.%s %llu\n", tables[t].name, tables[t].state[state],
+                        tables[t].event[event], (unsigned long long)tables[t].times[i]);
             }
         }
     }

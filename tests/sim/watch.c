@@ -171,7 +171,7 @@ static void count_in(const struct slot *record)
     }
 }
 
-static void count_out(const struct slot *record)
+static void count_out(const struct strategy *strategy, const struct slot *record)
 {
     const struct record_head *head = record_head_of(record);
     const struct record_order *o = (const struct record_order *)(const void *)head;
@@ -204,7 +204,7 @@ static void count_out(const struct slot *record)
         watch.counts.rungs[7] += e->code == EVENT_CONSERVATION;
         if (e->code == EVENT_LADDER && e->value[0] >= 0 && e->value[0] < 7) {
             watch.counts.rungs[e->value[0]]++;
-            cover_rung((uint32_t)e->value[0]);
+            cover_rung(strategy, e->instance, (uint32_t)e->value[0]);
         }
         world_say("< event %u severity %u: %lld %lld %lld %lld", e->code, e->severity, (long long)e->value[0],
                   (long long)e->value[1], (long long)e->value[2], (long long)e->value[3]);
@@ -414,11 +414,11 @@ static struct {
     uint8_t type;
 } step;
 
-static void look_at_said(const struct outbox *outbox, uint32_t at)
+static void look_at_said(const struct strategy *strategy, const struct outbox *outbox, uint32_t at)
 {
     while (at < outbox->used) {
         hash_record(&outbox->slots[at]);
-        count_out(&outbox->slots[at]);
+        count_out(strategy, &outbox->slots[at]);
         check_said(&outbox->slots[at]);
         at += record_head_of(&outbox->slots[at])->slot_count;
     }
@@ -449,7 +449,7 @@ bool __wrap_strategy_begin(struct strategy *strategy, const struct slot *record,
     note_money(record);
     point_pass(POINT_STEP);
     bool rest = __real_strategy_begin(strategy, record, outbox);
-    look_at_said(outbox, at);
+    look_at_said(strategy, outbox, at);
     tell_holdings(strategy, record);
     if (!rest) {
         look_behind(strategy);
@@ -461,7 +461,7 @@ void __wrap_strategy_finish(struct strategy *strategy, struct outbox *outbox)
 {
     uint32_t at = outbox->used;
     __real_strategy_finish(strategy, outbox);
-    look_at_said(outbox, at);
+    look_at_said(strategy, outbox, at);
     look_behind(strategy);
 }
 
@@ -643,6 +643,7 @@ static void read_journal(uint64_t run)
     struct journal_item item;
     enum journal_result result;
     watch.counts.journals++;
+    cover_pause(true);
     while ((result = journal_next(reader, &item)) != JOURNAL_END) {
         replayed.inexact = replayed.inexact || result != JOURNAL_RECORD;
         if (result != JOURNAL_RECORD) {
@@ -659,6 +660,7 @@ static void read_journal(uint64_t run)
         }
         watch.counts.replayed++;
     }
+    cover_pause(false);
     journal_reader_close(reader);
 }
 
@@ -704,6 +706,7 @@ void watch_born(struct run *run)
         int64_t accrued = world_venue(purses[i].place) != NULL ? base_abs(truth_accrued_e8(i)) : 0;
         watch.accrued_e8[i] = accrued > watch.accrued_e8[i] ? accrued : watch.accrued_e8[i];
     }
+    cover_born();
     world_say("a process begins");
 }
 

@@ -241,7 +241,7 @@ ParameterizedTestParameters(binance_session, every_cell_of_the_table)
 ParameterizedTest(int *cell, binance_session, every_cell_of_the_table)
 {
     int state = *cell / SLOT_EVENT_COUNT, event_of_cell = *cell % SLOT_EVENT_COUNT;
-    int next = binance_slot_next[state][event_of_cell];
+    int next = binance_slot_next((enum slot_state)state, (enum slot_event)event_of_cell);
     cr_assert_leq(next, SLOT_STATE_COUNT);
     if (event_of_cell == SLOT_EVENT_LOST && state != SLOT_CLOSED) {
         cr_assert_neq(next, 0, "a connection can be lost in any state %d", state);

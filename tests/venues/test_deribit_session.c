@@ -310,7 +310,7 @@ ParameterizedTestParameters(deribit_session, every_cell)
 
 ParameterizedTest(struct cell *cell, deribit_session, every_cell)
 {
-    uint8_t next = deribit_state_next[cell->state][cell->event];
+    uint8_t next = deribit_state_next((enum session_state)cell->state, (enum state_event)cell->event);
     bool connected = cell->state >= STATE_LOGIN && cell->state <= STATE_REFUSED;
     cr_assert_leq(next, STATE_COUNT);
     if (cell->event == STATE_EVENT_LOST && connected) {

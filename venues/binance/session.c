@@ -13,24 +13,10 @@
 #define CANCEL_TRIES      40
 #define DEAD_MAN_RETRY_NS (1 * NS_PER_S)
 
-#define TO(state) ((state) + 1)
-
-/* clang-format off */
-const uint8_t binance_slot_next[SLOT_STATE_COUNT][SLOT_EVENT_COUNT] = {
-    /*                 OPEN              UP              ACCEPTED       REFUSED           RETRY           LOST              CLOSE            */
-    [SLOT_CLOSED]  = { TO(SLOT_OPENING), 0,              0,             0,                0,              0,                0                },
-    [SLOT_OPENING] = { 0,                TO(SLOT_LOGIN), 0,             0,                0,              TO(SLOT_OPENING), TO(SLOT_CLOSING) },
-    [SLOT_LOGIN]   = { 0,                0,              TO(SLOT_LIVE), TO(SLOT_REFUSED), 0,              TO(SLOT_OPENING), TO(SLOT_CLOSING) },
-    [SLOT_REFUSED] = { 0,                0,              0,             0,                TO(SLOT_LOGIN), TO(SLOT_OPENING), TO(SLOT_CLOSING) },
-    [SLOT_LIVE]    = { 0,                0,              0,             TO(SLOT_REFUSED), 0,              TO(SLOT_OPENING), TO(SLOT_CLOSING) },
-    [SLOT_CLOSING] = { 0,                0,              0,             0,                0,              TO(SLOT_CLOSED),  0                },
-};
-/* clang-format on */
-
 /* slot_step is the only writer of a slot's state. */
 static bool slot_step(struct binance_session *session, enum session_slot slot, enum slot_event event)
 {
-    uint8_t next = binance_slot_next[session->slot[slot]][event];
+    uint8_t next = binance_slot_next((enum slot_state)session->slot[slot], event);
     if (next == 0) {
         session->table_refused++;
         return false;

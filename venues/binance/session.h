@@ -38,8 +38,9 @@ enum slot_event {
     SLOT_EVENT_COUNT
 };
 
-/* binance_slot_next is the table: the state after the event plus one, or 0 for a cell that cannot happen. */
-extern const uint8_t binance_slot_next[SLOT_STATE_COUNT][SLOT_EVENT_COUNT];
+/* binance_slot_next is the table (slots.c): the state after the event plus one, or 0 for a cell that cannot
+ * happen. */
+uint8_t binance_slot_next(enum slot_state state, enum slot_event event);
 
 #define LISTEN_KEY_BYTES 128
 #define KNOWN_ORDERS     256

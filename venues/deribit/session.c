@@ -18,23 +18,7 @@
 /* One object says all that changed on an instrument; cash comes beside it. */
 static const char *const channels[] = { "user.changes.any.any.raw", "user.portfolio.any" };
 
-#define TO(state) ((state) + 1)
-
 /* clang-format off */
-const uint8_t deribit_state_next[STATE_COUNT][STATE_EVENT_COUNT] = {
-    /*                      OPEN               UP               DONE                   REFUSED            RETRY            LOST               CLOSE            */
-    [STATE_CLOSED]      = { TO(STATE_OPENING), 0,               0,                     0,                 0,               0,                 0                 },
-    [STATE_OPENING]     = { 0,                 TO(STATE_LOGIN), 0,                     0,                 0,               TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_LOGIN]       = { 0,                 0,               TO(STATE_BEATING),     TO(STATE_REFUSED), 0,               TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_BEATING]     = { 0,                 0,               TO(STATE_ARMING),      TO(STATE_REFUSED), 0,               TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_ARMING]      = { 0,                 0,               TO(STATE_PROVING),     TO(STATE_REFUSED), 0,               TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_PROVING]     = { 0,                 0,               TO(STATE_SUBSCRIBING), TO(STATE_REFUSED), 0,               TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_SUBSCRIBING] = { 0,                 0,               TO(STATE_READY),       TO(STATE_REFUSED), 0,               TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_READY]       = { 0,                 0,               0,                     TO(STATE_REFUSED), 0,               TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_REFUSED]     = { 0,                 0,               0,                     0,                 TO(STATE_LOGIN), TO(STATE_OPENING), TO(STATE_CLOSING) },
-    [STATE_CLOSING]     = { 0,                 0,               0,                     0,                 0,               TO(STATE_CLOSED),  0                 },
-};
-
 /* What each state asks for. */
 static const struct {
     uint8_t ask;    /* enum session_request; 0 nothing */
@@ -82,7 +66,7 @@ static void judge(struct deribit_session *session)
 /* state_step is the only writer of the state. */
 static bool state_step(struct deribit_session *session, enum state_event event)
 {
-    uint8_t next = deribit_state_next[session->state][event];
+    uint8_t next = deribit_state_next((enum session_state)session->state, event);
     if (next == 0) {
         session->table_refused++;
         return false;

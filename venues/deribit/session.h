@@ -44,8 +44,9 @@ enum state_event {
     STATE_EVENT_COUNT
 };
 
-/* deribit_state_next is the table: the state after the event plus one, or 0 for a cell that cannot happen. */
-extern const uint8_t deribit_state_next[STATE_COUNT][STATE_EVENT_COUNT];
+/* deribit_state_next is the table (slots.c): the state after the event plus one, or 0 for a cell that cannot
+ * happen. */
+uint8_t deribit_state_next(enum session_state state, enum state_event event);
 
 #define REFRESH_TOKEN_BYTES 1024
 #define KNOWN_ORDERS        1024
