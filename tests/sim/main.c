@@ -7,6 +7,7 @@
 #include "tests/sim/count.h"
 #include "tests/sim/named.h"
 #include "tests/sim/story.h"
+#include "tests/sim/watch.h"
 
 #include <inttypes.h>
 #include <malloc.h>
@@ -31,6 +32,7 @@ static void usage(FILE *out)
         "usage: poise-sim-dst run [--seeds A..B | --fresh] [--seconds N] [--jobs N] [--twice] [--first]\n"
         "                         [--quiet] [--cells] [--pairs] [--totals FILE]\n"
         "       poise-sim-dst replay SEED|NAME\n"
+        "       poise-sim-dst selftest\n"
         "       poise-sim-dst totals FILE [--cells] [--pairs]\n"
         "  --seeds A..B  these episodes (default 1..20); a scenario by its name, or `named`: all of them\n"
         "  --fresh       seeds nobody played: from the minute of the date on; the first is printed\n"
@@ -43,7 +45,8 @@ static void usage(FILE *out)
         "  --pairs       say how often each pair of faults met\n"
         "  --totals FILE add what was counted to this file, now and then and at the end (SIGINT and SIGTERM\n"
         "                end a run in peace)\n"
-        "replay prints the event log of an episode, dense, one line a thing\n");
+        "replay prints the event log of an episode, dense, one line a thing\n"
+        "selftest tells each check a small lie, and asks whether it noticed\n");
 }
 
 static double seconds_now(void)
@@ -362,11 +365,69 @@ static int replay(uint64_t seed)
     return outcome.good ? 0 : 1;
 }
 
+/* ------------------------------------------------------------------ does each check see what it looks for?
+ */
+
+enum { BENT_SEEDS = 12 };
+
+/* Plays a seed with something bent; true when the words of that violation were said. */
+static bool noticed(enum watch_bend bend, uint64_t seed)
+{
+    int pipes[2], told[2];
+    char line[512], folder[64], command[128];
+    bool seen = false;
+    if (pipe(pipes) != 0 || pipe(told) != 0) {
+        return false;
+    }
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(pipes[0]);
+        close(told[0]);
+        dup2(told[1], STDOUT_FILENO);
+        watch_bend(bend);
+        child(seed, false, pipes[1]);
+    }
+    close(told[1]);
+    close(pipes[1]);
+    FILE *in = fdopen(told[0], "r");
+    while (in != NULL && fgets(line, sizeof line, in) != NULL) {
+        seen = seen || strstr(line, watch_bents[bend].words) != NULL;
+    }
+    if (in != NULL) {
+        fclose(in);
+    }
+    close(pipes[0]);
+    waitpid(pid, NULL, 0);
+    folder_of(folder, sizeof folder, pid);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    (void)!system(command);
+    return seen;
+}
+
+static int selftest(void)
+{
+    uint32_t missed = 0;
+    for (enum watch_bend bend = BEND_ID; bend < BEND_COUNT; bend++) {
+        uint64_t seed = 1;
+        while (seed <= BENT_SEEDS && !noticed(bend, seed)) {
+            seed++;
+        }
+        missed += seed > BENT_SEEDS;
+        printf("bent: %-52s %s\n", watch_bents[bend].what, seed > BENT_SEEDS ? "NOT NOTICED" : "noticed");
+    }
+    printf("selftest: %u of %u not noticed\n", missed, BEND_COUNT - BEND_ID);
+    return missed != 0;
+}
+
 int main(int argc, char **argv)
 {
     uint64_t seed, last;
     if (argc >= 2 && strcmp(argv[1], "run") == 0) {
         return run(argc, argv);
+    }
+    if (argc == 2 && strcmp(argv[1], "selftest") == 0) {
+        return selftest();
     }
     if (argc == 3 && strcmp(argv[1], "replay") == 0 && seeds_of(argv[2], &seed, &last)) {
         return replay(seed);

@@ -65,6 +65,40 @@ static struct {
     int64_t accrued_e8[PURSES_MAX]; /* the most that had accrued when a life began */
 } watch;
 
+static enum watch_bend bend_now;
+
+/* clang-format off */
+const struct watch_bent watch_bents[BEND_COUNT] = {
+    [BEND_NONE]         = { "nothing", "" },
+    [BEND_ID]           = { "the ids of orders", "used twice" },
+    [BEND_EXECUTED]     = { "what the venue executed", "the venue executed" },
+    [BEND_ENDED]        = { "whether an order lives at the venue", "lives at the venue" },
+    [BEND_INVENTORY]    = { "the position of the quoted leg", "quotes may take the position" },
+    [BEND_DEADLINE]     = { "the time, for the ladder's deadlines", "the deadline of rung" },
+    [BEND_NAKED]        = { "how long something was naked", "nothing in the way" },
+    [BEND_CONSERVATION] = { "an event, into a breach of conservation", "hedges exceed" },
+    [BEND_HALT]         = { "whether everything is halted", "after a halt" },
+    [BEND_PARTS]        = { "a part of profit", "the parts of profit" },
+    [BEND_REPLAY]       = { "what a replay says", "replay differs" },
+    [BEND_JOURNAL]      = { "what stands in the journal", "is not in the journal" },
+    [BEND_REST]         = { "what rests at the venue after an end in peace", "left in peace" },
+    [BEND_STRATEGY]     = { "the strategy's position at the end", "the strategy holds" },
+    [BEND_BOOKS]        = { "the ledger's position at the end", "the ledger holds" },
+    [BEND_CASH]         = { "the ledger's cash at the end", "the ledger has" },
+    [BEND_HEDGED]       = { "what the trade carries at the end", "the trade carries" },
+};
+/* clang-format on */
+
+void watch_bend(enum watch_bend bend)
+{
+    bend_now = bend;
+}
+
+static int64_t bent(enum watch_bend bend, int64_t by)
+{
+    return bend_now == bend ? by : 0;
+}
+
 bool __real_strategy_begin(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
 bool __wrap_strategy_begin(struct strategy *strategy, const struct slot *record, struct outbox *outbox);
 void __real_strategy_finish(struct strategy *strategy, struct outbox *outbox);
@@ -228,7 +262,7 @@ static struct watched_order *order_place(uint64_t id)
 
 static void order_said(const struct record_order *said)
 {
-    struct watched_order *order = order_place(said->order);
+    struct watched_order *order = order_place(said->order & ~(uint64_t)bent(BEND_ID, 1));
     if (order->id != 0) {
         watch_violation("order id %llx is used twice, in lives %u and %u", (unsigned long long)said->order,
                         order->life, watch.life);
@@ -236,8 +270,9 @@ static void order_said(const struct record_order *said)
     if (++watch.id_count > IDS_SIZE / 2) {
         watch_violation("more orders than the watch has room for");
     }
-    *order =
-        (struct watched_order){ .id = said->order, .life = watch.life, .instrument = said->head.instrument };
+    *order = (struct watched_order){ .id = said->order & ~(uint64_t)bent(BEND_ID, 1),
+                                     .life = watch.life,
+                                     .instrument = said->head.instrument };
 }
 
 static void check_order(struct strategy *s, uint64_t id)
@@ -249,12 +284,13 @@ static void check_order(struct strategy *s, uint64_t id)
     order_check(&s->orders, row);
     const struct instrument *instrument = &s->instrument[row->instrument];
     const struct sim_order *truth = truth_order(instrument, id);
-    int64_t executed = truth != NULL ? truth_executed(instrument, truth) : 0;
+    int64_t executed = (truth != NULL ? truth_executed(instrument, truth) : 0) - bent(BEND_EXECUTED, 1);
+    bool lives = truth != NULL && (sim_venue_live(truth) || bent(BEND_ENDED, 1) != 0);
     if (row->filled > executed) {
         watch_violation("order %llx counts %lld executed, the venue executed %lld", (unsigned long long)id,
                         (long long)row->filled, (long long)executed);
     }
-    if (row->state == ORDER_DONE && truth != NULL && sim_venue_live(truth)) {
+    if (row->state == ORDER_DONE && lives) {
         watch_violation("order %llx is believed ended and lives at the venue", (unsigned long long)id);
     }
 }
@@ -266,6 +302,8 @@ static void check_inventory(struct strategy *s)
         struct instance *instance = &s->instance[i];
         int64_t position = s->exposure.instance[instance->slot].leg[LEG_QUOTE].position.qty;
         int64_t most[2] = { position, -position };
+        position -= bent(BEND_INVENTORY, instance->params.max_inventory);
+        most[0] += bent(BEND_INVENTORY, instance->params.max_inventory);
         for (struct order *order = order_first(&s->orders, 0, instance->slot); order != NULL;
              order = order_after(&s->orders, 0, order)) {
             if (order->role == ORDER_ROLE_QUOTE && !order->stranger) { /* a lie about the past may name any */
@@ -292,13 +330,13 @@ static void check_ladder(struct strategy *s)
         if (hedge->naked_since_ns == 0 || !instance_hedges(instance)) {
             continue;
         }
-        uint64_t naked_ns = s->now_ns - hedge->naked_since_ns;
+        uint64_t now_ns = s->now_ns + (uint64_t)bent(BEND_DEADLINE, NS_PER_S * 60);
+        uint64_t naked_ns = s->now_ns - hedge->naked_since_ns + (uint64_t)bent(BEND_NAKED, NS_PER_S * 60);
         watch.counts.max_naked_ns =
             naked_ns > watch.counts.max_naked_ns ? naked_ns : watch.counts.max_naked_ns;
-        if (hedge->rung != RUNG_HALT && s->now_ns >= hedge->rung_deadline_ns &&
-            hedge->rung_deadline_ns != 0) {
+        if (hedge->rung != RUNG_HALT && now_ns >= hedge->rung_deadline_ns && hedge->rung_deadline_ns != 0) {
             watch_violation("the deadline of rung %u passed %.3f s ago and nothing happened", hedge->rung,
-                            (double)(s->now_ns - hedge->rung_deadline_ns) / 1e9);
+                            (double)(now_ns - hedge->rung_deadline_ns) / 1e9);
         }
         if (naked_ns > (uint64_t)instance->params.max_naked_ns + NAKED_SLACK_NS &&
             time_now.now_ns > watch.excused_ns) {
@@ -380,7 +418,8 @@ static void check_said(const struct slot *record)
         order_said((const struct record_order *)(const void *)head);
     } else if (head->type == RECORD_EVENT) {
         const struct record_event *event = (const struct record_event *)(const void *)head;
-        if (event->code == EVENT_CONSERVATION) {
+        uint32_t code = bend_now == BEND_CONSERVATION ? EVENT_CONSERVATION : event->code;
+        if (code == EVENT_CONSERVATION) {
             watch_violation("hedges exceed what they answer");
         }
     }
@@ -486,7 +525,7 @@ static uint32_t resting_quotes(void)
     for (enum world_place at = WORLD_BINANCE; at < WORLD_PLACES; at++) {
         count += world_venue(at) != NULL ? resting_at(world_venue(at)) : 0;
     }
-    return count;
+    return count + (uint32_t)bent(BEND_REST, 1);
 }
 
 static void check_halt(const struct strategy *s)
@@ -495,6 +534,7 @@ static void check_halt(const struct strategy *s)
     for (uint32_t i = 0; i < s->instance_count; i++) {
         halted = halted && (s->halted || s->instance[i].state == INSTANCE_HALTED);
     }
+    halted = halted || (bent(BEND_HALT, 1) != 0 && s->restored);
     if (!halted) {
         watch.halted_ns = 0;
         return;
@@ -567,7 +607,7 @@ static void check_ledger(struct run *run)
     for (uint32_t i = 0; i < run->engine.config.quote_count; i++) {
         struct ledger_value value;
         ledger_value(run->books.ledger, run->engine.config.quote[i].params.instance, &value);
-        int64_t sum = 0;
+        int64_t sum = bent(BEND_PARTS, 1);
         for (uint32_t k = 0; k < PNL_PART_COUNT; k++) {
             sum += value.part_e8[k];
         }
@@ -617,6 +657,7 @@ static void replay_out(struct replayed *replayed, const struct slot *record, uin
     struct slot *said = replayed->at < replayed->outbox->used ? &replayed->outbox->slots[replayed->at] : NULL;
     if (said != NULL) {
         record_head_of(said)->flags |= RECORD_FLAG_OUT;
+        record_head_of(said)->account ^= (uint16_t)bent(BEND_REPLAY, 1);
     }
     if (said == NULL || !record_same(said, record)) {
         watch_violation("replay differs from the journal at record %llu (type %u)",
@@ -655,7 +696,8 @@ static void read_journal(uint64_t run)
         } else {
             replay_out(&replayed, item.item.record, item.item.number);
             if (head->type == RECORD_ORDER_NEW) {
-                order_place(((const struct record_order *)(const void *)head)->order)->journaled = true;
+                order_place(((const struct record_order *)(const void *)head)->order)->journaled =
+                    bend_now != BEND_JOURNAL;
             }
         }
         watch.counts.replayed++;
@@ -748,7 +790,8 @@ static void check_hedged(const struct run *run)
     if (watch.trade_forced) {
         return;
     }
-    double coin = carried(run), smallest = 110 / ((double)world_market()->middle_e8 / 1e8) + 0.001;
+    double coin = carried(run) + (double)bent(BEND_HEDGED, 1),
+           smallest = 110 / ((double)world_market()->middle_e8 / 1e8) + 0.001;
     double most = smallest * run->engine.config.quote_count;
     watch.counts.truths++;
     if (coin > most || coin < -most) {
@@ -788,9 +831,10 @@ static void check_final(struct run *run)
     {
         const char *name = json_string_value(json_object_get(row, "instrument"));
         const struct instrument *instrument = instrument_by_name(&run->engine.instruments, name);
-        int64_t ours = amount_of(row, "qty", instrument->qty_decimals);
+        int64_t ours = amount_of(row, "qty", instrument->qty_decimals) + bent(BEND_BOOKS, 1);
         int64_t venue = truth_position(instrument);
-        int64_t believed = strategy_holds(run->engine.strategy.strategy, instrument->index);
+        int64_t believed =
+            strategy_holds(run->engine.strategy.strategy, instrument->index) + bent(BEND_STRATEGY, 1);
         if (believed != venue && !may_be_untold) {
             watch_violation("%s: the strategy holds %lld, the venue %lld", name, (long long)believed,
                             (long long)venue);
@@ -805,7 +849,7 @@ static void check_final(struct run *run)
         const char *currency = json_string_value(json_object_get(row, "currency"));
         const char *account = json_string_value(json_object_get(row, "account"));
         uint32_t purse = truth_purse(account_by_name(&run->engine.accounts, account), currency);
-        int64_t ours = amount_of(row, "total", 8);
+        int64_t ours = amount_of(row, "total", 8) + bent(BEND_CASH, DECIMAL_E8);
         if (purse == PURSES_MAX) {
             if (ours != 0) {
                 watch_violation("%s on %s: the ledger has %lld e-8 of what is not held there", currency,

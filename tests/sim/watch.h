@@ -19,6 +19,34 @@ struct watch_counts {
     uint64_t owed;   /* ends at which the venue had not told the price or the fee of an execution */
 };
 
+/* A bend is a small lie told to one check: what it looks at is made wrong, and it must notice.  The
+ * simulation's test of itself (poise-sim-dst selftest) plays an episode with each. */
+enum watch_bend {
+    BEND_NONE = 0,
+    BEND_ID,
+    BEND_EXECUTED,
+    BEND_ENDED,
+    BEND_INVENTORY,
+    BEND_DEADLINE,
+    BEND_NAKED,
+    BEND_CONSERVATION,
+    BEND_HALT,
+    BEND_PARTS,
+    BEND_REPLAY,
+    BEND_JOURNAL,
+    BEND_REST,
+    BEND_STRATEGY,
+    BEND_BOOKS,
+    BEND_CASH,
+    BEND_HEDGED,
+    BEND_COUNT
+};
+/* What is bent, and words of the sentence that must follow. */
+extern const struct watch_bent {
+    const char *what, *words;
+} watch_bents[BEND_COUNT];
+void watch_bend(enum watch_bend bend);
+
 void watch_start(uint64_t seed);
 void watch_violation(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
