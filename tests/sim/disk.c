@@ -1,6 +1,8 @@
 #include "tests/sim/disk.h"
 #include "tests/sim/point.h"
+#include "tests/sim/time.h"
 #include "tests/sim/trouble.h"
+#include "tests/sim/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,17 +11,21 @@
 #include <unistd.h>
 
 enum { FILES_MAX = 256, SECTOR = 512 };
+#define UNSYNCED_NS                                                                                          \
+    (60 * NS_PER_S) /* journal_sync_ms is far less; a cold thread may wait for a venue meanwhile */
 
 struct disk_file {
     char path[256];
     int fd;
     off_t written, synced;
+    uint64_t since_ns; /* synced is less than written since then; 0 it is not */
 };
 
 static struct {
     struct sim_random random;
     enum disk_fault fault;
     int64_t short_ppm;
+    uint64_t ill_ns; /* when a call was last refused */
     struct disk_counts counts;
     uint32_t count;
     struct disk_file file[FILES_MAX];
@@ -32,6 +38,7 @@ static bool fails(int *error)
     static const int errors[DISK_FAULT_COUNT] = { 0, ENOSPC, EROFS, EIO };
     *error = errors[disk.fault];
     disk.counts.refused += disk.fault != DISK_WELL;
+    disk.ill_ns = disk.fault != DISK_WELL ? time_now.now_ns : disk.ill_ns;
     return disk.fault != DISK_WELL;
 }
 
@@ -78,6 +85,18 @@ static struct disk_file *file_of(int fd)
     return NULL;
 }
 
+/* On a disk that is well nothing may wait for its sync for long. */
+static void check_synced(void)
+{
+    for (uint32_t i = 0; i < disk.count; i++) {
+        uint64_t since_ns = disk.file[i].since_ns > disk.ill_ns ? disk.file[i].since_ns : disk.ill_ns;
+        if (disk.file[i].since_ns != 0 && time_now.now_ns > since_ns + UNSYNCED_NS) {
+            watch_violation("%s was written %.3f s ago and not synced since", disk.file[i].path,
+                            (double)(time_now.now_ns - disk.file[i].since_ns) / 1e9);
+        }
+    }
+}
+
 static ssize_t disk_pwrite(void *context, int fd, const void *bytes, size_t count, off_t at)
 {
     int error;
@@ -98,6 +117,8 @@ static ssize_t disk_pwrite(void *context, int fd, const void *bytes, size_t coun
         /* what is written over again is not safe any more either */
         file->synced = at < file->synced ? at : file->synced;
         file->written = at + done > file->written ? at + done : file->written;
+        file->since_ns = file->since_ns == 0 ? time_now.now_ns : file->since_ns;
+        check_synced();
     }
     point_pass(POINT_WROTE);
     return done;
@@ -116,6 +137,7 @@ static int disk_fdatasync(void *context, int fd)
     disk.counts.syncs++;
     if (file != NULL) {
         file->synced = file->written;
+        file->since_ns = 0;
     }
     return 0;
 }
@@ -151,6 +173,13 @@ void disk_start(uint64_t seed)
 {
     memset(&disk, 0, sizeof disk);
     sim_random_seed(&disk.random, seed, 21);
+}
+
+void disk_died(void)
+{
+    for (uint32_t i = 0; i < disk.count; i++) {
+        disk.file[i].since_ns = 0;
+    }
 }
 
 const struct journal_disk *disk_table(void)

@@ -148,6 +148,7 @@ static void bury(int first_fd)
 {
     world_engine(NULL);
     ask_drop();
+    disk_died();
     wire_kill();
     close_files(first_fd);
     unmap_files();

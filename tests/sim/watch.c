@@ -25,6 +25,7 @@
  *   hedges never exceed what they answer (EVENT_CONSERVATION)            every event
  *   nothing of ours rests at the venue long after a halt                 once a second
  *   the ledger balances and its parts sum to the change of equity        once a second
+ *   what was written to a disk that is well is synced (disk.c)           every write
  *   what reached the venue stands in the journal; replayed, the same journal says the same    end of a life
  *   after a clean end nothing rests, and position and cash are the venue's to the last unit   end of a life
  */
