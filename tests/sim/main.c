@@ -180,8 +180,7 @@ static struct outcome end_one(struct episode *episode)
         fclose(in);
     }
     int status = 0;
-    while (waitpid(episode->pid, &status, 0) < 0 && asked_to_end) {
-    }
+    waitpid(episode->pid, &status, 0);
     outcome.good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     if (!outcome.good) {
         clean_up(episode, status);
@@ -329,7 +328,7 @@ static int run(int argc, char **argv)
         usage(stderr);
         return 2;
     }
-    struct sigaction action = { .sa_handler = on_signal };
+    struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     if (wishes.fresh) {
