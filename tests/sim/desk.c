@@ -171,8 +171,8 @@ static void write_accounts(struct sim_text *text)
         if (trades(leg)) {
             sim_text_add(text,
                          "[[account]]\nname = \"%s\"\nvenue = \"binance\"\nproduct = \"%s\"\n"
-                         "key_file = \"key.toml\"\nmaker_bp = 2\ntaker_bp = 5\norder_rate_10s = 300\n"
-                         "order_rate_60s = 1200\ndead_man_ms = %lld\n",
+                         "key_file = \"key.toml\"\nmaker_bp = 2\ntaker_bp = 5\norder_rate_10s = 150\n"
+                         "order_rate_60s = 600\ndead_man_ms = %lld\n",
                          legs[leg].account, leg == COINM ? "inverse" : "linear",
                          (long long)desk.dead_man_ms[leg]);
         }

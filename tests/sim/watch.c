@@ -187,9 +187,9 @@ static void count_in(const struct slot *record)
     }
     if (head->type >= 16 && head->type <= RECORD_CANCEL_ACK && head->type != RECORD_BALANCE &&
         head->type != RECORD_POSITION && head->type != RECORD_GATEWAY_STATE) {
-        world_say("> %u order %llx qty %lld cum %lld price %lld status %u reason %u request %u flags %x %s",
+        world_say("> %u order %llx qty %lld cum %lld price %lld status %u reason %u (%d) request %u flags %x %s",
                   head->type, (unsigned long long)r->order, (long long)r->last_qty, (long long)r->cum_qty,
-                  (long long)r->price, r->status, r->reason, r->request, r->flags,
+                  (long long)r->price, r->status, r->reason, r->venue_code, r->request, r->flags,
                   head->flags & RECORD_FLAG_REST ? "rest" : "");
     } else if (head->type == RECORD_GATEWAY_STATE || head->type == RECORD_FEED_STATE) {
         const struct record_state *state = (const struct record_state *)(const void *)head;
