@@ -410,6 +410,23 @@ static void answered(void *context, const struct rest_reply *reply)
     }
 }
 
+/* Behind the newest executions: those that an order has lacked for longer, so that paging by id went past
+ * them. */
+static bool owed_question(struct reconcile *reconcile, struct rest_question *question)
+{
+    for (; reconcile->at < 2 * reconcile->options.pair_count; reconcile->at++) {
+        const struct reconcile_pair *pair = &reconcile->pair[reconcile->at - reconcile->options.pair_count];
+        int64_t since_ns = reduce_owed_since_ns(reconcile->options.reduce, pair->account, pair->instrument);
+        if (since_ns != 0) {
+            *question = question_of(reconcile, pair->account, REST_FILLS, pair->instrument);
+            question->query.since_ns = since_ns - FILLS_BACK_NS;
+            question->query.until_ns = reconcile->wall_ns;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The next question of the step; false: the step has no more. */
 static bool next_question(struct reconcile *reconcile, struct rest_question *question)
 {
@@ -425,7 +442,7 @@ static bool next_question(struct reconcile *reconcile, struct rest_question *que
         return true;
     case STEP_FILLS:
         if (at >= reconcile->options.pair_count) {
-            return false;
+            return owed_question(reconcile, question);
         }
         *question = question_of(reconcile, pair->account, REST_FILLS, pair->instrument);
         question->query.from_id = reduce_fill_from(reduce, pair->account, pair->instrument);

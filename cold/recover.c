@@ -1765,6 +1765,14 @@ static bool attribute_all(struct recover *recover, struct pair *pair, const stru
     return fine;
 }
 
+static bool ask_fills(struct recover *recover, struct pair *pair, const struct rest_question *question)
+{
+    char what[128];
+    snprintf(what, sizeof what, "executions on %s", instrument_at(recover, pair->instrument)->name);
+    const struct rest_reply *reply = ask(recover, question, what);
+    return reply != NULL && attribute_all(recover, pair, reply->records);
+}
+
 static bool read_fills(struct recover *recover)
 {
     if (!recover->any_run && recover->open_count == 0) {
@@ -1784,14 +1792,17 @@ static bool read_fills(struct recover *recover)
             question.query.since_ns = last_ns - RECOVER_OVERLAP_NS;
             question.query.until_ns = wall_now(recover);
         }
-        char what[128];
-        snprintf(what, sizeof what, "executions on %s", instrument->name);
-        const struct rest_reply *reply = ask(recover, &question, what);
-        if (reply == NULL) {
+        if (!ask_fills(recover, pair, &question)) {
             return false;
         }
-        if (!attribute_all(recover, pair, reply->records)) {
-            return false;
+        int64_t owed_ns = reduce_owed_since_ns(recover->held, pair->account, pair->instrument);
+        if (question.query.from_id != 0 && owed_ns != 0) {
+            question.query.from_id = 0;
+            question.query.since_ns = owed_ns - RECOVER_OVERLAP_NS;
+            question.query.until_ns = wall_now(recover);
+            if (!ask_fills(recover, pair, &question)) {
+                return false;
+            }
         }
     }
     return true;

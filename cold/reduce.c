@@ -762,6 +762,35 @@ bool reduce_seen_whole(const struct reduce *reduce, uint16_t account, uint16_t i
     return exec != NULL && exec->has_fee && !exec->open_price;
 }
 
+struct owed {
+    uint16_t account, instrument;
+    int64_t begun_ns, since_ns;
+};
+
+static void find_owed(void *context, const struct reduce_order *order)
+{
+    struct owed *owed = context;
+    if (order->state != REDUCE_OWED || order->account != owed->account ||
+        order->instrument != owed->instrument) {
+        return;
+    }
+    int64_t sent_ns = order->sent_wall_ns != 0 ? order->sent_wall_ns : owed->begun_ns;
+    if (owed->since_ns == 0 || sent_ns < owed->since_ns) {
+        owed->since_ns = sent_ns;
+    }
+}
+
+int64_t reduce_owed_since_ns(const struct reduce *reduce, uint16_t account, uint16_t instrument)
+{
+    struct owed owed = { .account = account,
+                         .instrument = instrument,
+                         .begun_ns = reduce_begin(reduce) != NULL ? reduce_begin(reduce)->wall_ns : 0 };
+    if (reduce->counts.owed != 0) {
+        reduce_orders(reduce, find_owed, &owed);
+    }
+    return owed.since_ns;
+}
+
 uint64_t reduce_fill_from(const struct reduce *reduce, uint16_t account, uint16_t instrument)
 {
     for (uint32_t i = 0; i < reduce->page_count; i++) {

@@ -187,6 +187,11 @@ bool reduce_seen(const struct reduce *reduce, uint16_t account, uint16_t instrum
 bool reduce_seen_whole(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
                        uint64_t exec_id);
 
+/* reduce_owed_since_ns is when the oldest order of an account and instrument was sent (wall time) that ended
+ * with executions missing, 0 when none did: newer ones may have come since, so that paging by id does not
+ * reach them. An order of unknown age counts as old as the run. */
+int64_t reduce_owed_since_ns(const struct reduce *reduce, uint16_t account, uint16_t instrument);
+
 /* reduce_fill_from is the execution id to page fills from (inclusive): the REDUCE_OVERLAP-th newest seen of
  * that account and instrument, in ascending order; 0 when none was ever seen. */
 uint64_t reduce_fill_from(const struct reduce *reduce, uint16_t account, uint16_t instrument);

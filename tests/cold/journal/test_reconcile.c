@@ -273,6 +273,20 @@ Test(reconcile, an_unknown_order_is_asked_for_and_not_found_is_told_as_such)
     cr_assert_eq(report->status, ORDER_STATUS_NOT_FOUND);
 }
 
+Test(reconcile, executions_that_an_order_lacks_are_asked_for_by_time_too)
+{
+    order_acked(test_order_id(1), 11);
+    run_round(0);
+    uint64_t usual = world.asked[REST_FILLS];
+    struct slot record[3];
+    struct record_report *report = test_report(record, RECORD_CANCELLED, test_order_id(1), 0, 3000);
+    report->cum_qty = 4;
+    report->flags = REPORT_HAS_CUM | REPORT_TERMINAL;
+    reduce_record(reduce, record);
+    run_round(20000000000);
+    cr_assert_eq(world.asked[REST_FILLS], 2 * usual + 1);
+}
+
 Test(reconcile, a_failed_question_is_skipped_and_tells_nothing)
 {
     order_acked(test_order_id(1), 11);

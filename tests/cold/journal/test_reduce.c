@@ -111,6 +111,27 @@ Test(reduce, what_is_missing_may_be_older_than_all_that_was_seen)
     cr_assert_eq(reduce_fill_from(reduce, 0, 0), 501);
 }
 
+/* More executions than paging leans on came since: those of the first order would never be asked for. */
+Test(reduce, an_order_short_of_executions_says_since_when)
+{
+    struct slot record;
+    struct record_clock *clock = (struct record_clock *)record_begin(&record, RECORD_CLOCK, 1, 90);
+    clock->wall_ns = 5000000;
+    reduce_record(reduce, &record);
+    send_new(test_order_id(1), SIDE_SELL, 10, 100);
+    send_new(test_order_id(2), SIDE_SELL, 1000, 2000000);
+    for (uint64_t exec_id = 501; exec_id <= 500 + REDUCE_OVERLAP; exec_id++) {
+        fill(test_order_id(2), exec_id, SIDE_SELL, 1, 600000, -1, false);
+    }
+    cr_assert_eq(reduce_owed_since_ns(reduce, 0, 0), 0);
+    ended(RECORD_CANCELLED, test_order_id(1), 4);
+    cr_assert_eq(reduce_fill_from(reduce, 0, 0), 501);
+    cr_assert_eq(reduce_owed_since_ns(reduce, 0, 0), 5000010);
+    cr_assert_eq(reduce_owed_since_ns(reduce, 1, 0), 0);
+    fill(test_order_id(1), 17, SIDE_SELL, 4, 600000, -1, false);
+    cr_assert_eq(reduce_owed_since_ns(reduce, 0, 0), 0);
+}
+
 Test(reduce, an_acknowledged_cancel_proves_nothing)
 {
     uint64_t order = test_order_id(1);
