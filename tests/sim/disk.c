@@ -12,7 +12,7 @@
 
 enum { FILES_MAX = 256, SECTOR = 512 };
 #define UNSYNCED_NS                                                                                          \
-    (60 * NS_PER_S) /* journal_sync_ms is far less; a cold thread may wait for a venue meanwhile */
+    (150 * NS_PER_S) /* journal_sync_ms is far less; a machine may be suspended for a minute */
 
 struct disk_file {
     char path[256];
