@@ -756,6 +756,7 @@ void story_tell(FILE *out)
         { "ends_with_money_untold", w->untold },
         { "ends_with_executions_owed", w->owed },
         { "ends_proved_hedged", w->truths },
+        { "ends_with_delta_proved", w->deltas },
         { "links", n->links },
         { "link.pieces_split", n->splits },
         { "link.cut", n->cuts },

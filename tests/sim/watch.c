@@ -35,6 +35,7 @@
 #define LATE_PAYMENT_NS (100 * INT64_C(1000000000))
 #define HALT_SLACK_NS   (30 * NS_PER_S)
 #define FORCED_NS       (120 * NS_PER_S)
+#define DELTA_SLACK     1e-5
 enum { IDS_SIZE = 1 << 18 };
 
 struct watched_order {
@@ -187,10 +188,11 @@ static void count_in(const struct slot *record)
     }
     if (head->type >= 16 && head->type <= RECORD_CANCEL_ACK && head->type != RECORD_BALANCE &&
         head->type != RECORD_POSITION && head->type != RECORD_GATEWAY_STATE) {
-        world_say("> %u order %llx qty %lld cum %lld price %lld status %u reason %u (%d) request %u flags %x %s",
-                  head->type, (unsigned long long)r->order, (long long)r->last_qty, (long long)r->cum_qty,
-                  (long long)r->price, r->status, r->reason, r->venue_code, r->request, r->flags,
-                  head->flags & RECORD_FLAG_REST ? "rest" : "");
+        world_say(
+            "> %u order %llx qty %lld cum %lld price %lld status %u reason %u (%d) request %u flags %x %s",
+            head->type, (unsigned long long)r->order, (long long)r->last_qty, (long long)r->cum_qty,
+            (long long)r->price, r->status, r->reason, r->venue_code, r->request, r->flags,
+            head->flags & RECORD_FLAG_REST ? "rest" : "");
     } else if (head->type == RECORD_GATEWAY_STATE || head->type == RECORD_FEED_STATE) {
         const struct record_state *state = (const struct record_state *)(const void *)head;
         world_say("> %s %u: %u -> %u %.24s", head->type == RECORD_FEED_STATE ? "feed of" : "gateway",
@@ -813,6 +815,32 @@ static bool settles_here(const struct run *run, uint32_t purse)
     return false;
 }
 
+/* Whether all that was ever executed is an instance's: nothing stands in the unassigned row. */
+static bool all_assigned(const struct strategy *s)
+{
+    bool all = watch.forced_ns == 0;
+    for (uint32_t i = 0; i < s->exposure.holding_count; i++) {
+        all = all && s->exposure.holding[i].unassigned.qty == 0;
+    }
+    return all;
+}
+
+/* What the strategy believes to carry, when its positions and cash are the venue's: the same sum by another
+ * way. */
+static void check_delta(const struct run *run)
+{
+    const struct strategy *s = run->engine.strategy.strategy;
+    double believed = 0, coin = carried(run);
+    for (uint32_t i = 0; i < s->instance_count; i++) {
+        believed += (double)s->exposure.instance[s->instance[i].slot].delta_e12 / 1e12;
+    }
+    watch.counts.deltas++;
+    if (coin - believed > DELTA_SLACK || believed - coin > DELTA_SLACK) {
+        watch_violation("the strategy believes to carry %.8f of the coin, the venue's executions make %.8f",
+                        believed, coin);
+    }
+}
+
 /* The engine's last word against the venue's books. */
 static void check_final(struct run *run)
 {
@@ -826,7 +854,7 @@ static void check_final(struct run *run)
         watch_violation("final.json: %s", error.text);
     }
     bool owed = json_integer_value(json_object_get(final, "executions_owed")) != 0;
-    bool whole = watch.hedge_due || !owed;
+    bool whole = watch.hedge_due || !owed, same = true;
     watch.counts.owed += owed;
     json_array_foreach(json_object_get(final, "positions"), i, row)
     {
@@ -867,6 +895,7 @@ static void check_final(struct run *run)
         int64_t slack = last ? truth_paid_lately_e8(purse, LATE_PAYMENT_NS) : money_slack_e8(purse);
         int64_t differs = venue - ours;
         watch.counts.untold += differs != 0;
+        same = same && differs == 0;
         if (base_abs(differs) > slack && base_abs(differs - untold) > slack && watch.cash_told && whole &&
             !may_be_untold) {
             watch_violation("%s on %s: the ledger has %lld e-8, the venue %lld", currency, account,
@@ -874,6 +903,9 @@ static void check_final(struct run *run)
         }
     }
     json_decref(final);
+    if (same && whole && !may_be_untold && all_assigned(run->engine.strategy.strategy)) {
+        check_delta(run);
+    }
 }
 
 void watch_left(struct run *run, int code)
