@@ -85,6 +85,7 @@ class Soak:
         self.told = 0.0
         self.waiting = []                 # kinds not yet played in this round
         self.starts = []                  # when each of the last minute was
+        self.halted_until = 0.0           # of a market
         self.deck = []                    # whom the next kills hit: short runs see every kind, too
 
     def seconds(self):
@@ -110,17 +111,22 @@ class Soak:
         spec = self.rng.choice(self.kinds[kind]).format(s=self.rng.randint(2, 6))
         lasts = float(spec.split("for=")[1].split("s")[0]) if "for=" in spec else 2.0
         self.stage.inject(spec)
+        if kind == "maintenance":
+            self.halted_until = time.monotonic() + lasts + 2
         self.asked[kind] = self.asked.get(kind, 0) + 1
         self.open_until = max(self.open_until, time.monotonic() + lasts)
         self.disturbed.append((time.time(), time.time() + lasts))
         self.say(spec)
 
     def victim(self):
-        """Whom the next kill hits; None when the venue's own limit leaves no room for what that will ask for."""
+        """Whom the next kill hits; None when the venue's own limit leaves no room for what that will ask for, or a market
+        is halted: an engine that starts then takes it for halted until it is started again (tools/README.md)."""
         if not self.deck:
             self.deck = ["engine", "venue", "both"] + (["engine", "engine", "venue"] if self.options.seconds >= 120 else [])
             self.rng.shuffle(self.deck)
         now = time.monotonic()
+        if now < self.halted_until:
+            return None
         self.starts = [at for at in self.starts if now - at < 60]
         cost = 2 if self.deck[-1] == "both" else 1
         if len(self.starts) + cost > STARTS_A_MINUTE:
