@@ -285,15 +285,16 @@ def main():
         json.dump(summary, file, indent=1)
     if sys.stderr.isatty():
         print(file=sys.stderr)
+    if not summary["ok"]:  # before anything is printed: whoever reads may have gone
+        kept = f"{folder}.failed-{options.seed}"
+        shutil.rmtree(kept, ignore_errors=True)
+        os.rename(folder, kept)
     if options.json:
         print(json.dumps(summary))
     else:
         for name, value in summary.items():
             print(f"{name:24} {value}")
     if not summary["ok"]:
-        kept = f"{folder}.failed-{options.seed}"
-        shutil.rmtree(kept, ignore_errors=True)
-        os.rename(folder, kept)
         print(f"soak: {'; '.join(summary['violations'])}\nsoak: seed {options.seed}; kept in {kept} and {stage.shared}", file=sys.stderr)
         return 1
     if not options.keep:
