@@ -1218,7 +1218,7 @@ static void take_fill(struct ledger *ledger, const struct record_report *report)
         return;
     }
     uint16_t index = book_of_order(ledger, report);
-    bool closed_by_venue = index == UNASSIGNED && report->reason == REASON_LIQUIDATION;
+    bool closed_by_venue = index == UNASSIGNED && reason_closes_us(report->reason);
     if (closed_by_venue) {
         index = next_closed(ledger, head->account, instrument->index, (enum side)report->side, 0);
     }

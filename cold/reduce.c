@@ -876,7 +876,7 @@ static bool on_execution(struct reduce *reduce, const struct record_report *repo
         exec->price = price;
         exec->open_price = open_price;
     }
-    if (instance == NO_INSTANCE && report->reason == REASON_LIQUIDATION) {
+    if (instance == NO_INSTANCE && reason_closes_us(report->reason)) {
         instance = move_closed(reduce, report, price);
     } else {
         move(reduce, instance, leg, instrument, account, (enum side)report->side, report->last_qty, price);

@@ -51,7 +51,7 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_TIME] = "time", [REASON_AUTH] = "auth", [REASON_SUSPENDED] = "suspended",
     [REASON_UNCHANGED] = "unchanged", [REASON_SELF_TRADE] = "self_trade", [REASON_IOC] = "ioc",
     [REASON_LIQUIDATION] = "liquidation", [REASON_DEAD_MAN] = "dead_man", [REASON_NOT_SENT] = "not_sent",
-    [REASON_OTHER] = "other",
+    [REASON_OTHER] = "other", [REASON_DELIVERY] = "delivery",
 };
 static const char *const cash_names[] = { "unknown", "order", "funding", "transfer", "fee", "liquidation",
                                           "settlement", "interest", "snapshot", "adjustment", "dividend", "accrued",

@@ -6,7 +6,7 @@ const char *const order_status_names[] = { "none", "open", "partial", "filled", 
 const char *const reject_reason_names[] = { "none", "post_only", "filter", "price_band", "balance", "reduce_only",
                                             "rate_limit", "not_found", "duplicate_id", "time", "auth", "suspended",
                                             "unchanged", "self_trade", "ioc", "liquidation", "dead_man", "not_sent",
-                                            "other" };
+                                            "other", "delivery" };
 const char *const request_kind_names[] = { "none", "new", "amend", "cancel", "query", "cancel_all" };
 const char *const order_role_names[] = { "none", "quote", "hedge", "flatten", "entry", "exit" };
 const char *const liquidity_names[] = { "unknown", "maker", "taker" };

@@ -83,6 +83,7 @@ bool record_refuses_for_certain(uint8_t reason)
     case REASON_SELF_TRADE:
     case REASON_IOC:
     case REASON_LIQUIDATION:
+    case REASON_DELIVERY:
     case REASON_DEAD_MAN:
     case REASON_COUNT:
         break;

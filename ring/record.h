@@ -214,12 +214,19 @@ enum reject_reason {
     REASON_UNCHANGED,    /* amend to the same values: treat as done */
     REASON_SELF_TRADE,   /* ended by self-trade prevention */
     REASON_IOC,          /* the remainder of an IOC or FOK */
-    REASON_LIQUIDATION,  /* the venue closed us */
+    REASON_LIQUIDATION,  /* the venue closed us: liquidation or auto-deleverage */
     REASON_DEAD_MAN,     /* the venue's timer, or its cancel on disconnect */
     REASON_NOT_SENT,     /* the gateway never sent it: link down, budget; certainly not at the venue */
     REASON_OTHER,        /* a known refusal without a row of its own */
+    REASON_DELIVERY,     /* the venue closed us: the contract ended or is listed no longer */
     REASON_COUNT
 };
+
+/* Whether an execution under an order that is not ours closed a position of ours. */
+static inline bool reason_closes_us(uint8_t reason)
+{
+    return reason == REASON_LIQUIDATION || reason == REASON_DELIVERY;
+}
 
 enum liquidity { LIQUIDITY_UNKNOWN = 0, LIQUIDITY_MAKER, LIQUIDITY_TAKER };
 

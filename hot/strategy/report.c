@@ -763,7 +763,7 @@ static uint64_t without_row(struct strategy *s, const struct record_report *repo
             s->unknown_reports++;
             return 0;
         }
-        if (report->reason == REASON_LIQUIDATION && !ours) {
+        if (reason_closes_us(report->reason) && !ours) {
             liquidated(s, report);
             return s->users[report->head.instrument];
         }

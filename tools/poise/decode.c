@@ -92,6 +92,7 @@ static const char *const reason_names[REASON_COUNT] = {
     [REASON_DEAD_MAN] = "dead_man",
     [REASON_NOT_SENT] = "not_sent",
     [REASON_OTHER] = "other",
+    [REASON_DELIVERY] = "delivery",
 };
 
 static const char *const status_names[] = {

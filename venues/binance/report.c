@@ -273,23 +273,34 @@ struct record_report *binance_report(struct binance_reader *reader, struct slot 
 }
 
 /* Orders that the venue makes to close a position of ours. */
-static bool closes_us(const struct scan_value *id)
+/* clang-format off */
+static const struct {
+    const char *text;
+    uint8_t reason;
+} venue_ids[] = {
+    { "autoclose-",            REASON_LIQUIDATION },
+    { "adl_autoclose",         REASON_LIQUIDATION },
+    { "settlement_autoclose-", REASON_DELIVERY },
+    { "delivery_autoclose-",   REASON_DELIVERY },
+};
+/* clang-format on */
+
+static uint8_t closes_us(const struct scan_value *id)
 {
-    static const char *const begins[] = { "autoclose-", "adl_autoclose", "settlement_autoclose-",
-                                          "delivery_autoclose-" };
-    for (size_t i = 0; i < POISE_COUNT_OF(begins); i++) {
-        size_t bytes = strlen(begins[i]);
-        if (id->bytes >= bytes && memcmp(id->at, begins[i], bytes) == 0) {
-            return true;
+    for (size_t i = 0; i < POISE_COUNT_OF(venue_ids); i++) {
+        size_t bytes = strlen(venue_ids[i].text);
+        if (id->bytes >= bytes && memcmp(id->at, venue_ids[i].text, bytes) == 0) {
+            return venue_ids[i].reason;
         }
     }
-    return false;
+    return REASON_NONE;
 }
 
 void binance_client(struct binance_reader *reader, struct record_report *report, const struct scan_value *id)
 {
-    if (report_client(report, reader->hooks, reader->order, id) && closes_us(id)) {
-        report->reason = REASON_LIQUIDATION; /* foreign, because the venue's own */
+    if (report_client(report, reader->hooks, reader->order, id)) {
+        uint8_t reason = closes_us(id); /* foreign, because the venue's own */
+        report->reason = reason != REASON_NONE ? reason : report->reason;
     }
 }
 

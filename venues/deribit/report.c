@@ -718,8 +718,8 @@ static bool log_object(struct deribit_reader *reader, const struct scan_value fi
     }
     const struct scan_value *interest = &fields[KEY_INTEREST_PL];
     bool settlement = scan_is(&fields[KEY_TYPE], "settlement");
-    if (settlement && scan_has_number(&fields[KEY_TOTAL_INTEREST_PL])) {
-        interest = &fields[KEY_TOTAL_INTEREST_PL];
+    if (settlement && reader->only_payments && scan_has_number(&fields[KEY_TOTAL_INTEREST_PL])) {
+        interest = &fields[KEY_TOTAL_INTEREST_PL]; /* with what the rows of the session's trades said */
     }
     bool perpetual = row != NULL && row->expiry_ns == 0 && row->kind != KIND_SPOT && row->kind != KIND_OPTION;
     if (settlement && perpetual && scan_has_number(interest) &&
