@@ -14,6 +14,7 @@
 
 #define PATIENCE_NS (30 * NS_PER_S)
 #define WAIT_NS     (600 * NS_PER_S)
+#define LOST_NS     (INT64_C(24) * 3600 * 1000000000) /* how far back runs that left nothing are looked for */
 
 #define OPENING_TURNS    4
 #define OPENING_APART_NS 2000000000LL /* a payment this near to a balance read may be in it or not */
@@ -70,6 +71,8 @@ struct recover {
     struct reduce *old;  /* of the last run, its indexes */
     struct reduce *held; /* in this run's indexes, with what the venue told */
     bool any_run;
+    bool lost; /* no run to read, but there were some: they may have traded, and lost it with the power .. */
+    int64_t lost_since_ns; /* .. since then; 0 not known */
     uint64_t run;
     uint64_t gaps;         /* records missing in what was read */
     uint64_t begun_ns;     /* this recovery, on the steady clock .. */
@@ -358,11 +361,15 @@ static bool step_segments(struct recover *recover)
     uint32_t passed = 0;
     for (; run > 0; run--) {
         bool fatal = false;
-        if (read_run(recover, run, &back, &fatal) && reduce_restored(recover->old)) {
+        bool there = read_run(recover, run, &back, &fatal);
+        if (there && reduce_restored(recover->old)) {
             break;
         }
         if (fatal) {
             return false;
+        }
+        if (there && reduce_begin(recover->old) != NULL) {
+            recover->lost_since_ns = reduce_begin(recover->old)->wall_ns;
         }
         passed++;
     }
@@ -372,6 +379,7 @@ static bool step_segments(struct recover *recover)
     if (run == 0) {
         reduce_destroy(recover->old);
         recover->old = reduce_create();
+        recover->lost = passed != 0;
         tell(recover, "no run before this one");
         return true;
     }
@@ -1757,7 +1765,8 @@ static bool attribute_all(struct recover *recover, struct pair *pair, const stru
     for (const struct slot *record; fine && (record = slots_next(&fills, &at)) != NULL;) {
         const struct record_report *fill = (const struct record_report *)record_head_of(record);
         fine = !is_nameless(recover, fill) || name_order(recover, pair, fill);
-        if (fine) {
+        bool owners = recover->lost && is_nameless(recover, fill);
+        if (fine && !owners) {
             attribute(recover, record);
         }
     }
@@ -1775,7 +1784,7 @@ static bool ask_fills(struct recover *recover, struct pair *pair, const struct r
 
 static bool read_fills(struct recover *recover)
 {
-    if (!recover->any_run && recover->open_count == 0) {
+    if (!recover->any_run && !recover->lost && recover->open_count == 0) {
         return true; /* nothing was ever ours here: history is the owner's */
     }
     for (uint32_t i = 0; i < recover->pair_count; i++) {
@@ -1789,6 +1798,9 @@ static bool read_fills(struct recover *recover)
         if (question.query.from_id == 0) {
             /* Never an execution seen: since the last run began. */
             int64_t last_ns = recover->any_run ? reduce_begin(recover->old)->wall_ns : wall_now(recover);
+            if (recover->lost) {
+                last_ns = recover->lost_since_ns != 0 ? recover->lost_since_ns : last_ns - LOST_NS;
+            }
             question.query.since_ns = last_ns - RECOVER_OVERLAP_NS;
             question.query.until_ns = wall_now(recover);
         }

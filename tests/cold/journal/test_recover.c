@@ -352,6 +352,41 @@ Test(recover, a_run_that_never_got_to_trade_is_passed_over)
     cr_assert_eq(held(0), 30);
 }
 
+/* The power went before anything that the only runs did was on the disk. */
+Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
+{
+    char error[600];
+    for (uint64_t before = 1; before < 3; before++) {
+        struct journal_options options = { .directory = state,
+                                           .shared_directory = shared,
+                                           .ring_slots = 4096,
+                                           .run = before,
+                                           .engine = TEST_ENGINE,
+                                           .build_id = "test",
+                                           .inline_disk = true };
+        struct last lost = { .journal = journal_create(&options, error, sizeof error) };
+        if (before > 1) {
+            test_run_head(before, commit_plain, &lost);
+        }
+        journal_close(lost.journal, 1);
+    }
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 10,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 70 };
+    world.fill[world.fill_count++] = (struct world_fill){ 601, 0, SIDE_BUY, 10, 600000, 70 };
+    world.fill[world.fill_count++] = (struct world_fill){ 602, 0, SIDE_BUY, 1, 600000, 99 };
+    world.fill[world.fill_count++] = (struct world_fill){ 603, 0, SIDE_SELL, 2, 600000, 99 };
+    world.position[0] = 10;
+    struct recover_options options = options_of();
+    options.refuse_unassigned = true;
+    cr_assert_eq(run(&options), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 10, "and what the owner did before us is the owner's");
+}
+
 Test(recover, executions_missed_while_dead_come_by_rest_and_find_their_order)
 {
     struct last last = usual();
