@@ -138,7 +138,7 @@ static bool ask_once(struct ask *ask, const struct rest_question *question)
 
 const struct rest_reply *ask_until(struct ask *ask, const struct rest_question *question, const char *what)
 {
-    char said[REST_ERROR_BYTES] = "as it said before";
+    char said[REST_ERROR_BYTES] = "its limits are nearly used up";
     uint64_t silent_ns = 0, asked_ns;
     bool timed = false;
     ask->result = ASK_ANSWERED;

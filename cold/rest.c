@@ -13,10 +13,11 @@
 
 /* How long a venue is left alone that does not say how long: the window of its limits is a minute, bans begin
  * at two; for anything else a moment.  What it says is believed up to a week. */
-#define HOLD_429_MS   60000
-#define HOLD_418_MS   120000
-#define HOLD_LATER_MS 2000
-#define HOLD_MAX_MS   (7LL * 24 * 3600 * 1000)
+#define HOLD_429_MS     60000
+#define MINUTE_SLACK_MS 500 /* behind the venue's full minute, when its count begins anew */
+#define HOLD_418_MS     120000
+#define HOLD_LATER_MS   2000
+#define HOLD_MAX_MS     (7LL * 24 * 3600 * 1000)
 
 enum call_state { CALL_FREE = 0, CALL_WAITING, CALL_RUNNING };
 
@@ -272,6 +273,10 @@ static void hold(struct rest *rest, uint8_t venue, enum rest_result result, cons
                   : result == REST_LATER ? HOLD_LATER_MS
                                          : 0;
     }
+    if (account_venues[venue].used_most != 0 && body->used_weight >= account_venues[venue].used_most) {
+        int64_t minute_ms = venue_now_ns(rest, venue) / 1000000 % 60000;
+        wait_ms = base_max(wait_ms, 60000 - minute_ms + MINUTE_SLACK_MS);
+    }
     uint64_t until_ns =
         rest->clock.now_ns(rest->clock.context) + (uint64_t)base_min(wait_ms, HOLD_MAX_MS) * NS_PER_MS;
     if (wait_ms > 0 && until_ns > rest->hold_ns[venue]) {
@@ -421,6 +426,7 @@ const struct rest_reply *rest_wait(struct rest *rest, const struct rest_question
 struct transfer {
     CURL *easy; /* NULL free */
     uint64_t call;
+    uint8_t venue;
     struct curl_slist *headers;
     char *body;
     size_t count, capacity;
@@ -544,6 +550,7 @@ static bool curl_start(void *context, uint64_t call, uint8_t venue, const struct
              out->endpoint.port != 0 ? out->endpoint.port : 443, (int)out->path_bytes, out->path);
     CURL *easy = transfer->easy;
     transfer->call = call;
+    transfer->venue = venue;
     transfer->headers = header_list(out);
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https");
@@ -606,10 +613,17 @@ static void curl_poll(void *context, int timeout_ms, rest_arrived tell, void *te
         curl_off_t retry_s = 0;
         curl_easy_getinfo(message->easy_handle, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(message->easy_handle, CURLINFO_RETRY_AFTER, &retry_s);
+        const char *used = account_venues[transfer->venue].used_header;
+        struct curl_header *told = NULL;
+        if (used != NULL &&
+            curl_easy_header(message->easy_handle, used, 0, CURLH_HEADER, -1, &told) != CURLHE_OK) {
+            told = NULL;
+        }
         struct rest_body body = { .status = code == CURLE_OK ? (int)status : 0,
                                   .bytes = transfer->body != NULL ? transfer->body : "",
                                   .count = transfer->count,
                                   .retry_after_ms = (int64_t)retry_s * 1000,
+                                  .used_weight = told != NULL ? strtoll(told->value, NULL, 10) : 0,
                                   .error = transfer->overflow ? "the answer is larger than any page"
                                                               : curl_easy_strerror(code) };
         tell(tell_context, transfer->call, &body);

@@ -6,9 +6,10 @@
  *
  * A venue that says slow down (429, 418, Retry-After, its own codes) is left alone for as long as it says, by
  * everybody: what is asked of it meanwhile is answered REST_LATER and nothing is sent.  One that counts in
- * credits or in weight is asked no faster than our share of them.
- * TLS certificates and host names are verified; nothing is redirected.  The transport is a value, so that a
- * test needs no socket.  Cold thread. */
+ * credits or in weight is asked no faster than our share of them, and one that tells how much of its minute
+ * is used is left alone for the rest of it before orders would be refused. TLS certificates and host names
+ * are verified; nothing is redirected.  The transport is a value, so that a test needs no socket.  Cold
+ * thread. */
 #ifndef POISE_COLD_REST_H
 #define POISE_COLD_REST_H
 
@@ -25,6 +26,7 @@ struct rest_body {
     const char *bytes; /* valid during the call only */
     size_t count;
     int64_t retry_after_ms; /* 0 not said */
+    int64_t used_weight;    /* what the venue counted in this minute (account_venues); 0 not said */
     const char *error;
 };
 

@@ -119,6 +119,8 @@ static void finish(struct question *question, bool over, rest_arrived tell, void
         body.status = whole ? atoi(question->text.data + 9) : 0;
         body.bytes = question->text.data + head;
         body.count = want;
+        const char *used = strcasestr(question->text.data, "X-MBX-USED-WEIGHT-1M:");
+        body.used_weight = used != NULL && used < head_end ? atoll(used + 21) : 0;
         body.retry_after_ms = retry != NULL && retry < head_end ? atoll(retry + 12) * 1000 : 0;
         body.error = "";
     }

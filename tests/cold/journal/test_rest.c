@@ -12,7 +12,7 @@ static uint64_t asked[2000];
 static uint32_t page_count, pages;
 static uint64_t pages_from[16];
 static int http_status; /* of what comes back */
-static int64_t retry_after_ms, retry_at_ns;
+static int64_t retry_after_ms, retry_at_ns, used_weight;
 
 static uint64_t clock_now(void *context)
 {
@@ -90,9 +90,11 @@ static void poll(void *context, int timeout_ms, rest_arrived arrived, void *arri
     uint32_t count = running_count;
     running_count = 0;
     for (uint32_t i = 0; i < count; i++) {
-        const struct rest_body body = {
-            .status = http_status, .bytes = "{}", .count = 2, .retry_after_ms = retry_after_ms
-        };
+        const struct rest_body body = { .status = http_status,
+                                        .bytes = "{}",
+                                        .count = 2,
+                                        .retry_after_ms = retry_after_ms,
+                                        .used_weight = used_weight };
         arrived(arrived_context, running[i], &body);
     }
 }
@@ -113,7 +115,7 @@ static struct rest *make(void)
     const struct rest_clock clock = { clock_now, clock_wall, NULL };
     now_ns = 1000 * NS_PER_S;
     http_status = 200;
-    retry_after_ms = retry_at_ns = step_ns = venue_off_ns = 0;
+    retry_after_ms = retry_at_ns = used_weight = step_ns = venue_off_ns = 0;
     strict = false;
     started = running_count = done_count = pages = page_count = 0;
     return rest_create(&transport, &clock, &table);
@@ -247,6 +249,29 @@ Test(rest, a_venue_that_counts_weight_is_asked_for_our_share_of_it)
     cr_assert_geq(in_minute[0] * 40, 1000);
     cr_assert_leq(in_minute[2] * 40, 640);
     cr_assert_geq(in_minute[2] * 40, 560);
+    rest_destroy(rest);
+}
+
+Test(rest, a_minute_that_others_have_used_up_is_left_to_the_orders)
+{
+    static const struct venue weighty = { .name = "weighty", .id = VENUE_BINANCE, .rest = &fake_rest };
+    struct rest *rest = make();
+    rest_offset(rest, VENUE_BINANCE, 7 * 1000000000LL); /* 1007 s by its clock: 13 s are left of its minute */
+    used_weight = 1799;
+    cr_assert_eq(ask_now(rest, &weighty), REST_OK);
+    cr_assert_eq(rest_held(rest, VENUE_BINANCE), 0);
+    used_weight = 1800;
+    cr_assert_eq(ask_now(rest, &weighty), REST_OK, "this answer is as good as any");
+    uint32_t before = started;
+    used_weight = 0;
+    now_ns += 13 * NS_PER_S;
+    cr_assert_eq(ask_now(rest, &weighty), REST_LATER);
+    cr_assert_eq(started, before, "nothing is sent");
+    now_ns += NS_PER_S;
+    cr_assert_eq(ask_now(rest, &weighty), REST_OK);
+    used_weight = 99999;
+    cr_assert_eq(ask_now(rest, &fake), REST_OK, "a venue that tells no such thing");
+    cr_assert_eq(rest_held(rest, VENUE_DERIBIT), 0);
     rest_destroy(rest);
 }
 
