@@ -39,6 +39,7 @@ static struct {
     uint64_t gap_ns; /* between two events, on average */
     uint64_t next_ns, weather_ns, disk_ns, lies_ns, skew_ns, delay_ns, resume_ns;
     uint64_t disturbed_ns; /* until then something hinders trading, or did a moment ago */
+    bool unwinds;          /* a person said so in this life: a market that stands still does not take it */
     bool lied;             /* since the last life began */
     bool forced;           /* the venue moved our account by itself */
     struct life_options options;
@@ -419,7 +420,9 @@ static void person_event(struct run *run)
         world_say("a person restarts the engine%s", story.options.hurry_at_ns != NEVER ? " in haste" : "");
         return;
     }
-    story_command(run, commands[draw(0, 3)]);
+    enum command command = commands[draw(0, 3)];
+    story.unwinds = story.unwinds || command == COMMAND_FLATTEN;
+    story_command(run, command);
     story.resume_ns = time_now.now_ns + (uint64_t)draw(1, 60) * NS_PER_S;
 }
 
@@ -599,6 +602,7 @@ static int live(uint64_t until_ns)
 {
     choose_machine();
     choose_death();
+    story.unwinds = false;
     story.options.stop_at_ns = until_ns;
     story.options.hurry_at_ns = NEVER;
     story.options.often = often;
@@ -621,13 +625,16 @@ static void live_on(void)
         break;
     case 1:
         story.hasty++;
-        if (story.options.hurry_at_ns == NEVER && time_now.now_ns > story.disturbed_ns + 30 * NS_PER_S) {
+        if (story.options.hurry_at_ns == NEVER && !story.unwinds &&
+            time_now.now_ns > story.disturbed_ns + 30 * NS_PER_S) {
             watch_violation("nothing was in the way, and the engine did not leave in peace");
         }
         break;
     case 3:
         story.unavailable++;
-        if (time_now.now_ns > story.disturbed_ns + 60 * NS_PER_S) {
+        /* Told to stop while it waited for a venue's next minute, it need not start. */
+        if (time_now.now_ns > story.disturbed_ns + 60 * NS_PER_S &&
+            time_now.now_ns < story.options.stop_at_ns) {
             watch_violation("nothing was in the way, and the engine did not start");
         }
         break;
