@@ -1686,7 +1686,9 @@ static void attribute(struct recover *recover, const struct slot *record)
     if (!is_ours(recover, fill->order)) {
         const struct reduce_order *order = reduce_order_by_venue(recover->held, fill->head.account,
                                                                  fill->head.instrument, fill->venue_order_id);
-        fill->order = order != NULL ? order->order : 0;
+        fill->order = order != NULL
+                          ? order->order
+                          : reduce_seen_order(recover->held, account, instrument, fill->side, fill->exec_id);
     }
     if (fill->order != 0) {
         fill->flags &= (uint8_t)~REPORT_FOREIGN;

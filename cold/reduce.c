@@ -755,6 +755,13 @@ bool reduce_seen(const struct reduce *reduce, uint16_t account, uint16_t instrum
     return exec_find(reduce, account, instrument, side, exec_id) != NULL;
 }
 
+uint64_t reduce_seen_order(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
+                           uint64_t exec_id)
+{
+    const struct exec *exec = exec_find(reduce, account, instrument, side, exec_id);
+    return exec != NULL ? exec->order : 0;
+}
+
 bool reduce_seen_whole(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
                        uint64_t exec_id)
 {

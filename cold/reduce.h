@@ -183,6 +183,11 @@ const struct reduce_venue_balance *reduce_venue_balance(const struct reduce *red
 bool reduce_seen(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
                  uint64_t exec_id);
 
+/* reduce_seen_order: under which order it was counted; 0 nobody's, or never seen.  Orders that ended are not
+ * kept, their executions are. */
+uint64_t reduce_seen_order(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
+                           uint64_t exec_id);
+
 /* reduce_seen_whole: and nothing of it was left open (fee, price). */
 bool reduce_seen_whole(const struct reduce *reduce, uint16_t account, uint16_t instrument, uint8_t side,
                        uint64_t exec_id);

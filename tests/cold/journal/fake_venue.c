@@ -154,7 +154,9 @@ static void answer_fills(const struct rest_query *query)
         report->side = fill->side;
         report->last_qty = fill->qty;
         report->price = fill->price;
-        report->flags = REPORT_HAS_LAST | REPORT_FOREIGN;
+        report->flags =
+            (uint8_t)(REPORT_HAS_LAST | REPORT_FOREIGN | (world.fee_e8 != 0 ? REPORT_HAS_FEE : 0));
+        report->fee_e8 = world.fee_e8;
         snprintf(report->venue_order_id, VENUE_ORDER_ID_BYTES, "%u", fill->venue_id);
         put(record);
         sent++;

@@ -44,6 +44,7 @@ extern struct world {
     uint32_t order_count;
     struct world_fill fill[FILLS];
     uint32_t fill_count;
+    int64_t fee_e8; /* of each of them; 0 not told */
     int64_t position[2];
     bool names_position[2];
     bool keeps_payments; /* REST_PAYMENTS is a question here */

@@ -387,6 +387,31 @@ Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
     cr_assert_eq(held(0), 10, "and what the owner did before us is the owner's");
 }
 
+/* Its order has ended and is not kept; the fee is that order's all the same. */
+Test(recover, a_fee_that_comes_late_goes_to_the_order_of_its_execution)
+{
+    struct last last = usual();
+    killed(&last);
+    world.fill[world.fill_count++] = (struct world_fill){ 501, 0, SIDE_BUY, 30, 600000, 11 };
+    world.fee_e8 = 700;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct test_list list;
+    uint32_t fills = 0;
+    cr_assert_eq(emitted(RECORD_FILL, &list), 1);
+    for (uint32_t at = 0; at < list.used; at += record_head_of(&list.slot[at])->slot_count) {
+        const struct record_report *fill = (const struct record_report *)record_head_of(&list.slot[at]);
+        if (fill->head.type == RECORD_FILL) {
+            cr_assert_eq(fill->order, test_order_id(1));
+            cr_assert_eq(fill->flags & REPORT_FOREIGN, 0);
+            cr_assert_eq(fill->fee_e8, 700);
+            fills++;
+        }
+    }
+    cr_assert_eq(fills, 1);
+    test_list_free(&list);
+    cr_assert_eq(held(0), 30, "counted once");
+}
+
 Test(recover, executions_missed_while_dead_come_by_rest_and_find_their_order)
 {
     struct last last = usual();
