@@ -239,7 +239,9 @@ const struct instrument *deribit_row(struct deribit_reader *reader, const struct
     if (symbol->type != SCAN_STRING || symbol->bytes == 0) {
         return NULL;
     }
-    if (reader->habits != NULL && reader->habits->after != 0) {
+    /* A row that decode made up of a name alone has an index beyond the table. */
+    if (reader->habits != NULL && reader->habits->after != 0 &&
+        reader->habits->after <= reader->instruments->count) {
         const struct instrument *same = same_row(reader, symbol);
         if (POISE_LIKELY(same != NULL)) {
             return same;
