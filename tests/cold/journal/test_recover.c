@@ -167,18 +167,24 @@ static void commit(void *context, const struct slot *record)
     cr_assert(test_commit(journal_ring(last->journal), record));
 }
 
-static struct last last_run(void)
+static struct journal *journal_of_run(uint64_t run)
 {
     struct journal_options options = { .directory = state,
                                        .shared_directory = shared,
                                        .ring_slots = 4096,
-                                       .run = 6,
+                                       .run = run,
                                        .engine = TEST_ENGINE,
                                        .build_id = "test",
                                        .inline_disk = true };
     char error[600];
-    struct last last = { .journal = journal_create(&options, error, sizeof error), .stamp_ns = 1000 };
-    cr_assert(last.journal != NULL, "%s", error);
+    struct journal *journal = journal_create(&options, error, sizeof error);
+    cr_assert(journal != NULL, "%s", error);
+    return journal;
+}
+
+static struct last last_run(void)
+{
+    struct last last = { .journal = journal_of_run(6), .stamp_ns = 1000 };
     test_run_head(6, commit, &last);
     return last;
 }
@@ -332,14 +338,7 @@ Test(recover, a_run_that_never_got_to_trade_is_passed_over)
     char error[600];
     cr_assert_geq(journal_salvage(state, shared, 1, error, sizeof error), 0);
     for (uint64_t again = 7; again < 10; again++) {
-        struct journal_options options = { .directory = state,
-                                           .shared_directory = shared,
-                                           .ring_slots = 4096,
-                                           .run = again,
-                                           .engine = TEST_ENGINE,
-                                           .build_id = "test",
-                                           .inline_disk = true };
-        struct last aborted = { .journal = journal_create(&options, error, sizeof error) };
+        struct last aborted = { .journal = journal_of_run(again) };
         if (again > 7) {
             test_run_head(again, commit_plain, &aborted);
         }
@@ -355,16 +354,8 @@ Test(recover, a_run_that_never_got_to_trade_is_passed_over)
 /* The power went before anything that the only runs did was on the disk. */
 Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
 {
-    char error[600];
     for (uint64_t before = 1; before < 3; before++) {
-        struct journal_options options = { .directory = state,
-                                           .shared_directory = shared,
-                                           .ring_slots = 4096,
-                                           .run = before,
-                                           .engine = TEST_ENGINE,
-                                           .build_id = "test",
-                                           .inline_disk = true };
-        struct last lost = { .journal = journal_create(&options, error, sizeof error) };
+        struct last lost = { .journal = journal_of_run(before) };
         if (before > 1) {
             test_run_head(before, commit_plain, &lost);
         }
