@@ -273,9 +273,23 @@ static void take_order(struct reconcile *reconcile, const struct doubt *doubt, c
     tell(reconcile, record, RECORD_FLAG_REST);
 }
 
-/* True when an account's payment history should be looked at now. */
-static bool is_due(const struct reconcile *reconcile, uint16_t account)
+/* What recovery read a moment ago is not asked for again at once: a question of this kind is a heavy one. */
+static void begin_due(struct reconcile *reconcile, uint16_t account)
 {
+    struct payments_due *due = &reconcile->due[account];
+    int64_t since_ns =
+        rest_venue_wall_ns(reconcile->options.rest, reconcile->options.accounts->row[account].venue,
+                           reconcile->wall_ns) -
+        ledger_history_ns(reduce_ledger(reconcile->options.reduce), account);
+    if (due->asked_ns == 0 && since_ns >= 0 && since_ns < (int64_t)base_min(PAYMENTS_NS, reconcile->now_ns)) {
+        due->asked_ns = reconcile->now_ns - (uint64_t)since_ns;
+    }
+}
+
+/* True when an account's payment history should be looked at now. */
+static bool is_due(struct reconcile *reconcile, uint16_t account)
+{
+    begin_due(reconcile, account);
     const struct payments_due *due = &reconcile->due[account];
     uint64_t since_ns = reconcile->now_ns - due->asked_ns;
     return due->asked_ns == 0 || since_ns >= PAYMENTS_NS ||

@@ -43,6 +43,7 @@ struct rest {
         int64_t wall_ns;   /* .. at this time on ours .. */
         uint64_t at_ns;    /* .. and this on the steady one */
     } time[VENUE_COUNT];
+    bool trading;                  /* orders share the limits */
     uint64_t hold_ns[VENUE_COUNT]; /* nothing is asked before */
     struct credit_bucket bucket[VENUE_COUNT][CREDIT_COUNT], weight[VENUE_COUNT];
     uint64_t next_id, answers;
@@ -87,6 +88,11 @@ void rest_destroy(struct rest *rest)
     }
     slots_free(&rest->waited_records);
     free(rest);
+}
+
+void rest_trading(struct rest *rest)
+{
+    rest->trading = true;
 }
 
 void rest_offset(struct rest *rest, uint8_t venue, int64_t offset_ns)
@@ -273,7 +279,8 @@ static void hold(struct rest *rest, uint8_t venue, enum rest_result result, cons
                   : result == REST_LATER ? HOLD_LATER_MS
                                          : 0;
     }
-    if (account_venues[venue].used_most != 0 && body->used_weight >= account_venues[venue].used_most) {
+    int32_t used_most = rest->trading ? account_venues[venue].used_most : account_venues[venue].used_start;
+    if (used_most != 0 && body->used_weight >= used_most) {
         int64_t minute_ms = venue_now_ns(rest, venue) / 1000000 % 60000;
         wait_ms = base_max(wait_ms, 60000 - minute_ms + MINUTE_SLACK_MS);
     }

@@ -92,6 +92,9 @@ int64_t rest_offset_ns(const struct rest *rest, uint8_t venue);
 /* rest_lower: the venue allows no more than told; both 0 in a family: not told. */
 void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT]);
 
+/* rest_trading: orders share the venues' limits from now on; until then more of them may be used. */
+void rest_trading(struct rest *rest);
+
 /* rest_held answers until when nothing is asked of a venue, on the steady clock; 0: it may be asked. */
 uint64_t rest_held(const struct rest *rest, uint8_t venue);
 

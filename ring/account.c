@@ -4,9 +4,10 @@
  * thread and the feeds share them.  What reaches its matching engine has a bucket by the week's turnover:
  * this is the one without any.  Cancel-alls are counted there too, whatever the venue does.  Binance counts
  * weight by address and minute, 2400 of it where it is least: half is the cold thread's.  Who starts again
- * and again has a full bucket each time, so the venue's own count decides, with a quarter left for orders. */
+ * and again has a full bucket each time, so the venue's own count decides, with a quarter left for orders
+ * once there are some. */
 const struct account_venue account_venues[VENUE_COUNT] = {
-    [VENUE_BINANCE] = { .weight = { 600, 10000 }, .used_header = "X-MBX-USED-WEIGHT-1M", .used_most = 1800 },
+    [VENUE_BINANCE] = { .weight = { 600, 10000 }, .used_header = "X-MBX-USED-WEIGHT-1M", .used_most = 1800, .used_start = 2250 },
     [VENUE_DERIBIT] = {
         .one_login = true,
         .credit = {

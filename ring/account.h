@@ -32,7 +32,8 @@ struct account_venue {
     struct credit_limit weight; /* request weight of the cold thread's questions: the address's limit has to
                                  * do for the gateways too */
     const char *used_header;    /* in which an answer tells the weight used in this minute; NULL none */
-    int32_t used_most; /* from there on nothing is asked until the next one: the rest is for orders */
+    int32_t used_most;  /* from there on nothing is asked until the next one: the rest is for orders */
+    int32_t used_start; /* the same while nothing trades yet: what is naked waits for these answers */
 };
 extern const struct account_venue account_venues[VENUE_COUNT];
 

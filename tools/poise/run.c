@@ -562,6 +562,7 @@ static bool open_reconcile(struct run *run)
                                          .failed = on_question_failed,
                                          .context = run };
     run->reconcile = reconcile_create(&options);
+    rest_trading(run->rest);
     return run->reconcile != NULL;
 }
 

@@ -1,4 +1,5 @@
 #include "tests/cold/journal/fake_venue.h"
+#include "cold/payments.h"
 #include "cold/reconcile.h"
 
 #include <criterion/criterion.h>
@@ -379,6 +380,21 @@ Test(reconcile, rows_of_payments_are_told_once_and_until_when_all_is_told)
     run_round(60000000000);
     cr_assert_null(payment_at(0, CASH_FUNDING), "it is booked");
     cr_assert_gt(begun_ns, 0);
+}
+
+/* Recovery has just read it all: a history is a heavy question, and starts may come close together. */
+Test(reconcile, a_history_read_before_the_start_is_not_read_again_at_once)
+{
+    world.keeps_payments = true;
+    struct slot record;
+    payments_history(&record, 0, world.wall_ns - 3000000000);
+    reduce_record(reduce, &record);
+    run_round(0);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 1, "that of the other account");
+    run_round(46000000000);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 1);
+    run_round(11000000000);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 2, "a minute after it was read");
 }
 
 /* A payment moved the balance; a stream tells of it, and its row is to be read. */

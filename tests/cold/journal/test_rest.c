@@ -257,6 +257,10 @@ Test(rest, a_minute_that_others_have_used_up_is_left_to_the_orders)
     static const struct venue weighty = { .name = "weighty", .id = VENUE_BINANCE, .rest = &fake_rest };
     struct rest *rest = make();
     rest_offset(rest, VENUE_BINANCE, 7 * 1000000000LL); /* 1007 s by its clock: 13 s are left of its minute */
+    used_weight = 2249;
+    cr_assert_eq(ask_now(rest, &weighty), REST_OK);
+    cr_assert_eq(rest_held(rest, VENUE_BINANCE), 0, "nothing trades: most of the minute may go to recovery");
+    rest_trading(rest);
     used_weight = 1799;
     cr_assert_eq(ask_now(rest, &weighty), REST_OK);
     cr_assert_eq(rest_held(rest, VENUE_BINANCE), 0);
@@ -272,6 +276,17 @@ Test(rest, a_minute_that_others_have_used_up_is_left_to_the_orders)
     used_weight = 99999;
     cr_assert_eq(ask_now(rest, &fake), REST_OK, "a venue that tells no such thing");
     cr_assert_eq(rest_held(rest, VENUE_DERIBIT), 0);
+    rest_destroy(rest);
+}
+
+Test(rest, a_start_leaves_the_last_of_a_minute)
+{
+    static const struct venue weighty = { .name = "weighty", .id = VENUE_BINANCE, .rest = &fake_rest };
+    struct rest *rest = make();
+    rest_offset(rest, VENUE_BINANCE, 7 * 1000000000LL);
+    used_weight = 2250;
+    cr_assert_eq(ask_now(rest, &weighty), REST_OK);
+    cr_assert_neq(rest_held(rest, VENUE_BINANCE), 0);
     rest_destroy(rest);
 }
 
