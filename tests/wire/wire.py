@@ -5,9 +5,12 @@
     wire.py kill_nine ...   only these
     wire.py --list
 
+    wire.py --alone         every scenario, with an engine of its own
+
 A scenario starts a fresh simulator and engine, lets something go wrong, lets the engine recover, stops it and
 asks for the same invariants as tools/demo (without its minimum activity).  The random choices come from
---seed, which is printed."""
+--seed, which is printed.  Faults that need nothing of their own come one after another to the same engine; where
+that goes wrong, each is played by itself."""
 import argparse
 import json
 import os
@@ -314,6 +317,10 @@ def io_uring(run, rng):
     run.wait_fills(4)
 
 
+FAULTS = []  # those that need nothing of their own, so that several may happen to one engine
+CHAIN = 6
+
+
 def fault_scenario(name, *specs, seconds=5.0, settings=(), deribit=False):
     def body(run, rng):
         run.wait_quoting()
@@ -325,6 +332,8 @@ def fault_scenario(name, *specs, seconds=5.0, settings=(), deribit=False):
         run.wait_fills(1)
     body.__name__ = name
     scenario(settings, deribit)(body)
+    if not settings:
+        FAULTS.append(name)
 
 
 # Each fault of poise-sim, once on its own; `for=` is its window.
@@ -480,11 +489,47 @@ def play(name, options, attempt):
     return broken
 
 
+def keep(name, options, broken):
+    kept = os.path.join(options.build, "wire", name)
+    shutil.rmtree(kept + ".failed", ignore_errors=True)
+    os.rename(kept, kept + ".failed")
+    print(f"AGAIN {name}: {'; '.join(broken)}: kept in {kept}.failed", flush=True)
+
+
+def chains():
+    """What there is to play, in order: the faults that may happen to one engine are a list of names."""
+    plan = []
+    for name in SCENARIOS:
+        last = plan[-1] if plan else None
+        fits = (name in FAULTS and isinstance(last, list) and len(last) < CHAIN
+                and SCENARIOS[last[0]][1:] == SCENARIOS[name][1:])
+        if fits:
+            last.append(name)
+        else:
+            plan.append([name] if name in FAULTS else name)
+    return plan
+
+
+def play_chain(names, options):
+    """One engine, one fault after another; only where that goes wrong is each played by itself."""
+    chain = f"{names[0]}_and_{len(names) - 1}_more"
+    def body(run, rng):
+        for name in names:
+            SCENARIOS[name][0](run, rng)
+    SCENARIOS[chain] = (body, *SCENARIOS[names[0]][1:])
+    broken = play(chain, options, 0)
+    del SCENARIOS[chain]
+    if broken:
+        keep(chain, options, broken)
+    return broken
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("scenario", nargs="*")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--once", action="store_true", help="a failure is final: for soaks and for looking for rare ones")
+    parser.add_argument("--alone", action="store_true", help="each fault has an engine of its own")
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
     options = parser.parse_args()
@@ -493,15 +538,17 @@ def main():
         return 0
     print(f"seed {options.seed}")
     passed = failed = again = 0
-    for name in options.scenario or SCENARIOS:
+    plan = options.scenario or (list(SCENARIOS) if options.alone or options.once else chains())
+    for names in [part for part in plan if isinstance(part, list)]:
+        if not play_chain(names, options):
+            passed += len(names)
+            plan.remove(names)
+    for name in [name for part in plan for name in ([part] if isinstance(part, str) else part)]:
         broken = play(name, options, 0)
         if broken and not options.once:
             # Real processes on a shared machine: a failure is kept and told, and must not happen twice.
-            kept = os.path.join(options.build, "wire", name)
-            shutil.rmtree(kept + ".failed", ignore_errors=True)
-            os.rename(kept, kept + ".failed")
+            keep(name, options, broken)
             again += 1
-            print(f"AGAIN {name}: {'; '.join(broken)}: kept in {kept}.failed", flush=True)
             broken = play(name, options, 1)
         failed += bool(broken)
         passed += not broken
