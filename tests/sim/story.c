@@ -20,7 +20,8 @@ enum family {
     FAMILY_NET,     /* links cut, torn, silent, refused */
     FAMILY_REPORTS, /* executions twice, out of order, lost, late by minutes, in parts */
     FAMILY_ANSWERS, /* refusals, limits, outcomes that cannot be told */
-    FAMILY_VENUE,   /* silence, gaps, maintenance, shutdowns, liquidation, money from outside */
+    FAMILY_VENUE,   /* silence, gaps, maintenance, shutdowns */
+    FAMILY_ACCOUNT, /* liquidation, deleverage, money from outside, funding and settlements, keys that end */
     FAMILY_MACHINE, /* threads that stand still, dates that jump */
     FAMILY_DISK,
     FAMILY_LIES, /* answers that are old or empty */
@@ -28,8 +29,8 @@ enum family {
     FAMILY_DEATH,
     FAMILY_COUNT
 };
-static const char *const family_names[FAMILY_COUNT] = { "net",  "reports", "answers", "venue", "machine",
-                                                        "disk", "lies",    "person",  "death" };
+static const char *const family_names[FAMILY_COUNT] = { "net",     "reports", "answers", "venue",  "account",
+                                                        "machine", "disk",    "lies",    "person", "death" };
 
 static struct {
     uint64_t seed, begun_ns, end_ns;
@@ -42,6 +43,8 @@ static struct {
     bool unwinds;          /* a person said so in this life: a market that stands still does not take it */
     bool lied;             /* since the last life began */
     bool forced;           /* the venue moved our account by itself */
+    uint32_t may_force;    /* how often it still may in this episode, */
+    bool force_due;        /* and it will as soon as there is a position */
     struct life_options options;
     uint64_t events[FAMILY_COUNT], power_losses, refused, unavailable, hasty;
 } story;
@@ -244,8 +247,10 @@ static void answers_event(void)
     case 5:
         world_fault(at, "no_reply:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope(at));
         break;
-    default:
-        world_fault(at, "query_2013:for=%ds,ms=%d", seconds, (int)draw_log(100, 20000));
+    default: /* an order that is in doubt is asked for while it is young */
+        world_fault(at, "query_2013:for=%ds,ms=%d", seconds, (int)draw_log(1000, 20000));
+        world_fault(at, "%s:p=%.2f,for=%ds,scope=place", chance(500000) ? "no_reply" : "unknown_503", p,
+                    seconds);
         break;
     }
     story_disturb((uint64_t)seconds * NS_PER_S + 15 * NS_PER_S);
@@ -262,17 +267,67 @@ static void deposit_event(enum world_place at)
                 scope);
 }
 
-/* The venue closes a position of ours, or a part of it, without being asked. */
-static void force_event(enum world_place at)
+/* What we hold there, of the contracts a scope names. */
+static bool holds(enum world_place at, const char *scope)
 {
+    struct sim_venue *venue = world_venue(at);
+    bool any = false;
+    for (int i = 0; i < sim_venue_instrument_count(venue); i++) {
+        enum sim_kind kind = sim_venue_market(venue, i)->instrument.kind;
+        bool named = at == WORLD_DERIBIT || (strcmp(scope, scopes[at].coin) == 0) == (kind == SIM_INVERSE);
+        any = any || (named && sim_venue_account(venue, 0)->holding[i].position.qty != 0);
+    }
+    return any;
+}
+
+/* The venue closes a position of ours, or a part of it, without being asked: as soon as there is one. */
+static void force_position(void)
+{
+    enum world_place at = some_place();
     const char *scope = chance(500000) ? scopes[at].other : scopes[at].coin;
+    if (!holds(at, scope)) {
+        return; /* the next look draws again */
+    }
     if (chance(500000)) {
         world_fault(at, "liquidate:account=" WORLD_KEY ",scope=%s,count=1", scope);
     } else {
         world_fault(at, "deleverage:account=" WORLD_KEY ",p=0.%02d,scope=%s,count=1", (int)draw(5, 99),
                     scope);
     }
+    story.force_due = false;
+    story.may_force--;
     story_forced();
+    story_disturb((uint64_t)draw(30, 120) * NS_PER_S);
+}
+
+static void account_event(void)
+{
+    enum world_place at = some_place();
+    switch (draw(0, 9)) {
+    case 0:
+    case 1:
+        deposit_event(at);
+        break;
+    case 2:
+    case 3:
+        world_fault(at, "funding_rate:p=0.0%03d,count=1", (int)draw_log(1, 300));
+        break;
+    case 4:
+    case 5:
+        if (world_venue(WORLD_DERIBIT) != NULL) {
+            world_fault(WORLD_DERIBIT, "settlement:ms=%d,count=1", (int)draw(100, 5000));
+            story_disturb(20 * NS_PER_S);
+            break;
+        }
+        /* fall through */
+    case 6:
+        world_fault(WORLD_BINANCE, "listenkey_expired:account=" WORLD_KEY ",count=1");
+        story_disturb(60 * NS_PER_S);
+        break;
+    default:
+        story.force_due = story.may_force != 0;
+        break;
+    }
 }
 
 /* Everything of a venue that closes: no streams, no requests. */
@@ -291,7 +346,7 @@ static void venue_event(void)
 {
     enum world_place at = some_place();
     int seconds = (int)draw(1, 90);
-    switch (draw(0, 12)) {
+    switch (draw(0, 10)) {
     case 0:
         world_fault(at, "silence:for=%ds,scope=%s", seconds, stream_scope(at));
         break;
@@ -306,47 +361,32 @@ static void venue_event(void)
         world_fault(at, "server_shutdown:ms=%d,count=1", (int)draw(100, 10000));
         break;
     case 4:
-        if (at == WORLD_BINANCE) {
-            world_fault(at, "listenkey_expired:account=" WORLD_KEY ",count=1");
-        } else {
-            world_fault(at, "heartbeat_only:for=%ds,scope=%s", seconds, stream_scope(at));
-        }
-        break;
     case 5:
+        if (world_venue(WORLD_DERIBIT) != NULL) {
+            world_fault(WORLD_DERIBIT, "heartbeat_only:for=%ds,scope=%s", seconds,
+                        stream_scope(WORLD_DERIBIT));
+            break;
+        }
+        /* fall through */
+    case 6:
         world_fault(at, "disconnect:scope=%s,count=1", stream_scope(at));
         break;
-    case 6:
+    case 7:
         world_fault(at, "clock_skew:for=%ds,ms=%d", seconds, (int)draw(-20000, 20000));
         break;
-    case 7:
-        if (chance(500000)) {
-            force_event(at);
-        }
-        break;
     case 8:
-        deposit_event(at);
-        return;
-    case 9:
         world_fault(at, "sequence:p=0.%02d,for=%ds,scope=%s", (int)draw(1, 99), seconds, stream_scope(at));
         break;
-    case 10: {
+    case 9: {
         int64_t late_ns = (int64_t)draw_log(100, 30000) * 1000000;
         world_delay(at, SIM_LINE_FEED, late_ns / 2, late_ns);
         story.delay_ns = time_now.now_ns + (uint64_t)seconds * NS_PER_S;
         story_disturb((uint64_t)late_ns);
         break;
     }
-    case 11:
+    default:
         closing_event(at, seconds);
         break;
-    default:
-        if (at == WORLD_DERIBIT && chance(500000)) {
-            world_fault(at, "settlement:ms=%d,count=1", (int)draw(100, 5000));
-            story_disturb(20 * NS_PER_S);
-        } else {
-            world_fault(at, "funding_rate:p=0.0%03d,count=1", (int)draw_log(1, 300));
-        }
-        return;
     }
     story_disturb((uint64_t)seconds * NS_PER_S + 30 * NS_PER_S);
 }
@@ -483,6 +523,9 @@ static void one_event(struct run *run)
     case FAMILY_VENUE:
         venue_event();
         break;
+    case FAMILY_ACCOUNT:
+        account_event();
+        break;
     case FAMILY_MACHINE:
         machine_event();
         break;
@@ -524,6 +567,9 @@ static void often(void *context, struct run *run)
     }
     end_windows();
     look_after(run);
+    if (story.force_due && !story.ending) {
+        force_position();
+    }
     if (!story.ending && time_now.now_ns >= story.next_ns) {
         story.next_ns = time_now.now_ns + (uint64_t)draw(0, (int64_t)(2 * story.gap_ns));
         one_event(run);
@@ -693,6 +739,7 @@ void story_run(uint64_t seed, const char *folder, bool log)
     story.next_ns = time_now.now_ns + (uint64_t)draw(0, 60) * NS_PER_S;
     int64_t share = draw(0, 3) * 300000;
     story.haste = draw_log(1, 100);
+    story.may_force = (uint32_t)draw(1, 5);
     for (enum family family = FAMILY_NET; family < FAMILY_COUNT; family++) {
         story.on[family] = chance(share);
         if (story.on[family]) {
