@@ -92,6 +92,7 @@ struct recover {
 
     struct slots restore; /* RESTORE records in this run's indexes, before the venue was asked */
     struct slots learned; /* what the venue told, in order */
+    struct slots others;  /* with a journal that was lost: executions that are not ours by their order's id */
     struct slots closing; /* positions, balances, counters: newest only */
     uint32_t orphan_count;
     struct quote_params orphan[PARAMS_INSTANCE_MAX];
@@ -1749,6 +1750,26 @@ static bool name_order(struct recover *recover, struct pair *pair, const struct 
     return true;
 }
 
+static bool same_execution(const struct record_report *a, const struct record_report *b)
+{
+    return a->exec_id == b->exec_id && a->side == b->side && a->head.account == b->head.account &&
+           a->head.instrument == b->head.instrument;
+}
+
+/* put_by keeps an execution of somebody else's order, each once: the owner's before us, as long as nothing
+ * says that it happened since. */
+static void put_by(struct recover *recover, const struct slot *record)
+{
+    const struct record_report *fill = (const struct record_report *)record_head_of(record);
+    uint32_t at = 0;
+    for (const struct slot *other; (other = slots_next(&recover->others, &at)) != NULL;) {
+        if (same_execution((const struct record_report *)record_head_of(other), fill)) {
+            return;
+        }
+    }
+    slots_add(&recover->others, record);
+}
+
 /* attribute_all takes the executions of one answer; they are copied, for more is asked meanwhile. */
 static bool attribute_all(struct recover *recover, struct pair *pair, const struct slots *records)
 {
@@ -1767,8 +1788,9 @@ static bool attribute_all(struct recover *recover, struct pair *pair, const stru
     for (const struct slot *record; fine && (record = slots_next(&fills, &at)) != NULL;) {
         const struct record_report *fill = (const struct record_report *)record_head_of(record);
         fine = !is_nameless(recover, fill) || name_order(recover, pair, fill);
-        bool owners = recover->lost && is_nameless(recover, fill);
-        if (fine && !owners) {
+        if (fine && recover->lost && is_nameless(recover, fill)) {
+            put_by(recover, record);
+        } else if (fine) {
             attribute(recover, record);
         }
     }
@@ -1852,10 +1874,53 @@ static bool all_agree(const struct recover *recover)
     return true;
 }
 
+static int by_exec_id(const void *a, const void *b)
+{
+    const struct record_report *one =
+        (const struct record_report *)record_head_of(*(const struct slot *const *)a);
+    const struct record_report *two =
+        (const struct record_report *)record_head_of(*(const struct slot *const *)b);
+    return (one->exec_id > two->exec_id) - (one->exec_id < two->exec_id);
+}
+
+/* A journal that was lost does not say since when this is ours, so what others did here was left to the time
+ * before us.  A liquidation is such an execution as well: when the newest so many of them are what is
+ * missing, to the last unit, they happened since, and stand in the unassigned row. */
+static bool others_explain(struct recover *recover, const struct pair *pair)
+{
+    int64_t missing = (pair->told ? pair->venue_qty : 0) -
+                      reduce_position_sum(recover->held, pair->account, pair->instrument);
+    const struct slot **other = calloc(recover->others.used + 1, sizeof *other);
+    POISE_ASSERT(other != NULL);
+    uint32_t count = 0, at = 0;
+    for (const struct slot *record; (record = slots_next(&recover->others, &at)) != NULL;) {
+        const struct record_head *head = record_head_of(record);
+        if (head->account == pair->account && head->instrument == pair->instrument) {
+            other[count++] = record;
+        }
+    }
+    qsort(other, count, sizeof *other, by_exec_id);
+    uint32_t first = count;
+    while (first > 0 && missing != 0) {
+        const struct record_report *fill = (const struct record_report *)record_head_of(other[--first]);
+        missing -= fill->side == SIDE_BUY ? fill->last_qty : -fill->last_qty;
+    }
+    if (missing == 0) {
+        tell(recover,
+             "%u executions on %s that are not ours, a liquidation or somebody else's, are what is missing",
+             count - first, instrument_at(recover, pair->instrument)->name);
+        for (; first < count; first++) {
+            attribute(recover, other[first]);
+        }
+    }
+    free(other);
+    return missing == 0;
+}
+
 /* What is still different after all that. */
 static bool judge(struct recover *recover, struct pair *pair)
 {
-    if (agrees(recover, pair)) {
+    if (agrees(recover, pair) || (recover->lost && others_explain(recover, pair))) {
         return true;
     }
     const struct instrument *instrument = instrument_at(recover, pair->instrument);
@@ -2384,6 +2449,7 @@ void recover_destroy(struct recover *recover)
     reduce_destroy(recover->held);
     slots_free(&recover->restore);
     slots_free(&recover->learned);
+    slots_free(&recover->others);
     slots_free(&recover->closing);
     ask_free(&recover->ask);
     free(recover->open);

@@ -352,7 +352,7 @@ Test(recover, a_run_that_never_got_to_trade_is_passed_over)
 }
 
 /* The power went before anything that the only runs did was on the disk. */
-Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
+static void runs_that_left_nothing(void)
 {
     for (uint64_t before = 1; before < 3; before++) {
         struct last lost = { .journal = journal_of_run(before) };
@@ -361,6 +361,11 @@ Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
         }
         journal_close(lost.journal, 1);
     }
+}
+
+Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
+{
+    runs_that_left_nothing();
     world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
                                                              .side = SIDE_BUY,
                                                              .qty = 10,
@@ -376,6 +381,52 @@ Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
     options.refuse_unassigned = true;
     cr_assert_eq(run(&options), RECOVER_DONE, "%s", recover_reason(recover));
     cr_assert_eq(held(0), 10, "and what the owner did before us is the owner's");
+}
+
+/* .. and of what it held then, a part was liquidated: what the owner did before us stays the owner's. */
+Test(recover, a_liquidation_of_what_runs_held_that_left_nothing_is_nobodys)
+{
+    runs_that_left_nothing();
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 10,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 70 };
+    world.fill[world.fill_count++] = (struct world_fill){ 600, 0, SIDE_SELL, 3, 600000, 99 };
+    world.fill[world.fill_count++] = (struct world_fill){ 601, 0, SIDE_BUY, 10, 600000, 70 };
+    world.fill[world.fill_count++] = (struct world_fill){ 602, 0, SIDE_SELL, 1, 600000, 98 };
+    world.fill[world.fill_count++] = (struct world_fill){ 603, 0, SIDE_SELL, 5, 600000, 98 };
+    world.position[0] = 4;
+    struct recover_options options = options_of();
+    options.refuse_unassigned = true;
+    cr_assert_eq(run(&options), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 4);
+    struct test_list list;
+    uint32_t ours = 0, nobodys = 0;
+    emitted(RECORD_FILL, &list);
+    for (uint32_t at = 0; at < list.used; at += record_head_of(&list.slot[at])->slot_count) {
+        const struct record_report *fill = (const struct record_report *)record_head_of(&list.slot[at]);
+        if (fill->head.type == RECORD_FILL) {
+            ours += (fill->flags & REPORT_FOREIGN) == 0;
+            nobodys += (fill->flags & REPORT_FOREIGN) != 0;
+        }
+    }
+    test_list_free(&list);
+    cr_assert_eq(ours, 1);
+    cr_assert_eq(nobodys, 2, "each part of it, once");
+}
+
+Test(recover, a_difference_that_others_executions_do_not_make_is_refused)
+{
+    runs_that_left_nothing();
+    world.fill[world.fill_count++] = (struct world_fill){ 602, 0, SIDE_SELL, 1, 600000, 98 };
+    world.fill[world.fill_count++] = (struct world_fill){ 603, 0, SIDE_SELL, 5, 600000, 98 };
+    world.position[0] = -4;
+    struct recover_options options = options_of();
+    options.refuse_unassigned = true;
+    cr_assert_eq(run(&options), RECOVER_REFUSED);
 }
 
 /* Its order has ended and is not kept; the fee is that order's all the same. */
