@@ -63,6 +63,7 @@ static struct {
      * was deposited by then, and what was told since. */
     size_t paid_from[PURSES_MAX];
     int64_t deposited_e8[PURSES_MAX], outside_e8[PURSES_MAX], told_differs_e8[PURSES_MAX];
+    bool opened[PURSES_MAX]; /* in this life's books, by the venue's word or by those of the life before */
     int64_t position_differs[INSTRUMENT_MAX], held[INSTRUMENT_MAX]; /* for the log */
     int64_t accrued_e8[PURSES_MAX]; /* the most that had accrued when a life began */
 } watch;
@@ -387,6 +388,33 @@ static int64_t money_untold_e8(uint32_t purse)
            truth_paid_e8(purse, watch.paid_from[purse]);
 }
 
+/* Books that begin with what the venue tells agree with it then, however soon the process dies. */
+static void note_opening(const struct slot *record)
+{
+    const struct record_head *head = record_head_of(record);
+    const struct engine *engine = &life_now()->engine;
+    const struct record_balance *balance = (const struct record_balance *)(const void *)head;
+    struct restore_ledger row = { .currency = balance->currency };
+    bool total = head->type == RECORD_BALANCE && head->instrument == NO_INSTRUMENT &&
+                 balance->total_e8 != INT64_MIN && balance->change_e8 == 0;
+    if (head->type == RECORD_RESTORE_LEDGER) {
+        record_blob_read(record, &row, sizeof row);
+    }
+    if (head->account >= engine->accounts.count || (!total && row.what != RESTORE_LEDGER_BALANCE)) {
+        return;
+    }
+    uint32_t purse =
+        truth_purse(&engine->accounts.row[head->account], currency_code(&engine->instruments, row.currency));
+    if (purse == PURSES_MAX || watch.opened[purse]) {
+        return;
+    }
+    watch.opened[purse] = true;
+    const struct sim_cash *cash = truth_cash(purse);
+    if (total && balance->total_e8 == cash->free_e8 + cash->locked_e8) {
+        begin_money(purse);
+    }
+}
+
 static void note_money(const struct slot *record)
 {
     const struct record_head *head = record_head_of(record);
@@ -489,6 +517,7 @@ bool __wrap_strategy_begin(struct strategy *strategy, const struct slot *record,
     hash_record(record);
     count_in(record);
     note_money(record);
+    note_opening(record);
     point_pass(POINT_STEP);
     bool rest = __real_strategy_begin(strategy, record, outbox);
     look_at_said(strategy, outbox, at);
@@ -747,6 +776,7 @@ void watch_born(struct run *run)
     (void)run;
     watch.life++;
     watch.halted_ns = 0;
+    memset(watch.opened, 0, sizeof watch.opened);
     for (uint32_t i = 0; i < PURSES_MAX; i++) {
         int64_t accrued = world_venue(purses[i].place) != NULL ? base_abs(truth_accrued_e8(i)) : 0;
         watch.accrued_e8[i] = accrued > watch.accrued_e8[i] ? accrued : watch.accrued_e8[i];
