@@ -2682,6 +2682,17 @@ bool ledger_wants_rows(const struct ledger *ledger, uint16_t account)
     return false;
 }
 
+uint16_t ledger_differs_in(const struct ledger *ledger, uint16_t account, uint32_t which)
+{
+    for (uint32_t i = 0; ledger != NULL && i < ledger->balance_count; i++) {
+        const struct opinion *row = &ledger->balance[i];
+        if (row->account == account && row->since_ns != 0 && row->of < CURRENCY_MAX && which-- == 0) {
+            return row->of;
+        }
+    }
+    return CURRENCY_NONE;
+}
+
 bool ledger_since(const struct ledger *ledger, uint16_t instance, int64_t *first_e8,
                   int64_t part_e8[PNL_PART_COUNT])
 {

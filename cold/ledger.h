@@ -172,6 +172,10 @@ int64_t ledger_history_ns(const struct ledger *ledger, uint16_t account);
  * a payment that fell due, a contract that ended. */
 bool ledger_wants_rows(const struct ledger *ledger, uint16_t account);
 
+/* ledger_differs_in: the which-th currency of which the venue told another balance of this account than ours;
+ * CURRENCY_NONE behind the last, and without books. */
+uint16_t ledger_differs_in(const struct ledger *ledger, uint16_t account, uint32_t which);
+
 /* ledger_beside_e8 is what of the venue's total of a currency is beside the cash that is booked, as told
  * last. */
 int64_t ledger_beside_e8(const struct ledger *ledger, uint16_t account, uint16_t currency);

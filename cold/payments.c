@@ -25,11 +25,13 @@ static void add(struct payments_plan *plan, const struct rest_question *question
 
 static void plan_account(struct payments_plan *plan, struct rest *rest,
                          const struct venue *(*venue)(uint8_t id), const struct instrument_table *instruments,
-                         const struct account_table *accounts, const struct sign_key *key, uint16_t account)
+                         const struct account_table *accounts, const struct sign_key *key,
+                         const struct ledger *ledger, uint16_t account)
 {
     const struct account *row = &accounts->row[account];
     struct rest_question whole = question_of(venue, accounts, key, account, NULL);
-    bool asked[CURRENCY_MAX] = { false };
+    struct rest_question part = { 0 };
+    bool asked[CURRENCY_MAX] = { false }, any = false;
     if (whole.venue == NULL) {
         return;
     }
@@ -43,9 +45,18 @@ static void plan_account(struct payments_plan *plan, struct rest *rest,
             instrument->settle >= CURRENCY_MAX || asked[instrument->settle]) {
             continue;
         }
-        struct rest_question part = question_of(venue, accounts, key, account, instrument);
-        if (rest_knows(rest, &part)) {
-            asked[instrument->settle] = true;
+        struct rest_question of = question_of(venue, accounts, key, account, instrument);
+        if (rest_knows(rest, &of)) {
+            asked[instrument->settle] = any = true;
+            add(plan, &of);
+            part = of;
+        }
+    }
+    /* What nothing here settles in moves as well: an owner's money, a fee. */
+    uint16_t currency;
+    for (uint32_t i = 0; any && (currency = ledger_differs_in(ledger, account, i)) != CURRENCY_NONE; i++) {
+        if (!asked[currency]) {
+            part.query.currency = currency_code(instruments, currency);
             add(plan, &part);
         }
     }
@@ -53,11 +64,11 @@ static void plan_account(struct payments_plan *plan, struct rest *rest,
 
 void payments_plan(struct payments_plan *plan, struct rest *rest, const struct venue *(*venue)(uint8_t id),
                    const struct instrument_table *instruments, const struct account_table *accounts,
-                   const struct sign_key *key)
+                   const struct sign_key *key, const struct ledger *ledger)
 {
     plan->count = 0;
     for (uint16_t account = 0; account < accounts->count; account++) {
-        plan_account(plan, rest, venue, instruments, accounts, key, account);
+        plan_account(plan, rest, venue, instruments, accounts, key, ledger, account);
     }
 }
 
@@ -66,7 +77,7 @@ bool payments_kept(struct rest *rest, const struct venue *(*venue)(uint8_t id),
                    const struct sign_key *key, uint16_t account)
 {
     struct payments_plan plan = { .count = 0 };
-    plan_account(&plan, rest, venue, instruments, accounts, key, account);
+    plan_account(&plan, rest, venue, instruments, accounts, key, NULL, account);
     return plan.count != 0;
 }
 

@@ -22,10 +22,11 @@ struct payments_plan {
 };
 
 /* payments_plan lists what there is to ask: once an account where its venue answers for the whole of it, else
- * once a currency that its instruments settle in; nothing for accounts whose venue keeps no such history. */
+ * once a currency that its instruments settle in, or of which the venue shows another balance than the books
+ * do; nothing for accounts whose venue keeps no such history. */
 void payments_plan(struct payments_plan *plan, struct rest *rest, const struct venue *(*venue)(uint8_t id),
                    const struct instrument_table *instruments, const struct account_table *accounts,
-                   const struct sign_key *key);
+                   const struct sign_key *key, const struct ledger *ledger);
 
 /* payments_kept: the venue of this account keeps a history that can be asked for. */
 bool payments_kept(struct rest *rest, const struct venue *(*venue)(uint8_t id),

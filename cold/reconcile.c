@@ -300,7 +300,8 @@ static bool is_due(struct reconcile *reconcile, uint16_t account)
 static void plan_payments(struct reconcile *reconcile)
 {
     payments_plan(&reconcile->plan, reconcile->options.rest, reconcile->options.venue,
-                  reconcile->options.instruments, reconcile->options.accounts, reconcile->options.key);
+                  reconcile->options.instruments, reconcile->options.accounts, reconcile->options.key,
+                  reduce_ledger(reconcile->options.reduce));
     uint32_t kept = 0;
     for (uint32_t i = 0; i < reconcile->plan.count; i++) {
         uint16_t account = reconcile->plan.question[i].account;

@@ -1564,8 +1564,8 @@ static bool read_payments(struct recover *recover, uint16_t account, int64_t sin
 {
     const struct recover_options *options = &recover->options;
     static struct payments_plan plan;
-    payments_plan(&plan, options->rest, options->venue, options->instruments, options->accounts,
-                  options->key);
+    payments_plan(&plan, options->rest, options->venue, options->instruments, options->accounts, options->key,
+                  reduce_ledger(recover->held));
     *asked_ns = *newest_ns = 0;
     for (uint32_t i = 0; i < plan.count; i++) {
         struct rest_question *question = &plan.question[i];

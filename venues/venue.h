@@ -433,6 +433,8 @@ struct rest_query {
     int64_t until_ns;   /* REST_FILLS by time: wall time now.  Venues answer in windows: with it, `more` goes
                          * on with page + 1 until the windows reach it; 0: one window */
     int64_t timeout_ms; /* REST_DEAD_MAN */
+    const char
+        *currency; /* REST_PAYMENTS by currency: this one's, not what the instrument settles in; or NULL */
 };
 
 enum rest_result {

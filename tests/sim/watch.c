@@ -833,18 +833,6 @@ static void check_hedged(const struct run *run)
     }
 }
 
-static bool settles_here(const struct run *run, uint32_t purse)
-{
-    const struct instrument_table *table = &run->engine.instruments;
-    for (uint32_t i = 0; i < table->count; i++) {
-        if (truth_place(table->row[i].venue) == purses[purse].place &&
-            strcmp(currency_code(table, table->row[i].settle), purses[purse].code) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Whether all that was ever executed is an instance's: nothing stands in the unassigned row. */
 static bool all_assigned(const struct strategy *s)
 {
@@ -924,8 +912,8 @@ static void check_final(struct run *run)
         const struct sim_cash *cash = truth_cash(purse);
         int64_t venue = cash->free_e8 + cash->locked_e8;
         /* In the end, after all was well, every payment has been read from the venue's history, but for those
-         * of the last moment; a currency that nothing here settles in is not asked for. */
-        bool last = watch.hedge_due && settles_here(run, purse);
+         * of the last moment. */
+        bool last = watch.hedge_due;
         int64_t untold = last ? 0 : money_untold_e8(purse);
         int64_t slack = last ? truth_paid_lately_e8(purse, LATE_PAYMENT_NS) : money_slack_e8(purse);
         int64_t differs = venue - ours;

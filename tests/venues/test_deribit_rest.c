@@ -595,6 +595,8 @@ Test(deribit_rest, the_log_tells_what_moved_beside_executions_and_pages_go_back)
     cr_assert_eq(clerk->answer.next_from_id, 61282);
     clerk->query.from_id = 61282;
     cr_assert_not_null(strstr(ask(clerk, REST_PAYMENTS), "&continuation=61282"));
+    clerk->query.currency = "USDC";
+    cr_assert_not_null(strstr(ask(clerk, REST_PAYMENTS), "?currency=USDC&"), "not what it settles in");
     cr_assert_eq(hear(clerk, REST_PAYMENTS, 200, "{\"result\":{\"logs\":[],\"continuation\":null}}"),
                  REST_OK);
     cr_assert_not(clerk->answer.more);

@@ -264,7 +264,11 @@ static bool put_arguments(struct text *text, const struct rest_query *query, con
         }
         return true;
     case REST_PAYMENTS:
-        put_currency(text, row);
+        if (query->currency != NULL) {
+            put_pair(text, "currency", query->currency);
+        } else {
+            put_currency(text, row);
+        }
         put_log(text, query, wall_ns);
         return true;
     case REST_DEPTH:

@@ -22,7 +22,8 @@ static bool fake_request(const struct sign_key *key, const struct instrument_tab
     (void)instruments;
     (void)wall_ns;
     if ((query->what == REST_KEY_RIGHTS && world.withdraw == FACT_UNKNOWN) ||
-        (query->what == REST_PAYMENTS && (!world.keeps_payments || query->instrument != NULL))) {
+        (query->what == REST_PAYMENTS &&
+         (!world.keeps_payments || (query->instrument != NULL) != world.by_currency))) {
         return false;
     }
     out->act = ACT_REQUEST;
@@ -163,13 +164,19 @@ static void answer_fills(const struct rest_query *query)
     }
 }
 
+/* The row is of a currency that was not asked for. */
+static bool is_beside(const struct rest_query *query, uint16_t currency)
+{
+    return world.by_currency && (currency == query->instrument->settle) != (query->currency == NULL);
+}
+
 static void answer_money(const struct rest_query *query)
 {
     struct slot record;
     for (uint32_t i = 0; i < world.payment_count; i++) {
         const struct world_payment *payment = &world.payment[i];
         if (query->what == REST_PAYMENTS && payment->product == query->product &&
-            payment->time_ns >= query->since_ns) {
+            payment->time_ns >= query->since_ns && !is_beside(query, payment->currency)) {
             memset(&record, 0, sizeof record);
             struct record_balance *row = (struct record_balance *)record_begin(&record, RECORD_BALANCE, 1, 0);
             row->head.flags = RECORD_FLAG_REST;

@@ -47,7 +47,8 @@ extern struct world {
     int64_t fee_e8; /* of each of them; 0 not told */
     int64_t position[2];
     bool names_position[2];
-    bool keeps_payments; /* REST_PAYMENTS is a question here */
+    bool keeps_payments; /* REST_PAYMENTS is a question here .. */
+    bool by_currency;    /* .. that names a currency, or an instrument for what it settles in */
     struct world_payment payment[8];
     uint32_t payment_count;
     bool names_balance;

@@ -459,6 +459,34 @@ Test(reconcile, an_answer_without_the_row_that_is_waited_for_is_no_word)
     cr_assert(told);
 }
 
+/* An owner's deposit in what nothing here settles in: without its row the books would differ for good, and no
+ * new risk be taken. */
+Test(reconcile, a_balance_that_differs_is_asked_for_in_its_currency_too)
+{
+    world.keeps_payments = world.by_currency = world.names_balance = true;
+    world.linear_currency = 0;
+    world.inverse_currency = 0;
+    world.balance_e8[1] = 1000;
+    run_round(0);
+    consume_said();
+    said.used = 0;
+    cr_assert_eq(world.asked[REST_PAYMENTS], 2, "each account's own currency");
+    world.balance_e8[1] = 1700;
+    run_round(60000000000);
+    consume_said();
+    said.used = 0;
+    pay(9, 700, world.wall_ns);
+    world.payment[0].currency = 0;
+    run_round(60000000000);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 7);
+    cr_assert_not_null(payment_at(0, CASH_FUNDING));
+    cr_assert_eq(payment_at(0, CASH_FUNDING)->currency, 0);
+    consume_said();
+    said.used = 0;
+    run_round(60000000000);
+    cr_assert_eq(world.asked[REST_PAYMENTS], 9, "and not once it agrees");
+}
+
 Test(reconcile, a_history_that_could_not_be_read_is_not_called_told)
 {
     world.keeps_payments = true;
