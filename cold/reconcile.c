@@ -56,6 +56,9 @@ struct reconcile {
     struct doubt doubt[DOUBTS_MAX];
     uint32_t doubt_count;
     struct pending pending[PENDING_MAX];
+    uint64_t begun_ns;        /* this round */
+    bool partly[ACCOUNT_MAX]; /* something of the account was not answered in it, or is not settled yet */
+    uint64_t read_ns[ACCOUNT_MAX];
     struct payments_plan plan; /* this round's questions */
     struct payments_due {
         uint64_t asked_ns, pause_ns; /* when last, and how long to wait before the next look */
@@ -94,6 +97,16 @@ void reconcile_hurry(struct reconcile *reconcile)
 void reconcile_counts(const struct reconcile *reconcile, struct reconcile_counts *counts)
 {
     *counts = reconcile->counts;
+}
+
+uint64_t reconcile_read_ns(const struct reconcile *reconcile, uint16_t account)
+{
+    for (uint32_t i = 0; i < reconcile->options.pair_count; i++) {
+        if (reconcile->pair[i].account == account) {
+            return reconcile->read_ns[account];
+        }
+    }
+    return UINT64_MAX;
 }
 
 /* ------------------------------------------------------------------ telling */
@@ -225,6 +238,7 @@ static void take_fill(struct reconcile *reconcile, const struct slot *record)
     memset(copy, 0, sizeof copy);
     record_copy(copy, record);
     struct record_report *fill = (struct record_report *)record_head_of(copy);
+    reconcile->partly[account] = true; /* until it is seen */
     if (!name_order(reconcile, fill) || !has_settled(reconcile, fill)) {
         return;
     }
@@ -343,6 +357,27 @@ static void end_payments(struct reconcile *reconcile, uint32_t at)
 
 /* ------------------------------------------------------------------ asking */
 
+/* Behind positions a round has read all there is of what is held. */
+static void note_read(struct reconcile *reconcile)
+{
+    for (uint32_t i = 0; i < reconcile->options.pair_count; i++) {
+        uint16_t account = reconcile->pair[i].account;
+        if (!reconcile->partly[account]) {
+            reconcile->read_ns[account] = reconcile->begun_ns;
+        }
+    }
+}
+
+/* The question under way has no answer in this round. */
+static void leave_open(struct reconcile *reconcile, uint32_t at)
+{
+    reconcile->round_failed = true;
+    if ((reconcile->step == STEP_FILLS || reconcile->step == STEP_POSITIONS) &&
+        reconcile->options.pair_count != 0) {
+        reconcile->partly[reconcile->pair[at % reconcile->options.pair_count].account] = true;
+    }
+}
+
 static struct rest_question question_of(const struct reconcile *reconcile, uint16_t account,
                                         enum rest_what what, uint16_t instrument)
 {
@@ -375,7 +410,7 @@ static void answered(void *context, const struct rest_reply *reply)
     }
     if (reply->result != REST_OK) {
         reconcile->counts.failures++;
-        reconcile->round_failed = true;
+        leave_open(reconcile, at);
         if (reconcile->options.failed != NULL) {
             reconcile->options.failed(reconcile->options.context, step_names[step], reply->error);
         }
@@ -519,6 +554,8 @@ static void begin_round(struct reconcile *reconcile)
     reconcile->at = 0;
     reconcile->open_count = 0;
     memset(reconcile->open_known, 0, sizeof reconcile->open_known);
+    memset(reconcile->partly, 0, sizeof reconcile->partly);
+    reconcile->begun_ns = reconcile->now_ns;
     reconcile->next_ns = reconcile->now_ns + reconcile->options.interval_ns;
 }
 
@@ -561,14 +598,17 @@ void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_n
     struct rest_question question;
     if (!next_question(reconcile, &question)) {
         reconcile->at = 0;
+        if (reconcile->step == STEP_POSITIONS) {
+            note_read(reconcile);
+        }
         if (++reconcile->step == STEP_COUNT) {
             end_round(reconcile);
         }
         return;
     }
     if (question.venue != NULL && rest_held(reconcile->options.rest, question.venue->id) != 0) {
-        reconcile->at++; /* other venues are not kept waiting for one that wants to be left alone */
-        reconcile->round_failed = true;
+        leave_open(reconcile,
+                   reconcile->at++); /* other venues are not kept waiting for one that wants rest */
         reconcile->counts.held++;
         return;
     }

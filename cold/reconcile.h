@@ -66,4 +66,9 @@ void reconcile_hurry(struct reconcile *reconcile);
 
 void reconcile_counts(const struct reconcile *reconcile, struct reconcile_counts *counts);
 
+/* reconcile_read_ns is when the last round began that left nothing open about what is held on an account: of
+ * every pair of it executions and positions were answered, and each execution stands in what is held; 0: none
+ * yet.  UINT64_MAX for an account without pairs: there is nothing to read. */
+uint64_t reconcile_read_ns(const struct reconcile *reconcile, uint16_t account);
+
 #endif

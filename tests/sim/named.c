@@ -103,7 +103,7 @@ static const struct scenario scenarios[] = {
         { 500, JUMP, "", 3000 }, { 2000, JUMP, "", 3000 }, { 0, AWAIT_RUNG, "", RUNG_EMERGENCY } } },
     { "hedge_goes_to_the_second_venue", { ON_BINANCE, .second = true, .ladder_ms = 3000 },
       FILLS | RUNGS | SECOND_VENUE, {
-        { 0, BINANCE, "reject:for=40s,code=-1000,scope=usdm-wsapi-place", 0 }, { 0, FILL_SELLS, "", 100 },
+        { 0, BINANCE, "reject:for=40s,code=-2019,scope=usdm-wsapi-place", 0 }, { 0, FILL_SELLS, "", 100 },
         { 0, AWAIT_RUNG, "", RUNG_SECOND } } },
     { "every_rung_of_two_venues", { ON_BINANCE, .second = true, .ladder_ms = 1000 }, FILLS | RUNGS | HALTS, {
         { 0, BINANCE, "reject:for=40s,code=-1000,scope=wsapi-place", 0 },
@@ -227,6 +227,12 @@ static const struct scenario scenarios[] = {
     { "liquidated_while_away", { ON_BINANCE }, FILLS | DEATHS | FORCED, {
         { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "liquidate:at=1s," KEY ",scope=usdm,count=1", 0 },
         { 0, DIE, "", POINT_STEP }, { 3000, AWAIT_QUOTES, "", 0 } } },
+    { "liquidated_while_nobody_can_be_asked", { ON_BINANCE }, FILLS | FORCED, {
+        { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "drop_private:for=120s,scope=usdm-private", 0 },
+        { 0, BINANCE, "reject:for=120s,code=-1001,scope=usdm-rest", 0 },
+        { 0, BINANCE, "liquidate:" KEY ",scope=usdm,count=1", 0 },
+        { 2000, BINANCE, "disconnect:count=1,scope=usdm-private", 0 }, { 30000, LEAVE, "", 0 },
+        { 110000, AWAIT_QUOTES, "", 0 } } },
     /* 2.10: limits, modes, surprises */
     { "rate_limited_and_banned", { ON_BINANCE }, FILLS, {
         { 0, BINANCE, "rate_limit:for=20s,scope=usdm", 0 }, { 100, FILL, "", 100 }, { 30000, FILL, "", 50 } } },
@@ -466,12 +472,12 @@ static int live_on(void)
 {
     named.options.stop_at_ns = UINT64_MAX;
     named.over_ns = 0;
+    watch_cash_told(named.lies_ns == UINT64_MAX);
     int code = life_run(&named.options);
     if (code == LIFE_DIED && named.power) {
         life_power_loss();
     }
     world_run(time_now.now_ns + (code == LIFE_DIED ? 2 : 5) * NS_PER_S, NULL);
-    watch_cash_told(named.lies_ns == UINT64_MAX);
     named.next_ns = 0;
     return code;
 }

@@ -809,6 +809,7 @@ void story_tell(FILE *out)
         { "looks_at_the_ledger", w->books_checks },
         { "ends_with_money_untold", w->untold },
         { "ends_with_executions_owed", w->owed },
+        { "ends_with_an_account_unread", w->unread },
         { "ends_proved_hedged", w->truths },
         { "ends_with_delta_proved", w->deltas },
         { "links", n->links },

@@ -864,6 +864,22 @@ static void check_delta(const struct run *run)
     }
 }
 
+/* An account that the engine says it could not read at the end: its books are what was last heard.  The last
+ * life of all must have read them. */
+static bool is_unread(const json_t *final, const json_t *row)
+{
+    const char *account = json_string_value(json_object_get(row, "account"));
+    json_t *name;
+    size_t i;
+    json_array_foreach(json_object_get(final, "accounts_unread"), i, name)
+    {
+        if (account != NULL && strcmp(json_string_value(name), account) == 0 && !watch.hedge_due) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The engine's last word against the venue's books. */
 static void check_final(struct run *run)
 {
@@ -872,7 +888,7 @@ static void check_final(struct run *run)
     size_t i;
     /* An engine that had to leave while the venue did not tell all: the next life must learn it; the last one
      * of all must know. */
-    bool may_be_untold = !watch.hedge_due && time_now.now_ns < watch.forced_ns + FORCED_NS;
+    bool old_answers = !watch.hedge_due && !watch.cash_told && time_now.now_ns < watch.forced_ns + FORCED_NS;
     if (final == NULL) {
         watch_violation("final.json: %s", error.text);
     }
@@ -881,6 +897,7 @@ static void check_final(struct run *run)
     watch.counts.owed += owed;
     json_array_foreach(json_object_get(final, "positions"), i, row)
     {
+        bool may_be_untold = old_answers || is_unread(final, row);
         const char *name = json_string_value(json_object_get(row, "instrument"));
         const struct instrument *instrument = instrument_by_name(&run->engine.instruments, name);
         int64_t ours = amount_of(row, "qty", instrument->qty_decimals) + bent(BEND_BOOKS, 1);
@@ -898,6 +915,7 @@ static void check_final(struct run *run)
     }
     json_array_foreach(json_object_get(final, "balances"), i, row)
     {
+        bool may_be_untold = old_answers || is_unread(final, row);
         const char *currency = json_string_value(json_object_get(row, "currency"));
         const char *account = json_string_value(json_object_get(row, "account"));
         uint32_t purse = truth_purse(account_by_name(&run->engine.accounts, account), currency);
@@ -925,8 +943,10 @@ static void check_final(struct run *run)
                             (long long)ours, (long long)venue);
         }
     }
+    bool unread = json_array_size(json_object_get(final, "accounts_unread")) != 0;
+    watch.counts.unread += unread;
     json_decref(final);
-    if (same && whole && !may_be_untold && all_assigned(run->engine.strategy.strategy)) {
+    if (same && whole && !old_answers && !unread && all_assigned(run->engine.strategy.strategy)) {
         check_delta(run);
     }
 }

@@ -17,6 +17,7 @@ struct watch_counts {
     uint64_t truths; /* ends at which what the trade carries was worked out from the venue's fills */
     uint64_t untold; /* ends at which funding or a deposit had not been told */
     uint64_t deltas; /* ends at which the strategy's delta was worked out from the venue's fills */
+    uint64_t unread; /* ends at which an account could not be read any more */
     uint64_t owed;   /* ends at which the venue had not told the price or the fee of an execution */
 };
 

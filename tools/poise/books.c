@@ -423,7 +423,8 @@ static int64_t sum_of(const struct books *books, const char *tail)
     return sum;
 }
 
-bool books_write_final(struct books *books, const char *path, bool clean, uint32_t orders_owed)
+bool books_write_final(struct books *books, const char *path, bool clean, uint32_t orders_owed,
+                       const bool unread[ACCOUNT_MAX])
 {
     char temporary[CONFIG_PATH_BYTES + 32];
     snprintf(temporary, sizeof temporary, "%s.new", path);
@@ -441,6 +442,15 @@ bool books_write_final(struct books *books, const char *path, bool clean, uint32
             ",\"ledger_balanced\":%s,",
             counts.fills, owed(&counts) + orders_owed, counts.duplicates,
             ledger_check(books->ledger) ? "true" : "false");
+    fprintf(out, "\"accounts_unread\":[");
+    const char *comma = "";
+    for (uint32_t a = 0; a < books->accounts->count; a++) {
+        if (unread[a]) {
+            fprintf(out, "%s\"%s\"", comma, books->accounts->row[a].name);
+            comma = ",";
+        }
+    }
+    fprintf(out, "],");
     fprintf(out, "\"reconnects\":%" PRId64 ",\"unknowns\":%" PRId64 ",\"alarms\":%" PRId64 ",",
             sum_of(books, ".connections_lost") + sum_of(books, ".reconnects"),
             counters_find(books->counters, "engine.unknowns", 0),

@@ -56,8 +56,10 @@ void books_step(struct books *books, const struct journal *journal, uint64_t now
 bool books_whole(const struct books *books);
 
 /* books_write_final writes what the engine ended with, as JSON, for whoever compares; orders_owed: orders
- * that ended with a quantity whose executions nobody told, so that the books do not have them. */
-bool books_write_final(struct books *books, const char *path, bool clean, uint32_t orders_owed);
+ * that ended with a quantity whose executions nobody told, so that the books do not have them; unread:
+ * accounts that could not be read when all was over. */
+bool books_write_final(struct books *books, const char *path, bool clean, uint32_t orders_owed,
+                       const bool unread[ACCOUNT_MAX]);
 
 void books_close(struct books *books);
 

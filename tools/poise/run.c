@@ -21,7 +21,7 @@ enum {
     STOP_SECONDS = 20,
     FLATTEN_SECONDS = 60,
     READY_SECONDS = 30,
-    COMPLETE_SECONDS = 8,
+    COMPLETE_SECONDS = 15,
     FEES_WAIT_SECONDS = 300,
 };
 
@@ -681,15 +681,37 @@ static uint32_t orders_owed(const struct run *run)
     return counts.owed;
 }
 
+/* find_unread: accounts whose executions and positions were not read since the engine stopped. */
+static uint32_t find_unread(const struct run *run, bool unread[ACCOUNT_MAX])
+{
+    uint32_t count = 0;
+    for (uint16_t i = 0; i < run->engine.accounts.count; i++) {
+        unread[i] = run->completing_ns == 0 || run->reconcile == NULL ||
+                    reconcile_read_ns(run->reconcile, i) < run->completing_ns;
+        count += unread[i];
+    }
+    return count;
+}
+
 /* An execution whose fee no stream told, or of which only the quantity is known, is asked for before leaving,
- * so that the books end whole. */
+ * so that the books end whole; so is, once more, all that is held: a stream may have lost what happened. */
 static void complete_books(struct run *run)
 {
-    uint64_t until_ns = clock_now_ns() + COMPLETE_SECONDS * NS_PER_S;
-    while (run->reconcile != NULL && (!books_whole(&run->books) || orders_owed(run) != 0) &&
+    bool unread[ACCOUNT_MAX];
+    run->completing_ns = clock_now_ns();
+    uint64_t until_ns = run->completing_ns + COMPLETE_SECONDS * NS_PER_S;
+    while (run->reconcile != NULL &&
+           (!books_whole(&run->books) || orders_owed(run) != 0 || find_unread(run, unread) != 0) &&
            clock_now_ns() < until_ns && asked_to_stop(run) < 2) {
         run->doubt = true;
         cold_turn(run);
+    }
+    for (uint16_t i = 0; find_unread(run, unread) != 0 && i < run->engine.accounts.count; i++) {
+        if (unread[i]) {
+            tell(
+                "warning: what is held on %s could not be read at the end: the books say what was last heard",
+                run->engine.accounts.row[i].name);
+        }
     }
 }
 
@@ -732,7 +754,9 @@ static void leave(struct run *run, bool clean)
         }
         char path[CONFIG_PATH_BYTES + 16];
         snprintf(path, sizeof path, "%s/final.json", run->engine.config.state_dir);
-        if (run->hot && !books_write_final(&run->books, path, clean, orders_owed(run))) {
+        bool unread[ACCOUNT_MAX];
+        find_unread(run, unread);
+        if (run->hot && !books_write_final(&run->books, path, clean, orders_owed(run), unread)) {
             tell("warning: %s could not be written", path);
         }
         journal_close(run->journal, clock_wall_ns());

@@ -60,8 +60,9 @@ struct run {
     struct rest_clock clock;
     struct rest *rest;
     struct reconcile *reconcile;
-    bool differ_told; /* the strategy knows that the books differ */
-    bool doubt;       /* reconciliation should not wait for its interval */
+    bool differ_told;       /* the strategy knows that the books differ */
+    uint64_t completing_ns; /* the engine has stopped; what is read from now on is the last word */
+    bool doubt;             /* reconciliation should not wait for its interval */
     uint64_t hurried_ns;
     struct lock_set locks;
     char journal_directory[CONFIG_PATH_BYTES + 16];

@@ -123,6 +123,43 @@ Test(reconcile, positions_and_balances_are_told_as_snapshots)
     cr_assert_eq(heard(RECORD_POSITION, 0), 4);
 }
 
+Test(reconcile, an_account_is_read_when_nothing_of_what_is_held_is_left_open)
+{
+    cr_assert_eq(reconcile_read_ns(reconcile, 0), 0);
+    cr_assert_eq(reconcile_read_ns(reconcile, 2), UINT64_MAX, "there is nothing to read");
+    run_round(0);
+    uint64_t first_ns = reconcile_read_ns(reconcile, 0);
+    cr_assert_gt(first_ns, 0);
+    /* a failed question about positions leaves its account as it was read before */
+    world.fail_what = REST_POSITIONS;
+    world.fail_times = 1;
+    run_round(10000000000);
+    cr_assert_eq(reconcile_read_ns(reconcile, 0), first_ns);
+    uint64_t other_ns = reconcile_read_ns(reconcile, 1);
+    cr_assert_gt(other_ns, first_ns);
+    /* so does an execution that is waited for, until what is held has it */
+    world.fill[world.fill_count++] = (struct world_fill){ 501, 1, SIDE_BUY, 4, 600000, 11 };
+    run_round(10000000000);
+    cr_assert_gt(reconcile_read_ns(reconcile, 0), first_ns);
+    cr_assert_eq(reconcile_read_ns(reconcile, 1), other_ns);
+    run_round(10000000000);
+    cr_assert_eq(heard(RECORD_FILL, 0), 1);
+    cr_assert_eq(reconcile_read_ns(reconcile, 1), other_ns, "told, and not yet held");
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        reduce_record(reduce, &said.slot[at]);
+    }
+    run_round(10000000000);
+    cr_assert_gt(reconcile_read_ns(reconcile, 1), other_ns);
+    /* and so does a venue that wants to be left alone */
+    first_ns = reconcile_read_ns(reconcile, 0);
+    world.later_what = REST_FILLS;
+    world.later_times = 1;
+    world.later_ms = 5000;
+    allowed = "429";
+    run_round(10000000000);
+    cr_assert_eq(reconcile_read_ns(reconcile, 0), first_ns);
+}
+
 Test(reconcile, an_instrument_without_a_row_is_not_told_as_flat)
 {
     world.names_position[0] = false;
