@@ -12,13 +12,17 @@
 
 enum { FILES_MAX = 256, SECTOR = 512 };
 #define UNSYNCED_NS                                                                                          \
-    (150 * NS_PER_S) /* journal_sync_ms is far less; a machine may be suspended for a minute */
+    (15 * NS_PER_S) /* journal_sync_ms is far less; one that leaves asks for some seconds,                   \
+                     */
+#define UNSYNCED_TURNS                                                                                       \
+    50 /* and so many turns of who syncs: a process may be suspended, or ask and wait, for a minute */
 
 struct disk_file {
     char path[256];
     int fd;
     off_t written, synced;
     uint64_t since_ns; /* synced is less than written since then; 0 it is not */
+    uint64_t since_turn;
 };
 
 static struct {
@@ -26,6 +30,7 @@ static struct {
     enum disk_fault fault;
     int64_t short_ppm;
     uint64_t ill_ns; /* when a call was last refused */
+    uint64_t turns;
     struct disk_counts counts;
     uint32_t count;
     struct disk_file file[FILES_MAX];
@@ -89,8 +94,8 @@ static struct disk_file *file_of(int fd)
  * fault of the disk made the journal give up is copied elsewhere, or counted as lost.) */
 static void check_synced(const struct disk_file *file)
 {
-    uint64_t since_ns = file->since_ns > disk.ill_ns ? file->since_ns : disk.ill_ns;
-    if (time_now.now_ns > since_ns + UNSYNCED_NS) {
+    if (file->since_ns > disk.ill_ns && time_now.now_ns > file->since_ns + UNSYNCED_NS &&
+        disk.turns > file->since_turn + UNSYNCED_TURNS) {
         watch_violation("%s was written %.3f s ago and not synced since", file->path,
                         (double)(time_now.now_ns - file->since_ns) / 1e9);
     }
@@ -116,6 +121,7 @@ static ssize_t disk_pwrite(void *context, int fd, const void *bytes, size_t coun
         /* what is written over again is not safe any more either */
         file->synced = at < file->synced ? at : file->synced;
         file->written = at + done > file->written ? at + done : file->written;
+        file->since_turn = file->since_ns == 0 ? disk.turns : file->since_turn;
         file->since_ns = file->since_ns == 0 ? time_now.now_ns : file->since_ns;
         check_synced(file);
     }
@@ -177,8 +183,14 @@ void disk_start(uint64_t seed)
 void disk_died(void)
 {
     for (uint32_t i = 0; i < disk.count; i++) {
+        check_synced(&disk.file[i]);
         disk.file[i].since_ns = 0;
     }
+}
+
+void disk_turn(void)
+{
+    disk.turns++;
 }
 
 const struct journal_disk *disk_table(void)

@@ -23,6 +23,9 @@ const struct journal_disk *disk_table(void);
 /* disk_set makes every call fail in one way from now on; short_ppm: chance of a write that takes a part. */
 void disk_set(enum disk_fault fault, int64_t short_ppm);
 
+/* disk_turn: who writes the journal has had a turn; it must sync what it wrote a few turns ago. */
+void disk_turn(void);
+
 /* disk_died: nobody is left to sync what a process wrote. */
 void disk_died(void);
 void disk_power_loss(void);

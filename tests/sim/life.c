@@ -67,6 +67,7 @@ static void life_nap(void *context, uint64_t ns)
         life.options->often(life.options->context, life.run);
     }
     watch_cold(life.run);
+    disk_turn();
     world_run(time_now.now_ns + (ns > least_ns ? ns : least_ns), NULL);
 }
 

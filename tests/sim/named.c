@@ -18,7 +18,9 @@ enum what {
     DERIBIT,      /* likewise */
     FILL,         /* somebody takes value percent of every quote that rests, */
     FILL_ONE,     /* of the first alone, */
-    FILL_SELLS,   /* of those that sell */
+    FILL_SELLS,   /* of those that sell, */
+    FILL_BUYS,    /* of those that buy */
+    DRIP,         /* for value ms, fifty times a second, somebody takes the smallest part of a quote */
     JUMP,         /* every price moves by value ppm */
     THIN,         /* for value ms there is next to nothing on the hedge leg */
     LATE_REPORTS, /* from now on private messages come value ms late */
@@ -58,7 +60,9 @@ enum {
     HALTS = 128,
     SECOND_VENUE = 256,
     FORCED = 512,
-    LIES = 1024
+    LIES = 1024,
+    GAPS = 2048,     /* a feed noticed that it lost something */
+    BELIEVES = 4096, /* recovery refused nothing */
 };
 
 struct scenario {
@@ -98,6 +102,10 @@ static const struct scenario scenarios[] = {
         { 0, BINANCE, "slow_ack:for=10s,ms=900,scope=usdm-wsapi-place", 0 }, { 0, LATE_ORDERS, "", 400 },
         { 100, FILL, "", 40 }, { 300, FILL, "", 60 }, { 300, FILL, "", 100 }, { 600, FILL, "", 100 },
         { 5000, LATE_ORDERS, "", 5 } } },
+    { "hedges_cross_in_a_jump", { ON_DERIBIT, .timeout_ms = 1000, .naked_ms = 3000 }, FILLS, {
+        { 0, LATE_ORDERS, "", 800 }, { 0, FILL_BUYS, "", 100 }, { 150, LATE_ORDERS, "", 2500 },
+        { 0, FILL_SELLS, "", 100 }, { 50, JUMP, "", 30000 }, { 900, JUMP, "", -30000 },
+        { 8000, LATE_ORDERS, "", 5 } } },
     { "hedge_refused_in_a_fast_market", { ON_BINANCE }, FILLS | REJECTS | RUNGS, {
         { 0, BINANCE, "reject:for=25s,code=-4131,scope=usdm-wsapi-place", 0 }, { 0, FILL_SELLS, "", 100 },
         { 500, JUMP, "", 3000 }, { 2000, JUMP, "", 3000 }, { 0, AWAIT_RUNG, "", RUNG_EMERGENCY } } },
@@ -118,6 +126,9 @@ static const struct scenario scenarios[] = {
     { "executions_told_by_rest_alone_deribit", { ON_BOTH }, FILLS, {
         { 0, DERIBIT, "drop_private:for=120s,scope=private", 0 }, { 100, FILL, "", 50 }, { 10000, FILL, "", 100 },
         { 20000, FILL, "", 100 }, { 30000, FILL, "", 100 } } },
+    { "an_execution_lost_among_many", { ON_BINANCE }, FILLS, {
+        { 0, BINANCE, "no_reply:for=15s,scope=coinm-rest-account", 0 }, { 0, BINANCE, "drop_private:for=300ms,scope=coinm-private", 0 },
+        { 100, FILL_SELLS, "", 1 }, { 400, DRIP, "", 10000 }, { 20000, FILL, "", 50 } } },
     { "reports_twice_and_out_of_order", { ON_BOTH }, FILLS | DUPLICATES, {
         { 0, DERIBIT, "dup_reports:for=30s,scope=private", 0 }, { 0, DERIBIT, "reorder_reports:p=0.5,for=30s,scope=private", 0 },
         { 0, BINANCE, "dup_reports:for=30s,scope=private", 0 }, { 0, BINANCE, "reorder_reports:p=0.5,for=30s,scope=private", 0 },
@@ -198,7 +209,7 @@ static const struct scenario scenarios[] = {
         { 0, BINANCE, "reject:for=10s,code=-1022,scope=wsapi-place", 0 }, { 0, FILL, "", 100 },
         { 15000, PERSON, "", COMMAND_RESUME } } },
     /* 2.8: feeds */
-    { "book_with_a_gap", { ON_BOTH }, FILLS, {
+    { "book_with_a_gap", { ON_BOTH }, FILLS | GAPS, {
         { 0, FILL, "", 40 },
         { 0, DERIBIT, "gap:p=0.5,for=20s,scope=deribit-public", 0 }, { 0, BINANCE, "gap:p=0.5,for=20s,scope=usdm-public", 0 },
         { 1000, JUMP, "", 1500 }, { 1000, FILL, "", 100 }, { 5000, JUMP, "", -1500 }, { 500, FILL, "", 100 } } },
@@ -222,7 +233,7 @@ static const struct scenario scenarios[] = {
     { "power_lost_with_a_hedge_out", { ON_BOTH }, FILLS | DEATHS, {
         { 0, BINANCE, "slow_ack:for=5s,ms=500,scope=usdm-wsapi-place", 0 }, { 0, FILL_SELLS, "", 100 },
         { 10, DIE_OF_POWER, "", POINT_SENT } } },
-    { "empty_positions_at_the_start", { ON_BINANCE }, FILLS | DEATHS | LIES, {
+    { "empty_positions_at_the_start", { ON_BINANCE }, FILLS | DEATHS | LIES | BELIEVES, {
         { 0, FILL_SELLS, "", 100 }, { 5000, EMPTY_ANSWERS, "", 15000 }, { 0, DIE, "", POINT_STEP } } },
     { "liquidated_while_away", { ON_BINANCE }, FILLS | DEATHS | FORCED, {
         { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "liquidate:at=1s," KEY ",scope=usdm,count=1", 0 },
@@ -263,6 +274,8 @@ static struct {
     const struct scenario *scenario;
     uint32_t step;
     uint64_t next_ns, await_ns, thin_ns, lies_ns, over_ns;
+    uint64_t drip_ns, drop_ns; /* until then, and the next */
+    uint32_t drops;
     uint64_t fills_then, deaths_then;
     bool power;
     struct life_options options;
@@ -310,10 +323,31 @@ static void fill(const struct run *run, enum what what, int64_t percent)
     for (size_t i = 0; i < count && (what != FILL_ONE || i == 0); i++) {
         int64_t step = sim_venue_market(world_venue(place), order[i]->instrument)->instrument.step;
         int64_t qty = (order[i]->qty - order[i]->filled) * percent / 100 / step * step;
-        if (what != FILL_SELLS || order[i]->side == SIM_SELL) {
+        if ((what != FILL_SELLS || order[i]->side == SIM_SELL) &&
+            (what != FILL_BUYS || order[i]->side == SIM_BUY)) {
             world_trade(place, order[i]->instrument, order[i]->price,
                         order[i]->ahead + (qty > 0 ? qty : step), order[i]->side == SIM_BUY);
         }
+    }
+}
+
+/* From one side and the other, so that little is held. */
+static void drip(const struct run *run)
+{
+    if (time_now.now_ns >= named.drip_ns || time_now.now_ns < named.drop_ns) {
+        return;
+    }
+    struct sim_order *order[64];
+    enum world_place place;
+    enum sim_side side = named.drops++ % 2 == 0 ? SIM_SELL : SIM_BUY;
+    size_t count = resting(run, order, POISE_COUNT_OF(order), &place), i = 0;
+    named.drop_ns = time_now.now_ns + 20 * NS_PER_MS;
+    while (i < count && order[i]->side != side) {
+        i++;
+    }
+    if (i < count) {
+        int64_t step = sim_venue_market(world_venue(place), order[i]->instrument)->instrument.step;
+        world_trade(place, order[i]->instrument, order[i]->price, order[i]->ahead + step, side == SIM_BUY);
     }
 }
 
@@ -360,7 +394,11 @@ static bool act(struct run *run, const struct step *step)
     case FILL:
     case FILL_ONE:
     case FILL_SELLS:
+    case FILL_BUYS:
         fill(run, step->what, step->value);
+        break;
+    case DRIP:
+        named.drip_ns = time_now.now_ns + (uint64_t)step->value * NS_PER_MS;
         break;
     case JUMP: {
         struct market *market = world_market();
@@ -431,6 +469,7 @@ static void often(void *context, struct run *run)
         return;
     }
     keep_thin(run);
+    drip(run);
     struct sim_order *order[64];
     enum world_place place;
     if (named.step == 0 && resting(run, order, POISE_COUNT_OF(order), &place) < 2) {
@@ -531,6 +570,8 @@ static void check_happened(void)
         { SECOND_VENUE, "execution at the second venue", second_fills() },
         { FORCED, "liquidation", forced() },
         { LIES, "old or empty answer", a->stale + a->empty },
+        { GAPS, "gap that a feed noticed", w->gaps },
+        { BELIEVES, "start that went on in spite of what it was told", life_counts()->exits[4] == 0 },
     };
     for (size_t i = 0; i < POISE_COUNT_OF(seen); i++) {
         if ((named.scenario->needs & seen[i].need) != 0 && seen[i].value == 0) {

@@ -17,17 +17,15 @@
 /* What is asked, and where:
  *
  *   no id is used twice, in this life or another                         every order said
- *   an order never counts more than the venue executed                   every record about it
- *   every state keeps its promises, sums are sums                        often
- *   what may still be bought or sold stays within max_inventory          every step
- *   the ladder moves when its deadline has passed                        every CLOCK
- *   nothing is naked for long while nothing hinders a hedge              every CLOCK
- *   hedges never exceed what they answer (EVENT_CONSERVATION)            every event
- *   nothing of ours rests at the venue long after a halt                 once a second
- *   the ledger balances and its parts sum to the change of equity        once a second
- *   what was written to a disk that is well is synced (disk.c)           every write
- *   what reached the venue stands in the journal; replayed, the same journal says the same    end of a life
- *   after a clean end nothing rests, and position and cash are the venue's to the last unit   end of a life
+ *   an order never counts more than the venue executed, and one that ended all of it     every record about
+ * it every state keeps its promises, sums are sums                        often what may still be bought or
+ * sold stays within max_inventory          every step the ladder moves when its deadline has passed every
+ * CLOCK nothing is naked for long while nothing hinders a hedge              every CLOCK hedges never exceed
+ * what they answer (EVENT_CONSERVATION)            every event nothing of ours rests at the venue long after
+ * a halt                 once a second the ledger balances and its parts sum to the change of equity once a
+ * second what was written to a disk that is well is synced (disk.c)           every write what reached the
+ * venue stands in the journal; replayed, the same journal says the same    end of a life after a clean end
+ * nothing rests, and position and cash are the venue's to the last unit   end of a life
  */
 
 #define CHECK_EVERY     64 /* steps between looks at everything */
@@ -76,6 +74,7 @@ const struct watch_bent watch_bents[BEND_COUNT] = {
     [BEND_ID]           = { "the ids of orders", "used twice" },
     [BEND_EXECUTED]     = { "what the venue executed", "the venue executed" },
     [BEND_ENDED]        = { "whether an order lives at the venue", "lives at the venue" },
+    [BEND_SHORT]        = { "what an ended order counts", "is believed ended with" },
     [BEND_INVENTORY]    = { "the position of the quoted leg", "quotes may take the position" },
     [BEND_DEADLINE]     = { "the time, for the ladder's deadlines", "the deadline of rung" },
     [BEND_NAKED]        = { "how long something was naked", "nothing in the way" },
@@ -88,6 +87,7 @@ const struct watch_bent watch_bents[BEND_COUNT] = {
     [BEND_STRATEGY]     = { "the strategy's position at the end", "the strategy holds" },
     [BEND_BOOKS]        = { "the ledger's position at the end", "the ledger holds" },
     [BEND_CASH]         = { "the ledger's cash at the end", "the ledger has" },
+    [BEND_OWED]         = { "what the ledger waits for at the very end", "still waits for" },
     [BEND_HEDGED]       = { "what the trade carries at the end", "the trade carries" },
 };
 /* clang-format on */
@@ -199,6 +199,7 @@ static void count_in(const struct slot *record)
         world_say("> %s %u: %u -> %u %.24s", head->type == RECORD_FEED_STATE ? "feed of" : "gateway",
                   head->type == RECORD_FEED_STATE ? head->instrument : head->account, state->previous,
                   state->value, state->text);
+        watch.counts.gaps += head->type == RECORD_FEED_STATE && state->value == FEED_GAP;
     } else if (head->type == RECORD_BALANCE) {
         const struct record_balance *b = (const struct record_balance *)(const void *)head;
         world_say("> balance account %u currency %u total %lld change %lld reason %u%s", head->account,
@@ -296,6 +297,10 @@ static void check_order(struct strategy *s, uint64_t id)
     }
     if (row->state == ORDER_DONE && lives) {
         watch_violation("order %llx is believed ended and lives at the venue", (unsigned long long)id);
+    }
+    if (row->state == ORDER_DONE && !row->stranger && row->filled - bent(BEND_SHORT, 1) < executed) {
+        watch_violation("order %llx is believed ended with %lld executed, the venue executed %lld",
+                        (unsigned long long)id, (long long)row->filled, (long long)executed);
     }
 }
 
@@ -892,7 +897,11 @@ static void check_final(struct run *run)
     if (final == NULL) {
         watch_violation("final.json: %s", error.text);
     }
-    bool owed = json_integer_value(json_object_get(final, "executions_owed")) != 0;
+    bool owed = json_integer_value(json_object_get(final, "executions_owed")) + bent(BEND_OWED, 1) != 0;
+    if (owed && watch.hedge_due) {
+        watch_violation(
+            "all was well for a minute, and the ledger still waits for the price or the fee of an execution");
+    }
     bool whole = watch.hedge_due || !owed, same = true;
     watch.counts.owed += owed;
     json_array_foreach(json_object_get(final, "positions"), i, row)
@@ -939,8 +948,9 @@ static void check_final(struct run *run)
         same = same && differs == 0;
         if (base_abs(differs) > slack && base_abs(differs - untold) > slack && watch.cash_told && whole &&
             !may_be_untold) {
-            watch_violation("%s on %s: the ledger has %lld e-8, the venue %lld", currency, account,
-                            (long long)ours, (long long)venue);
+            watch_violation("%s on %s: the ledger has %lld e-8, the venue %lld, untold %lld, slack %lld",
+                            currency, account, (long long)ours, (long long)venue, (long long)untold,
+                            (long long)slack);
         }
     }
     bool unread = json_array_size(json_object_get(final, "accounts_unread")) != 0;

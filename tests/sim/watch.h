@@ -18,6 +18,7 @@ struct watch_counts {
     uint64_t untold; /* ends at which funding or a deposit had not been told */
     uint64_t deltas; /* ends at which the strategy's delta was worked out from the venue's fills */
     uint64_t unread; /* ends at which an account could not be read any more */
+    uint64_t gaps;   /* feeds that noticed that they lost something */
     uint64_t owed;   /* ends at which the venue had not told the price or the fee of an execution */
 };
 
@@ -28,6 +29,7 @@ enum watch_bend {
     BEND_ID,
     BEND_EXECUTED,
     BEND_ENDED,
+    BEND_SHORT,
     BEND_INVENTORY,
     BEND_DEADLINE,
     BEND_NAKED,
@@ -40,6 +42,7 @@ enum watch_bend {
     BEND_STRATEGY,
     BEND_BOOKS,
     BEND_CASH,
+    BEND_OWED,
     BEND_HEDGED,
     BEND_COUNT
 };
