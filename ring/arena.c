@@ -60,6 +60,26 @@ static bool place(void *base, size_t bytes, int node)
     return true;
 }
 
+/* In a process that locks what it will map (mlockall), pages come with the mapping, small ones: huge ones are
+ * asked for while nothing may be there yet. */
+static void *plain_pages(size_t bytes, bool want_huge)
+{
+    void *base = mmap(NULL, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) {
+        return base;
+    }
+    if (want_huge) {
+        madvise(base, bytes, MADV_HUGEPAGE);
+    }
+    if (mprotect(base, bytes, PROT_READ | PROT_WRITE) != 0) {
+        int why = errno;
+        munmap(base, bytes);
+        errno = why;
+        return MAP_FAILED;
+    }
+    return base;
+}
+
 bool arena_create(struct arena *arena, size_t bytes, int node, bool want_huge)
 {
     *arena = (struct arena){ .node = node };
@@ -79,12 +99,9 @@ bool arena_create(struct arena *arena, size_t bytes, int node, bool want_huge)
             errno = ENOMEM;
             return false;
         }
-        base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        base = plain_pages(size, want_huge);
         if (base == MAP_FAILED) {
             return false;
-        }
-        if (want_huge) {
-            madvise(base, size, MADV_HUGEPAGE);
         }
     }
     if (!place(base, size, node)) {
