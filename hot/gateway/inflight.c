@@ -1,5 +1,7 @@
 #include "hot/gateway/inflight.h"
 
+#include "ring/order_id.h"
+
 #define REQUEST_PLACES (2 * INFLIGHT_REQUESTS)
 #define ORDER_PLACES   (2 * (INFLIGHT_ORDERS + INFLIGHT_FINISHED))
 
@@ -9,11 +11,27 @@ void inflight_init(struct inflight *inflight)
     inflight->next_deadline_ns = UINT64_MAX;
 }
 
-/* A multiplicative hash: ids count up, and neighbours must not share a run of places. */
-static inline uint32_t home_of(uint64_t key, uint32_t places)
+/* A multiplicative hash.  Both kinds of key count up, so that it is known where the next will be at home: its
+ * place is fetched when the one before it is entered, because tables of this size are not at hand. */
+static inline uint32_t spread(uint64_t number, uint32_t places)
 {
-    uint64_t mixed = key * 0x9e3779b97f4a7c15ULL;
+    uint64_t mixed = number * 0x9e3779b97f4a7c15ULL;
     return (uint32_t)(((mixed >> 32) * places) >> 32);
+}
+
+/* Sixteen ties that follow each other stand side by side; few are there at a time. */
+enum { PIECE = 16 };
+_Static_assert(REQUEST_PLACES % PIECE == 0, "the table is whole pieces");
+
+static inline uint32_t home_of_tie(uint64_t tie)
+{
+    return spread(tie / PIECE, REQUEST_PLACES / PIECE) * PIECE + (uint32_t)(tie % PIECE);
+}
+
+/* Ids of all instances and legs count together.  Thousands are there, so neighbours must not share a run. */
+static inline uint32_t home_of_order(uint64_t order)
+{
+    return spread(order_id_counter(order), ORDER_PLACES);
 }
 
 /* ---- requests ---------------------------------------------------------------------------------------- */
@@ -23,7 +41,7 @@ struct inflight_request *inflight_request_find(struct inflight *inflight, uint64
     if (tie == 0) {
         return NULL;
     }
-    for (uint32_t at = home_of(tie, REQUEST_PLACES);; at = at + 1 == REQUEST_PLACES ? 0 : at + 1) {
+    for (uint32_t at = home_of_tie(tie);; at = at + 1 == REQUEST_PLACES ? 0 : at + 1) {
         if (inflight->request[at].tie == tie) {
             return &inflight->request[at];
         }
@@ -38,7 +56,7 @@ struct inflight_request *inflight_request_add(struct inflight *inflight, uint64_
     if (tie == 0 || inflight->request_count == INFLIGHT_REQUESTS) {
         return NULL;
     }
-    uint32_t at = home_of(tie, REQUEST_PLACES);
+    uint32_t at = home_of_tie(tie);
     while (inflight->request[at].tie != 0) {
         if (inflight->request[at].tie == tie) {
             return NULL;
@@ -50,6 +68,7 @@ struct inflight_request *inflight_request_add(struct inflight *inflight, uint64_
     request->tie = tie;
     request->deadline_ns = deadline_ns;
     inflight->request_count++;
+    __builtin_prefetch(&inflight->request[home_of_tie(tie + 1)], 1);
     if (deadline_ns < inflight->next_deadline_ns) {
         inflight->next_deadline_ns = deadline_ns;
     }
@@ -71,7 +90,7 @@ static void remove_request(struct inflight *inflight, uint32_t hole)
         if (tie == 0) {
             break;
         }
-        if (closes_up(hole, home_of(tie, REQUEST_PLACES), at)) {
+        if (closes_up(hole, home_of_tie(tie), at)) {
             inflight->request[hole] = inflight->request[at];
             hole = at;
         }
@@ -130,7 +149,7 @@ struct inflight_order *inflight_order_find(struct inflight *inflight, uint64_t o
     if (order == 0) {
         return NULL;
     }
-    for (uint32_t at = home_of(order, ORDER_PLACES);; at = at + 1 == ORDER_PLACES ? 0 : at + 1) {
+    for (uint32_t at = home_of_order(order);; at = at + 1 == ORDER_PLACES ? 0 : at + 1) {
         if (inflight->order[at].order == order) {
             return &inflight->order[at];
         }
@@ -151,7 +170,7 @@ struct inflight_order *inflight_order_add(struct inflight *inflight, uint64_t or
     if (order == 0 || inflight->order_count == INFLIGHT_ORDERS) {
         return NULL;
     }
-    uint32_t at = home_of(order, ORDER_PLACES);
+    uint32_t at = home_of_order(order);
     while (inflight->order[at].order != 0) {
         at = at + 1 == ORDER_PLACES ? 0 : at + 1;
     }
@@ -162,6 +181,7 @@ struct inflight_order *inflight_order_add(struct inflight *inflight, uint64_t or
     row->touched_ns = now_ns;
     inflight->order_count++;
     inflight->order_used++;
+    __builtin_prefetch(&inflight->order[home_of_order(order + 1)], 1);
     return row;
 }
 
@@ -178,7 +198,7 @@ static void remove_order(struct inflight *inflight, uint64_t order)
         if (other == 0) {
             break;
         }
-        if (closes_up(hole, home_of(other, ORDER_PLACES), at)) {
+        if (closes_up(hole, home_of_order(other), at)) {
             inflight->order[hole] = inflight->order[at];
             hole = at;
         }

@@ -177,6 +177,18 @@ static uint32_t order_hash(uint64_t id)
     return (uint32_t)((id * 0x9e3779b97f4a7c15ULL) >> 51) & (ORDER_INDEX_SIZE - 1);
 }
 
+/* fetch_row fetches the row that the next order will be written to. */
+static void fetch_row(const struct order_table *table)
+{
+    uint16_t next = table->free_head != ORDER_NONE ? table->free_head : table->done_head;
+    if (next != ORDER_NONE) {
+        const char *row = (const char *)&table->row[next];
+        for (size_t at = 0; at < sizeof(struct order); at += 64) {
+            __builtin_prefetch(row + at, 1);
+        }
+    }
+}
+
 static uint32_t index_of(const struct order_table *table, uint64_t id)
 {
     uint32_t at = order_hash(id);
@@ -303,6 +315,7 @@ struct order *order_take(struct order_table *table, uint64_t id)
     memset(order, 0, sizeof *order);
     order->id = id;
     table->index[at] = (uint16_t)(row + 1);
+    fetch_row(table);
     return order;
 }
 

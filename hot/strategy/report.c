@@ -245,15 +245,20 @@ static int64_t fallback_price(const struct strategy *s, const struct order *orde
     return price > 0 ? price : s->instrument[report->head.instrument].tick;
 }
 
+static struct seen_key key_of(const struct record_report *report)
+{
+    return (struct seen_key){ .exec_id = report->exec_id,
+                              .account = report->head.account,
+                              .instrument = report->head.instrument,
+                              .side = report->side };
+}
+
 /* An execution told one by one. */
 static void take_execution(struct strategy *s, const struct owner *owner, struct order *order,
                            const struct record_report *report)
 {
     bool price_open = (report->flags & REPORT_PRICE_OPEN) || report->price <= 0;
-    struct seen_key key = { .exec_id = report->exec_id,
-                            .account = report->head.account,
-                            .instrument = report->head.instrument,
-                            .side = report->side };
+    struct seen_key key = key_of(report);
     struct seen_entry *entry = seen_find(&s->seen, &key);
     if (entry != NULL) {
         seen_again(s, owner, order, entry, report);
@@ -673,10 +678,7 @@ static void apply(struct strategy *s, const struct owner *owner, struct order *o
 static void liquidated(struct strategy *s, const struct record_report *report)
 {
     struct record_report part = *report;
-    struct seen_key key = { .exec_id = report->exec_id,
-                            .account = report->head.account,
-                            .instrument = report->head.instrument,
-                            .side = report->side };
+    struct seen_key key = key_of(report);
     if (report->exec_id == 0 || seen_find(&s->seen, &key) != NULL) {
         s->duplicate_fills++;
         return;
@@ -797,6 +799,10 @@ static void cancel_stray(struct strategy *s, struct order *order, const struct i
 
 void report_consume(struct strategy *s, const struct record_report *report)
 {
+    if (report->exec_id != 0) {
+        struct seen_key key = key_of(report);
+        seen_fetch(&s->seen, &key); /* far memory: on its way while the order is looked up */
+    }
     if (!state_instrument_known(s, report->head.instrument) ||
         !state_account_known(s, report->head.account) || report->side > SIDE_SELL || report->last_qty < 0 ||
         report->price < 0 || report->head.slot_count < 3) {

@@ -41,6 +41,12 @@ static void index_remove(struct seen *seen, uint32_t at)
     seen->index[gap] = 0;
 }
 
+void seen_fetch(const struct seen *seen, const struct seen_key *key)
+{
+    __builtin_prefetch(&seen->index[hash(key)], 1);
+    __builtin_prefetch(&seen->entry[seen->next], 1);
+}
+
 struct seen_entry *seen_find(struct seen *seen, const struct seen_key *key)
 {
     uint32_t at = index_of(seen, key);

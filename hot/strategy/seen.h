@@ -39,6 +39,10 @@ struct seen {
     struct seen_entry entry[SEEN_MAX];
 };
 
+/* seen_fetch has the memory fetched that seen_find of this key and seen_add will look at; it changes nothing.
+ */
+void seen_fetch(const struct seen *seen, const struct seen_key *key);
+
 /* seen_find answers the entry, or NULL. */
 struct seen_entry *seen_find(struct seen *seen, const struct seen_key *key);
 
