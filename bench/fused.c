@@ -21,6 +21,7 @@
 #define SESSION_BYTES 1024 /* the longest text to Deribit here */
 #define AROUND        64
 #define JOURNAL_SLOTS (1u << 16)
+#define MEMORY_BYTES  (48u << 20)
 #define TURNS_MOST    5000000 /* seconds: a feed of Deribit waits 100 ms between its requests */
 
 struct conn {
@@ -338,12 +339,11 @@ static void take_time(void)
 
 /* ------------------------------------------------------------------ coming up */
 
+/* From the same kind of memory as the engine's: one mapping, on huge pages where there are any. */
 static void *take_memory(void *context, size_t bytes)
 {
     (void)context;
-    void *memory = NULL;
-    POISE_ASSERT(posix_memalign(&memory, 4096, bytes) == 0);
-    return memset(memory, 0, bytes);
+    return arena_take(&desk.arena, bytes);
 }
 
 static bool resolve(void *context, uint8_t venue, const char *host, struct role_address *address)
@@ -448,7 +448,7 @@ static bool setup(struct bench *bench)
     unlink(path);
     if (desk.counters == NULL || !ws_mask_start(&desk.mask) ||
         !sign_key_hmac(&desk.key, TALK_KEY, TALK_SECRET, strlen(TALK_SECRET)) ||
-        !arena_create(&desk.arena, topology_bytes(&map, MARKET_LEGS, MARKET_LEGS) + 65536, -1, false)) {
+        !arena_create(&desk.arena, topology_bytes(&map, MARKET_LEGS, MARKET_LEGS) + MEMORY_BYTES, -1, true)) {
         return bench_absent(bench, "no counters, randomness or memory");
     }
     topology_make(&desk.topology, &map, MARKET_LEGS, MARKET_LEGS, &desk.arena);
