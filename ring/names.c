@@ -13,7 +13,8 @@ const char *const liquidity_names[] = { "unknown", "maker", "taker" };
 const char *const feed_state_names[] = { "down", "syncing", "live", "gap", "stale" };
 const char *const gateway_state_names[] = { "down", "starting", "ready", "degraded" };
 const char *const instrument_status_names[] = { "unknown", "trading", "cancel_only", "halted", "settling", "closed" };
-const char *const command_names[] = { "none", "stop", "halt", "resume", "pause", "flatten", "shift_fair", "books" };
+const char *const command_names[] = { "none", "stop", "halt", "resume", "pause", "flatten", "shift_fair", "books",
+                                      "read" };
 const char *const event_names[] = { "none", "halt", "resumed", "stopped", "ladder", "naked_cleared",
                                     "duplicate_fill", "unknown_order", "table_refused", "quotes_pulled",
                                     "quotes_back", "position_differs", "risk_refused", "conservation",

@@ -25,6 +25,7 @@ static const char *const pull_names[PULL_REASON_COUNT] = {
     [PULL_DEPTH]      = "depth",
     [PULL_FEE]        = "fee_unknown",
     [PULL_BOOKS]      = "books_differ",
+    [PULL_UNREAD]     = "unread",
 };
 
 static const char *const halt_names[HALT_REASON_COUNT] = {

@@ -47,6 +47,7 @@ enum pull_reason {
     PULL_DEPTH,      /* the hedge book is too thin for a full fill */
     PULL_FEE,        /* no fee table row for a leg */
     PULL_BOOKS,      /* the ledger differs from what the venues told by more than max_difference */
+    PULL_UNREAD,     /* an account's session was down, and what happened meanwhile is not read yet */
     PULL_REASON_COUNT
 };
 

@@ -350,6 +350,8 @@ enum command {
     COMMAND_FLATTEN,    /* cancel all, unwind positions of the instance (or all) */
     COMMAND_SHIFT_FAIR, /* value[0] = bound in centibp: limits the slow fair-price offset */
     COMMAND_BOOKS, /* from cold: value[0] 1: the books differ from what was told, no new risk; 0: no more */
+    COMMAND_READ,  /* from cold: all that happened on account value[0] before its session came up, at stamp
+                      value[1], was read */
     COMMAND_COUNT
 };
 

@@ -192,7 +192,7 @@ static enum risk_refusal check_risk(struct strategy *s, const struct risk_ask *a
     if (s->books_differ) {
         return RISK_BOOKS;
     }
-    if (s->gateway[ask->account] != GATEWAY_READY) {
+    if (!state_account_read(s, ask->account)) {
         return RISK_GATEWAY;
     }
     if (book_trouble(&s->book[ask->instrument], s->now_ns, 0) != BOOK_GOOD) {

@@ -81,6 +81,9 @@ struct strategy {
     uint64_t users[INSTRUMENT_MAX];           /* bit per instance slot that needs this instrument */
     uint16_t slot_of[ORDER_INSTANCE_MAX + 1]; /* by instance number; ORDER_LISTS none */
     uint8_t gateway[ACCOUNT_MAX];             /* enum gateway_state */
+    uint64_t ready_ns[ACCOUNT_MAX];           /* the stamp with which its session came up last */
+    uint64_t unread;                          /* bit per account: its session was down, and nobody said since
+                                               * that what happened meanwhile was read */
     uint64_t account_known;                   /* bit per account */
     struct account account[ACCOUNT_MAX];
     struct instrument instrument[INSTRUMENT_MAX];
@@ -119,6 +122,12 @@ static inline bool state_account_known(const struct strategy *s, uint16_t accoun
 static inline bool state_gateway_up(const struct strategy *s, uint16_t account)
 {
     return s->gateway[account] == GATEWAY_READY || s->gateway[account] == GATEWAY_DEGRADED;
+}
+
+/* Whether everything that happened on an account is known, but for what is on its way. */
+static inline bool state_account_read(const struct strategy *s, uint16_t account)
+{
+    return s->gateway[account] == GATEWAY_READY && !(s->unread >> account & 1);
 }
 
 /* state_money saturates rather than wraps: for figures that people read, never for an order's size. */

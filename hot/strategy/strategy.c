@@ -247,6 +247,11 @@ static void consume_gateway(struct strategy *s, const struct record_state *recor
     }
     uint8_t before = s->gateway[account];
     s->gateway[account] = (uint8_t)record->value;
+    if (before == GATEWAY_READY && record->value != GATEWAY_READY) {
+        s->unread |= 1ULL << account;
+    } else if (before != GATEWAY_READY && record->value == GATEWAY_READY) {
+        s->ready_ns[account] = record->head.stamp_ns;
+    }
     bool up = state_gateway_up(s, account);
     bool lost = !up || (before == GATEWAY_READY && record->value != GATEWAY_READY);
     uint64_t slots = 0;
@@ -486,8 +491,25 @@ static void books_differ(struct strategy *s, bool differ)
     }
 }
 
+/* What happened while a session was down was read; it is down again, if this is of an earlier time. */
+static void account_read(struct strategy *s, int64_t account, int64_t ready_ns)
+{
+    if (account < 0 || account >= ACCOUNT_MAX) {
+        s->malformed++;
+        return;
+    }
+    if (s->gateway[account] == GATEWAY_READY && s->ready_ns[account] == (uint64_t)ready_ns) {
+        s->unread &= ~(1ULL << account);
+        state_wake(s, s->restored ? all_slots(s) : 0);
+    }
+}
+
 static void consume_command(struct strategy *s, const struct record_command *record)
 {
+    if (record->command == COMMAND_READ) {
+        account_read(s, record->value[0], record->value[1]);
+        return;
+    }
     if (record->command == COMMAND_BOOKS) {
         books_differ(s, record->value[0] != 0);
         return;

@@ -32,7 +32,9 @@ struct figures {
     counter *account_state[ACCOUNT_MAX], *account_rejects[ACCOUNT_MAX];
     counter *events, *alarms, *duplicates, *unknowns, *lost, *halted, *stopped;
     uint32_t market_count, account_count, instance_count;
-    bool hedged[PARAMS_INSTANCE_MAX];        /* by row: it has said so, and nothing else since */
+    uint64_t ready_ns[ACCOUNT_MAX];   /* the stamp with which a session came up; 0 it is not */
+    bool unread[ACCOUNT_MAX];         /* it was down since the strategy was told last that all was read */
+    bool hedged[PARAMS_INSTANCE_MAX]; /* by row: it has said so, and nothing else since */
     uint16_t row_of[ORDER_INSTANCE_MAX + 1]; /* by instance number: row + 1, 0 not configured */
     bool is_stopped, is_halted, low, doubt;
     struct remembered_order order[REMEMBERED];
@@ -267,6 +269,17 @@ static void count_event(struct figures *f, const struct slot *record)
     }
 }
 
+static void note_session(struct figures *f, uint16_t account, const struct record_state *state)
+{
+    uint64_t *ready_ns = &f->ready_ns[account];
+    if (state->value != GATEWAY_READY) {
+        f->unread[account] = f->unread[account] || *ready_ns != 0;
+        *ready_ns = 0;
+    } else if (*ready_ns == 0) {
+        *ready_ns = state->head.stamp_ns;
+    }
+}
+
 void figures_record(struct figures *f, const struct slot *record)
 {
     const struct record_head *head = record_head_of(record);
@@ -292,6 +305,7 @@ void figures_record(struct figures *f, const struct slot *record)
             const struct record_state *state = (const struct record_state *)record;
             counter_set(f->account_state[head->account], state->value);
             f->doubt = f->doubt || state->value == GATEWAY_READY;
+            note_session(f, head->account, state);
         }
         break;
     case RECORD_REJECT:
@@ -348,6 +362,16 @@ bool figures_counter_low(struct figures *figures)
     bool low = figures->low;
     figures->low = false;
     return low;
+}
+
+uint64_t figures_unread_ns(const struct figures *figures, uint16_t account)
+{
+    return figures->unread[account] ? figures->ready_ns[account] : 0;
+}
+
+void figures_told_read(struct figures *figures, uint16_t account)
+{
+    figures->unread[account] = false;
 }
 
 bool figures_doubt(struct figures *figures)

@@ -46,4 +46,11 @@ bool figures_counter_low(struct figures *figures);
  * outcome is unknown, an execution's price is open. */
 bool figures_doubt(struct figures *figures);
 
+/* figures_unread: an account's session was down, is up again since the answer, and the strategy was not told
+ * yet that what happened meanwhile was read; 0 else. */
+uint64_t figures_unread_ns(const struct figures *figures, uint16_t account);
+
+/* figures_told_read: the strategy is told now. */
+void figures_told_read(struct figures *figures, uint16_t account);
+
 #endif

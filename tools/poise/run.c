@@ -586,6 +586,27 @@ static void tell_books(struct run *run)
              : "the ledger agrees with what the venues told: quotes may come back");
 }
 
+/* What happened on an account while its session was down is in the executions and positions that were read
+ * since: before that the strategy takes no new risk there. */
+static void tell_read(struct run *run)
+{
+    for (uint16_t i = 0; run->reconcile != NULL && i < run->engine.accounts.count; i++) {
+        uint64_t ready_ns = figures_unread_ns(run->books.figures, i);
+        if (ready_ns == 0 || reconcile_read_ns(run->reconcile, i) < ready_ns) {
+            continue;
+        }
+        struct slot record;
+        struct record_command *body =
+            (struct record_command *)record_begin(&record, RECORD_COMMAND, 1, clock_now_ns());
+        body->command = COMMAND_READ;
+        body->instance = NO_INSTANCE;
+        body->value[0] = i;
+        body->value[1] = (int64_t)ready_ns;
+        figures_told_read(run->books.figures, i);
+        run_send(run, &record);
+    }
+}
+
 /* A private stream that came back, an order in doubt, a price that is open: do not wait for the next round.
  */
 static void poll_reconcile(struct run *run)
@@ -670,6 +691,7 @@ static void cold_turn(struct run *run)
     control_step(run->control);
     poll_reconcile(run);
     tell_books(run);
+    tell_read(run);
     refill_order_ids(run);
     nap(run, NS_PER_MS);
 }

@@ -117,6 +117,9 @@ enum pull_reason quote_reason(struct strategy *s, struct instance *instance, str
         s->gateway[params->hedge_account] != GATEWAY_READY) {
         return PULL_GATEWAY;
     }
+    if (!state_account_read(s, params->quote_account) || !state_account_read(s, params->hedge_account)) {
+        return PULL_UNREAD;
+    }
     if (!s->fee[params->quote_account][params->quote_instrument].known ||
         !s->fee[params->hedge_account][params->hedge_instrument].known) {
         return PULL_FEE;

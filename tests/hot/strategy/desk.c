@@ -345,6 +345,19 @@ void desk_command(struct desk *desk, enum command command, uint16_t instance, in
     desk_feed(desk, &slot);
 }
 
+void desk_read(struct desk *desk, uint16_t account, uint64_t ready_ns)
+{
+    struct slot slot;
+    memset(&slot, 0, sizeof slot);
+    struct record_command *record =
+        (struct record_command *)(void *)record_begin(&slot, RECORD_COMMAND, 1, desk->now);
+    record->command = COMMAND_READ;
+    record->instance = NO_INSTANCE;
+    record->value[0] = account;
+    record->value[1] = (int64_t)ready_ns;
+    desk_feed(desk, &slot);
+}
+
 struct order *desk_row(struct desk *desk, uint64_t order)
 {
     return order_find(&desk->s->orders, order);

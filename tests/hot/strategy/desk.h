@@ -63,6 +63,8 @@ void desk_state(struct desk *desk, enum record_type type, uint16_t instrument, u
                 uint32_t value);
 void desk_clock(struct desk *desk, uint64_t forward_ns);
 void desk_command(struct desk *desk, enum command command, uint16_t instance, int64_t value);
+/* desk_read: what happened before the account's session came up with that stamp was read. */
+void desk_read(struct desk *desk, uint16_t account, uint64_t ready_ns);
 /* desk_both moves both books to a middle (0.1 units), spread one tick. */
 void desk_both(struct desk *desk, int64_t bid);
 

@@ -376,6 +376,8 @@ Test(quote, whatever_is_not_known_pulls_both_quotes_and_its_return_brings_them_b
     desk_state(desk, RECORD_GATEWAY_STATE, NO_INSTRUMENT, USDT_ACCOUNT, GATEWAY_DEGRADED);
     pulled(desk, PULL_GATEWAY);
     desk_state(desk, RECORD_GATEWAY_STATE, NO_INSTRUMENT, USDT_ACCOUNT, GATEWAY_READY);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_UNREAD);
+    desk_read(desk, USDT_ACCOUNT, desk->s->ready_ns[USDT_ACCOUNT]);
     back(desk);
 
     struct level crossed = { 600005, 100 };

@@ -389,6 +389,7 @@ Test(report, a_lost_link_doubts_what_rested_and_ready_asks_for_it)
     desk_order_state(desk, bid->id, ORDER_STATUS_CANCELLED, 0, 0);
     desk_order_state(desk, ask->id, ORDER_STATUS_FILLED, 10, 0);
     cr_assert_eq(perp_qty(desk), -10);
+    desk_read(desk, COIN_ACCOUNT, desk->s->ready_ns[COIN_ACCOUNT]);
     desk_both(desk, 600000);
     desk_answer(desk, true);
     cr_assert_lt(base_abs(desk_delta_e8(desk)), COIN * 2 / 1000);

@@ -335,6 +335,34 @@ Test(risk, a_loss_counts_from_the_first_fill_over_restarts)
     desk_free(desk);
 }
 
+static void session(struct desk *desk, enum gateway_state state)
+{
+    desk->now += MS;
+    desk_state(desk, RECORD_GATEWAY_STATE, NO_INSTRUMENT, USDT_ACCOUNT, state);
+}
+
+Test(risk, what_happened_while_a_session_was_down_is_read_before_new_risk)
+{
+    struct desk *desk = desk_ready(NULL, NULL);
+    desk_answer(desk, true);
+    session(desk, GATEWAY_DEGRADED);
+    session(desk, GATEWAY_READY);
+    uint64_t ready_ns = desk->s->ready_ns[USDT_ACCOUNT];
+    cr_assert_eq(desk->s->instance[0].pull, PULL_UNREAD);
+    desk_read(desk, USDT_ACCOUNT, ready_ns - 1);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_UNREAD, "that was of the time before");
+    desk_read(desk, COIN_ACCOUNT, ready_ns);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_UNREAD, "that is another account");
+    session(desk, GATEWAY_DEGRADED);
+    desk_read(desk, USDT_ACCOUNT, ready_ns);
+    session(desk, GATEWAY_READY);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_UNREAD, "and was lost again");
+    desk_read(desk, USDT_ACCOUNT, desk->s->ready_ns[USDT_ACCOUNT]);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_NONE);
+    desk_read(desk, ACCOUNT_MAX, desk->now);
+    desk_free(desk);
+}
+
 static void say_books(struct desk *desk, int64_t differ)
 {
     struct slot slot;

@@ -357,6 +357,8 @@ static void step(struct storm *storm, bool garbage)
                 link_state(storm, account, true);
             }
         }
+        desk_read(desk, 0, desk->s->ready_ns[0]);
+        desk_read(desk, 1, desk->s->ready_ns[1]);
     } else if (what < 871) {
         desk_state(desk, RECORD_FEED_STATE, (uint16_t)roll(storm, 2), NO_ACCOUNT, roll(storm, 5));
     } else if (what < 890) {
@@ -416,6 +418,7 @@ static void calm(struct storm *storm)
     storm->message_count = 0;
     for (uint16_t i = 0; i < 3; i++) {
         link_state(storm, i, true);
+        desk_read(storm->desk, i, storm->desk->s->ready_ns[i]);
         desk_state(desk, RECORD_INSTRUMENT_STATE, i, NO_ACCOUNT, INSTRUMENT_TRADING);
         desk_state(desk, RECORD_FEED_STATE, i, NO_ACCOUNT, FEED_LIVE);
     }
