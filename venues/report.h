@@ -32,10 +32,11 @@ static inline struct record_head *report_begin(struct slot *record, enum record_
 static inline uint16_t report_currency(const struct instrument_table *instruments,
                                        const struct venue_hooks *hooks, const struct scan_value *code)
 {
-    if (code->type != SCAN_STRING || code->bytes == 0 || code->bytes >= CURRENCY_BYTES) {
+    if (code->type != SCAN_STRING || code->bytes == 0) {
         return CURRENCY_NONE;
     }
-    for (uint32_t i = 0; i < instruments->currency_count; i++) {
+    bool fits = code->bytes < CURRENCY_BYTES;
+    for (uint32_t i = 0; fits && i < instruments->currency_count; i++) {
         const char *known = instruments->currency[i].code;
         if (memcmp(known, code->at, code->bytes) == 0 && known[code->bytes] == '\0') {
             return (uint16_t)i;

@@ -139,17 +139,9 @@ static uint32_t unicode(const char *at)
     return (uint32_t)(hex(at[0]) << 12 | hex(at[1]) << 8 | hex(at[2]) << 4 | hex(at[3]));
 }
 
-/* resolve puts a checked string with its escapes undone into the scratch; when it does not fit, the value
- * keeps pointing at the text as written. */
-static void resolve(struct scan *scan, struct scan_value *value)
+size_t scan_plain(const char *text, size_t bytes, char *out)
 {
-    char *out = scan->scratch + scan->scratch_used;
-    size_t room = sizeof scan->scratch - scan->scratch_used;
-    const char *at = value->at, *end = at + value->bytes;
-    value->escaped = 1;
-    if (value->bytes > room) {
-        return; /* escapes only shrink */
-    }
+    const char *at = text, *end = text + bytes;
     size_t n = 0;
     while (at < end) {
         if (*at != '\\') {
@@ -192,6 +184,19 @@ static void resolve(struct scan *scan, struct scan_value *value)
             out[n++] = (char)(0x80 | (code & 0x3f));
         }
     }
+    return n;
+}
+
+/* resolve puts a checked string with its escapes undone into the scratch; when it does not fit, the value
+ * keeps pointing at the text as written. */
+static void resolve(struct scan *scan, struct scan_value *value)
+{
+    char *out = scan->scratch + scan->scratch_used;
+    value->escaped = 1;
+    if (value->bytes > sizeof scan->scratch - scan->scratch_used) {
+        return; /* escapes only shrink */
+    }
+    size_t n = scan_plain(value->at, value->bytes, out);
     value->at = out;
     value->bytes = (uint32_t)n;
     value->escaped = 0;

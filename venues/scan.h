@@ -131,6 +131,10 @@ bool scan_fields_by_habit(struct scan *scan, const struct scan_name *names, uint
                           const uint8_t *from, uint32_t longest, struct scan_habit *habit,
                           struct scan_value *named);
 
+/* scan_plain undoes the escapes of a string that was checked (one whose `escaped` is set), into as many bytes
+ * as it is written with; answers how many it has. */
+size_t scan_plain(const char *text, size_t bytes, char *out);
+
 /* scan_is: a string equal to the text. */
 static inline bool scan_is(const struct scan_value *value, const char *text)
 {

@@ -66,7 +66,8 @@ struct decode {
     char reply_symbol[INSTRUMENT_SYMBOL_BYTES];
     FILE *out; /* what the message at hand gives so far */
     uint32_t printed, ignored;
-    bool saw_row; /* a row was asked for: the book to print */
+    uint32_t guesses; /* of the units of the message at hand */
+    bool saw_row;     /* a row was asked for: the book to print */
     struct io_row *last_row;
 };
 
@@ -118,8 +119,8 @@ static const char *const cash_names[] = {
     [CASH_UNKNOWN] = "unknown",       [CASH_ORDER] = "order",       [CASH_FUNDING] = "funding",
     [CASH_TRANSFER] = "transfer",     [CASH_FEE] = "fee",           [CASH_LIQUIDATION] = "liquidation",
     [CASH_SETTLEMENT] = "settlement", [CASH_INTEREST] = "interest", [CASH_SNAPSHOT] = "snapshot",
-    [CASH_ADJUSTMENT] = "adjustment", [CASH_DIVIDEND] = "dividend",
-    [CASH_ACCRUED] = "accrued",       [CASH_SETTLED] = "settled",   [CASH_HISTORY] = "history",
+    [CASH_ADJUSTMENT] = "adjustment", [CASH_DIVIDEND] = "dividend", [CASH_ACCRUED] = "accrued",
+    [CASH_SETTLED] = "settled",       [CASH_HISTORY] = "history",
 };
 
 /* What --reply-to or a URL says that a bare result answers. */
@@ -978,9 +979,21 @@ struct trial {
     int64_t consumed;
 };
 
+/* What a parser left in the hooks belongs to one record of one message, whose bytes may be gone. */
+static void forget(struct venue_hooks *hooks)
+{
+    hooks->client_id = hooks->request_id = hooks->exec_id = hooks->note = hooks->broken = NULL;
+    hooks->client_id_bytes = hooks->request_id_bytes = hooks->exec_id_bytes = hooks->note_bytes = 0;
+    hooks->item = 0;
+    hooks->unsettled_e8 = hooks->contract_e8 = 0;
+    hooks->position_side = 0;
+    hooks->has_side = false;
+}
+
 static void trial_begin(struct decode *decode, struct trial *trial)
 {
     decode->printed = decode->ignored = 0;
+    forget(&decode->hooks);
     trial->text = NULL;
     decode->out = open_memstream(&trial->text, &trial->bytes);
     if (decode->out == NULL) {
@@ -1016,7 +1029,6 @@ static void try_private(struct decode *decode, struct trial *trial)
     uint16_t none = 0;
     decode->account.product = decode->product;
     decode->hooks.reply_to = request_of(decode->options.reply_to);
-    decode->hooks.broken = NULL;
     decode->options.venue->order->init(decode->session, decode->options.venue, &decode->table,
                                        &decode->account, &decode->key, &none, 0);
     decode->session->hooks = &decode->hooks;
@@ -1050,7 +1062,6 @@ static void try_rest(struct decode *decode, struct trial *trial, const char *bod
                                   .instrument_context = decode,
                                   .hooks = &decode->hooks };
     decode->hooks.reply_to = request_of(decode->options.reply_to);
-    decode->hooks.broken = NULL;
     trial_begin(decode, trial);
     enum rest_result result = decode->options.venue->rest->parse(&query, 200, body, bytes, &answer);
     if (result == REST_OK && decode->printed == 0) {
@@ -1127,7 +1138,6 @@ static void try_metadata(struct decode *decode, struct trial *trial)
                                   .instrument = on_instrument,
                                   .instrument_context = decode,
                                   .hooks = &decode->hooks };
-    decode->hooks.broken = NULL;
     trial_begin(decode, trial);
     enum rest_result result =
         decode->options.venue->rest->parse(&query, 200, decode->message, decode->message_bytes, &answer);
@@ -1179,6 +1189,19 @@ static void decode_rpc(struct decode *decode, struct trial *trial)
     }
 }
 
+/* other_units: a number did not fit units that were only guessed; the next guess.  False when there is none.
+ */
+static bool other_units(struct decode *decode)
+{
+    static const uint8_t guess[] = { 9, 10, 12, 4, 1 };
+    if (!decode->rows.guessed || decode->guesses == POISE_COUNT_OF(guess)) {
+        return false;
+    }
+    decode->rows.decimals = guess[decode->guesses++];
+    decode->rows.guessed = false;
+    return true;
+}
+
 static void decode_message(struct decode *decode)
 {
     struct trial trial = { 0 };
@@ -1190,6 +1213,7 @@ static void decode_message(struct decode *decode)
 
     decode->product =
         decode->options.product != PRODUCT_NONE ? decode->options.product : io_product_guess(text, bytes);
+again:
     if (!json) {
         /* binary, or nothing at all */
         if (!decode->options.is_private) {
@@ -1225,18 +1249,23 @@ static void decode_message(struct decode *decode)
         bool reply = look[LOOK_STATUS].type == SCAN_NUMBER && !book &&
                      (look[LOOK_RESULT].type != SCAN_NONE || look[LOOK_ERROR].type != SCAN_NONE);
         bool refusal = look[LOOK_CODE].type == SCAN_NUMBER && look[LOOK_CODE].at[0] == '-';
+        /* answers to a subscription and the word after a cancel-all: no session's, whoever listens */
+        bool notice = look[LOOK_STATUS].type == SCAN_NONE && !refusal &&
+                      (look[LOOK_CODE].type == SCAN_NUMBER || look[LOOK_ERROR].type == SCAN_OBJECT ||
+                       look[LOOK_RESULT].type == SCAN_NULL || look[LOOK_RESULT].type == SCAN_ARRAY);
+        bool theirs = decode->options.is_private && !notice;
         bool done = false;
         if (look[LOOK_RESULT].type == SCAN_OBJECT && has_array(&look[LOOK_RESULT], "symbols")) {
             try_rest(decode, &trial, look[LOOK_RESULT].at, look[LOOK_RESULT].bytes);
             done = true;
-        } else if (!decode->options.is_private && !reply && !refusal && (object || book)) {
+        } else if (!theirs && !reply && !refusal && (object || book)) {
             try_feed(decode, &trial);
             done = trial.consumed < 0 || trial.printed > 0;
-        } else if (!decode->options.is_private && !object) {
+        } else if (!theirs && !object) {
             try_feed(decode, &trial); /* an all-market stream */
             done = trial.printed > 0;
         }
-        if (!done && (object || decode->options.is_private)) {
+        if (!done && object) {
             free(trial.text);
             try_private(decode, &trial);
             bool plain = trial.printed == 1 && strstr(trial.text, "\"what\":\"ok\"") != NULL;
@@ -1278,6 +1307,10 @@ static void decode_message(struct decode *decode)
 
 print:
     decode->out = stdout;
+    if (trial.consumed < 0 && other_units(decode)) {
+        free(trial.text);
+        goto again;
+    }
     if (trial.consumed <= 0) {
         size_t at = decode->parser.broken_at;
         const char *why = decode->hooks.broken != NULL ? decode->hooks.broken : decode->parser.broken_why;
@@ -1295,6 +1328,9 @@ static void decode_one(struct decode *decode, const char *text, size_t bytes)
     decode->message = text;
     decode->message_bytes = bytes;
     decode->saw_row = false;
+    decode->guesses = 0;
+    decode->rows.decimals = IO_DECIMALS_FREE;
+    decode->rows.guessed = false;
     decode->printed = 0;
     decode->out = stdout;
     decode->hooks.broken = NULL;

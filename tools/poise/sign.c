@@ -56,6 +56,8 @@ struct signing {
     uint64_t line;
     bool failed;
     char text[TEXT_BYTES];
+    char plain[TEXT_BYTES]; /* strings with more escapes than the scanner's scratch holds */
+    size_t plain_used;
 };
 
 static void fail(struct signing *signing, const char *why)
@@ -98,11 +100,46 @@ static void put_pair(struct text *text, const char *name, const struct scan_valu
     text_put_bytes(text, value->at, value->bytes);
 }
 
-/* string_of takes a text field; escapes beyond the scanner's scratch are refused. */
-static bool string_of(const struct scan_value *value)
+/* is_text: a string, or none. */
+static bool is_text(const struct scan_value *value)
 {
-    return value->type == SCAN_NONE || value->type == SCAN_NULL ||
-           (value->type == SCAN_STRING && !value->escaped);
+    return value->type == SCAN_NONE || value->type == SCAN_NULL || value->type == SCAN_STRING;
+}
+
+/* undo keeps a value beyond the scan that read it, without its escapes: a body of JSON inside JSON has more
+ * of them than the scanner's scratch holds.  False when there is no room. */
+static bool undo(struct signing *signing, const struct scan *scan, struct scan_value *value)
+{
+    bool in_scratch = value->at >= scan->scratch && value->at < scan->scratch + sizeof scan->scratch;
+    if (value->type != SCAN_STRING || (!value->escaped && !in_scratch)) {
+        return true;
+    }
+    if (value->bytes > sizeof signing->plain - signing->plain_used) {
+        fail(signing, "too long");
+        return false;
+    }
+    char *out = signing->plain + signing->plain_used;
+    if (value->escaped) {
+        value->bytes = (uint32_t)scan_plain(value->at, value->bytes, out);
+    } else {
+        memcpy(out, value->at, value->bytes);
+    }
+    value->at = out;
+    value->escaped = 0;
+    signing->plain_used += value->bytes;
+    return true;
+}
+
+/* undo_all does so with all fields of an object. */
+static bool undo_all(struct signing *signing, const struct scan *scan, struct scan_value *values,
+                     uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!undo(signing, scan, &values[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void sign_rest(struct signing *signing, const struct scan_value in[IN_COUNT])
@@ -110,14 +147,24 @@ static void sign_rest(struct signing *signing, const struct scan_value in[IN_COU
     struct text text = { signing->text, signing->text + sizeof signing->text, false };
     struct scan_value stamp = { 0 };
     char digits[24];
-    if (!string_of(&in[IN_QUERY]) || !string_of(&in[IN_BODY])) {
+    if (!is_text(&in[IN_QUERY]) || !is_text(&in[IN_BODY])) {
         fail(signing, "query and body are texts");
         return;
     }
+    const char *query = in[IN_QUERY].at;
     size_t query_bytes = in[IN_QUERY].type == SCAN_STRING ? in[IN_QUERY].bytes : 0;
     size_t body_bytes = in[IN_BODY].type == SCAN_STRING ? in[IN_BODY].bytes : 0;
     bool in_body = body_bytes > 0;
-    text_put_bytes(&text, query_bytes > 0 ? in[IN_QUERY].at : "", query_bytes);
+    if (query_bytes == 0 && in[IN_PATH].type == SCAN_STRING) { /* a target given whole */
+        const char *mark = memchr(in[IN_PATH].at, '?', in[IN_PATH].bytes);
+        query = mark;
+        query_bytes = mark != NULL ? (size_t)(in[IN_PATH].at + in[IN_PATH].bytes - mark) : 0;
+    }
+    if (query_bytes > 0 && query[0] == '?') {
+        query++;
+        query_bytes--;
+    }
+    text_put_bytes(&text, query_bytes > 0 ? query : "", query_bytes);
     text_put_bytes(&text, body_bytes > 0 ? in[IN_BODY].at : "", body_bytes);
 
     stamp_of(signing, &in[IN_TIMESTAMP], &stamp, digits);
@@ -184,7 +231,7 @@ static void sign_ws(struct signing *signing, const struct scan_value in[IN_COUNT
 {
     struct param params[PARAMS_MAX];
     uint32_t count = 0;
-    static struct scan scan; /* its scratch holds values with escapes */
+    struct scan scan;
     struct scan_value key;
     char digits[24];
     struct scan_value stamp = { 0 };
@@ -195,10 +242,14 @@ static void sign_ws(struct signing *signing, const struct scan_value in[IN_COUNT
         scan_object(&scan);
         while (count < PARAMS_MAX - 3 && scan_key(&scan, &key)) {
             struct scan_value value;
-            if (!scan_take(&scan, &value) || value.escaped || key.escaped) {
+            if (!undo(signing, &scan, &key) || !scan_take(&scan, &value)) {
                 fail(signing, "a parameter cannot be read");
                 return;
             }
+            if (!undo(signing, &scan, &value)) {
+                return;
+            }
+            scan.scratch_used = 0;
             if (key.bytes == 9 && memcmp(key.at, "signature", 9) == 0) {
                 continue;
             }
@@ -289,7 +340,7 @@ static void sign_ws(struct signing *signing, const struct scan_value in[IN_COUNT
 static void word_of(const struct scan_value *given, const struct scan_value *otherwise,
                     struct scan_value *out)
 {
-    bool told = (given->type == SCAN_STRING && !given->escaped) || given->type == SCAN_NUMBER;
+    bool told = given->type == SCAN_STRING || given->type == SCAN_NUMBER;
     *out = told ? *given : *otherwise;
 }
 
@@ -306,7 +357,7 @@ static void sign_deribit_login(struct signing *signing, const struct scan_value 
     enum { AUTH_STAMP, AUTH_NONCE, AUTH_DATA, AUTH_SCOPE, AUTH_COUNT };
     static const struct scan_name names[AUTH_COUNT] = { SCAN_NAME("timestamp"), SCAN_NAME("nonce"),
                                                         SCAN_NAME("data"), SCAN_NAME("scope") };
-    static struct scan scan;
+    struct scan scan;
     const struct scan_value none = { .type = SCAN_STRING, .at = "", .bytes = 0 };
     struct scan_value given[AUTH_COUNT] = { 0 }, stamp, nonce, data;
     struct text text = { signing->text, signing->text + sizeof signing->text, false };
@@ -314,6 +365,9 @@ static void sign_deribit_login(struct signing *signing, const struct scan_value 
     if (in[IN_PARAMS].type == SCAN_OBJECT) {
         scan_open(&scan, in[IN_PARAMS].at, in[IN_PARAMS].bytes);
         scan_fields(&scan, NULL, names, AUTH_COUNT, given);
+        if (!undo_all(signing, &scan, given, AUTH_COUNT)) {
+            return;
+        }
     }
     stamp_of(signing, given[AUTH_STAMP].type != SCAN_NONE ? &given[AUTH_STAMP] : &in[IN_TIMESTAMP], &stamp,
              digits);
@@ -373,8 +427,8 @@ static void sign_deribit_http(struct signing *signing, const struct scan_value i
     struct text to = { header, header + sizeof header, false };
     struct scan_value stamp, nonce;
     char digits[24], method[16] = "GET", signature[SIGN_BASE64_BYTES];
-    if (!string_of(&in[IN_QUERY]) || !string_of(&in[IN_BODY]) || in[IN_PATH].type != SCAN_STRING ||
-        in[IN_PATH].escaped || in[IN_METHOD].bytes >= sizeof method) {
+    if (!is_text(&in[IN_QUERY]) || !is_text(&in[IN_BODY]) || in[IN_PATH].type != SCAN_STRING ||
+        in[IN_METHOD].bytes >= sizeof method) {
         fail(signing, "method, path, query and body are texts");
         return;
     }
@@ -420,6 +474,10 @@ static void sign_line(struct signing *signing, const char *line, size_t bytes)
     scan_open(&scan, line, bytes);
     if (!scan_fields(&scan, NULL, in_names, IN_COUNT, in)) {
         fail(signing, scan.state == SCAN_SHORT ? "the line is cut short" : scan.why);
+        return;
+    }
+    signing->plain_used = 0;
+    if (!undo_all(signing, &scan, in, IN_COUNT)) {
         return;
     }
     bool login = in[IN_PARAMS].type == SCAN_OBJECT || in[IN_LOGIN].type == SCAN_TRUE;

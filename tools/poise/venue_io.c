@@ -299,6 +299,8 @@ struct io_row *io_row_infer(struct io_rows *rows, uint8_t venue, uint8_t product
         digits_of(message, message_bytes, &before, &behind); /* the others print no number in quotes */
     }
     uint8_t decimals = before <= 10 ? 8 : behind < 8 ? (uint8_t)behind : 8;
+    decimals = rows->decimals != IO_DECIMALS_FREE ? rows->decimals : decimals;
+    rows->guessed = true;
     struct io_row *known = io_row_find(rows, venue, product, symbol, bytes);
     if (known != NULL) {
         if (known->inferred) {
@@ -324,7 +326,7 @@ struct io_row *io_row_infer(struct io_rows *rows, uint8_t venue, uint8_t product
 
 uint16_t io_currency(struct io_rows *rows, const char *code, size_t bytes)
 {
-    if (bytes == 0 || bytes >= CURRENCY_BYTES) {
+    if (bytes == 0 || bytes >= IO_CURRENCY_BYTES) {
         return CURRENCY_NONE;
     }
     for (uint32_t i = 0; i < rows->currency_count; i++) {
@@ -341,7 +343,7 @@ uint16_t io_currency(struct io_rows *rows, const char *code, size_t bytes)
         rows->currency = more;
         rows->currency_room = room;
     }
-    memset(rows->currency[rows->currency_count], 0, CURRENCY_BYTES);
+    memset(rows->currency[rows->currency_count], 0, IO_CURRENCY_BYTES);
     memcpy(rows->currency[rows->currency_count], code, bytes);
     return (uint16_t)(CURRENCY_MAX + rows->currency_count++);
 }

@@ -49,12 +49,18 @@ struct io_row {
     void *user; /* decode's book */
 };
 
+/* Longer than any table has them: a name in Chinese takes three bytes a letter. */
+#define IO_CURRENCY_BYTES 64
+
 struct io_rows {
     struct io_row **row;
     uint32_t count, room;
-    char (*currency)[CURRENCY_BYTES];
+    char (*currency)[IO_CURRENCY_BYTES];
     uint32_t currency_count, currency_room;
+    uint8_t decimals; /* of rows to be inferred from now on; IO_DECIMALS_FREE: see io_row_infer */
+    bool guessed;     /* one was */
 };
+#define IO_DECIMALS_FREE 0
 
 struct io_row *io_row_at(struct io_rows *rows, uint16_t index);
 struct io_row *io_row_find(struct io_rows *rows, uint8_t venue, uint8_t product, const char *symbol,

@@ -163,6 +163,7 @@ static bool levels(struct walk *walk, const struct instrument *row, const struct
     scan_open(&scan, array->at, array->bytes);
     scan_array(&scan);
     while (scan_item(&scan)) {
+        scan.scratch_used = 0; /* a level is done with before the next */
         struct scan_value price = { 0 }, qty = { 0 }, rest;
         if (from + *count >= walk->parser->level_capacity) {
             return broken(walk, scan.at, "more levels than fit");

@@ -1141,6 +1141,7 @@ void binance_refusal(struct binance_reader *reader, int status, int64_t code, co
 {
     struct slot record[3];
     uint8_t outcome = binance_outcome(reader->product, status, code, text, bytes);
+    forget_words(reader);
     if (reader->hooks != NULL) {
         reader->hooks->note = text;
         reader->hooks->note_bytes = (uint32_t)bytes;
@@ -1154,9 +1155,6 @@ void binance_refusal(struct binance_reader *reader, int status, int64_t code, co
         type = RECORD_AMENDED; /* price and quantity are what was asked for: the asker knows them */
     } else if (reader->request == REQUEST_QUERY && outcome == REASON_NOT_FOUND) {
         type = RECORD_ORDER_STATE;
-    }
-    if (reader->hooks != NULL) {
-        reader->hooks->has_side = false;
     }
     struct record_report *report = binance_report(reader, record, type, NULL);
     report->venue_code = (int32_t)code;

@@ -305,7 +305,35 @@ static const struct scan_name filter_names[FILTER_COUNT] = {
 struct filters {
     struct scan_value price[FILTER_COUNT], lot[FILTER_COUNT], market[FILTER_COUNT];
     struct scan_value notional, up, down;
+    char text[128]; /* of values that were written with escapes */
+    uint32_t text_used;
 };
+
+/* kept answers a value that outlives the scan it was read with; one for which there is no room is none. */
+static struct scan_value kept(struct filters *filters, const struct scan *scan, struct scan_value value)
+{
+    bool resolved = value.type == SCAN_STRING && value.at >= scan->scratch &&
+                    value.at < scan->scratch + sizeof scan->scratch;
+    if (!resolved) {
+        return value;
+    }
+    if (value.bytes > sizeof filters->text - filters->text_used) {
+        return (struct scan_value){ 0 };
+    }
+    char *text = filters->text + filters->text_used;
+    memcpy(text, value.at, value.bytes);
+    filters->text_used += value.bytes;
+    value.at = text;
+    return value;
+}
+
+static void keep(struct filters *filters, const struct scan *scan, struct scan_value to[FILTER_COUNT],
+                 const struct scan_value fields[FILTER_COUNT])
+{
+    for (int i = FILTER_TICK; i <= FILTER_MAX_QTY; i++) {
+        to[i] = kept(filters, scan, fields[i]);
+    }
+}
 
 static void read_filters(const struct scan_value *array, struct filters *filters)
 {
@@ -325,20 +353,20 @@ static void read_filters(const struct scan_value *array, struct filters *filters
         }
         const struct scan_value *type = &fields[FILTER_TYPE];
         if (scan_is(type, "PRICE_FILTER")) {
-            memcpy(filters->price, fields, sizeof fields);
+            keep(filters, &inner, filters->price, fields);
         } else if (scan_is(type, "LOT_SIZE")) {
-            memcpy(filters->lot, fields, sizeof fields);
+            keep(filters, &inner, filters->lot, fields);
         } else if (scan_is(type, "MARKET_LOT_SIZE")) {
-            memcpy(filters->market, fields, sizeof fields);
+            keep(filters, &inner, filters->market, fields);
         } else if (scan_is(type, "NOTIONAL") || scan_is(type, "MIN_NOTIONAL")) {
-            filters->notional =
-                fields[fields[FILTER_MIN_NOTIONAL].type != SCAN_NONE ? FILTER_MIN_NOTIONAL : FILTER_NOTIONAL];
+            bool least = fields[FILTER_MIN_NOTIONAL].type != SCAN_NONE;
+            filters->notional = kept(filters, &inner, fields[least ? FILTER_MIN_NOTIONAL : FILTER_NOTIONAL]);
         } else if (scan_is(type, "PERCENT_PRICE")) {
-            filters->up = fields[FILTER_UP];
-            filters->down = fields[FILTER_DOWN];
+            filters->up = kept(filters, &inner, fields[FILTER_UP]);
+            filters->down = kept(filters, &inner, fields[FILTER_DOWN]);
         } else if (scan_is(type, "PERCENT_PRICE_BY_SIDE")) {
-            filters->up = fields[FILTER_BID_UP];
-            filters->down = fields[FILTER_ASK_DOWN];
+            filters->up = kept(filters, &inner, fields[FILTER_BID_UP]);
+            filters->down = kept(filters, &inner, fields[FILTER_ASK_DOWN]);
         }
     }
 }

@@ -276,9 +276,7 @@ static void simple(struct deribit_reader *reader, enum record_type type, uint8_t
     struct record_report *report = deribit_report(reader, record, type, NULL);
     report->status = status;
     report->reason = reason;
-    if (reader->hooks != NULL) {
-        reader->hooks->has_side = false;
-    }
+    deribit_forget_words(reader);
     deribit_emit(reader, record);
 }
 

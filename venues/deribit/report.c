@@ -288,7 +288,7 @@ struct record_report *deribit_report(struct deribit_reader *reader, struct slot 
     return report;
 }
 
-static void forget_words(struct deribit_reader *reader)
+void deribit_forget_words(struct deribit_reader *reader)
 {
     if (reader->hooks != NULL) {
         reader->hooks->client_id = NULL;
@@ -865,7 +865,7 @@ bool deribit_object(struct deribit_reader *reader, const char *text, size_t byte
     if (!deribit_fields(&scan, text, bytes, fields)) {
         return wrong(reader, scan.why);
     }
-    forget_words(reader);
+    deribit_forget_words(reader);
     enum deribit_shape shape = deribit_shape_of(fields);
     if (only != SHAPE_OTHER && shape != only && !is_inside(shape, only)) {
         return wrong(reader, "an object is not what was asked for");
@@ -980,10 +980,10 @@ void deribit_refusal(struct deribit_reader *reader, int64_t code, const char *te
 {
     struct slot record[3];
     uint8_t outcome = deribit_outcome(code);
+    deribit_forget_words(reader);
     if (reader->hooks != NULL) {
         reader->hooks->note = text;
         reader->hooks->note_bytes = (uint32_t)bytes;
-        reader->hooks->has_side = false;
     } else if (reader->request == REQUEST_NONE) {
         return;
     }

@@ -145,6 +145,9 @@ bool deribit_answers(struct deribit_reader *reader, const struct scan_value *id)
 #define DERIBIT_OUTCOME_UNKNOWN 0xff
 uint8_t deribit_outcome(int64_t code);
 
+/* deribit_forget_words empties what the hooks hold of the record before. */
+void deribit_forget_words(struct deribit_reader *reader);
+
 /* deribit_refusal emits what a refused request becomes (REJECT, UNKNOWN, ORDER_STATE); nothing when it
  * answers no order request and there are no hooks.  A refused edit may have cancelled the order that it was
  * to change: unless the code proves that it was not tried, its outcome is unknown. */
