@@ -105,6 +105,9 @@ void desk_draw(uint64_t seed, const struct desk_wish *wish)
         desk.layout = wish->layout;
         desk.second = wish->second;
         desk.cancel = desk.cancel && !wish->adopt;
+        for (int i = 0; i < 3 && wish->no_dead_man; i++) {
+            desk.dead_man_ms[i] = 0;
+        }
         desk.naked_ms = wish->naked_ms != 0 ? wish->naked_ms : desk.naked_ms;
     }
     desk.second_leg = layouts[desk.layout].second[second];

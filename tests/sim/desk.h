@@ -28,7 +28,7 @@ struct desk_wish {
     enum desk_layout layout;
     bool second, no_second; /* a second hedge venue */
     int64_t naked_ms, ladder_ms, timeout_ms;
-    bool adopt;
+    bool adopt, no_dead_man;
 };
 
 /* desk_draw chooses; wish may be NULL. */

@@ -187,6 +187,7 @@ int life_run(const struct life_options *options)
         return 2;
     }
     run->wishes.accept_difference = options->accept_difference;
+    run->wishes.flatten = options->flatten;
     run->transport = ask_transport();
     run->clock = ask_clock();
     run->host =

@@ -10,7 +10,7 @@
 
 #define NAMED_FIRST UINT64_C(1000000000000000000)
 #define KEY         "account=" WORLD_KEY
-enum { STEPS_MAX = 12, WAIT_SECONDS = 40, AFTER_SECONDS = 20, LIVES_MAX = 20 };
+enum { STEPS_MAX = 20, WAIT_SECONDS = 40, AFTER_SECONDS = 20, LIVES_MAX = 20 };
 
 enum what {
     END = 0,
@@ -28,12 +28,16 @@ enum what {
     LATE_FEED,
     OLD_ANSWERS, /* for value ms every list is an old one */
     EMPTY_ANSWERS,
-    CUT,     /* every link */
-    SUSPEND, /* the whole process does not run for value ms */
-    CLOCK,   /* the machine's date is stepped by value ms */
-    PERSON,  /* value: enum command */
-    LEAVE,   /* a person stops the engine; the next steps find it leaving, or gone and begun again */
-    DIE,     /* at the next point of the kind value; it is away for two seconds */
+    CUT,          /* every link */
+    CUT_STORM,    /* for value ms, every link each time it is up again */
+    SUSPEND,      /* the whole process does not run for value ms, */
+    STALL,        /* or its hot threads alone */
+    CLOCK,        /* the machine's date is stepped by value ms */
+    PERSON,       /* value: enum command, */
+    PERSON_ONE,   /* to the first instance alone */
+    FLATTEN_NEXT, /* the next life is begun to flatten */
+    LEAVE,        /* a person stops the engine; the next steps find it leaving, or gone and begun again */
+    DIE,          /* at the next point of the kind value; it is away for two seconds */
     DIE_OF_POWER,
     AWAIT_UNKNOWN, /* until an order is in doubt */
     AWAIT_NAKED,
@@ -92,6 +96,10 @@ static const struct scenario scenarios[] = {
         { 0, DERIBIT, "unknown_503:for=60s,scope=deribit-order-cancel", 0 },
         { 0, DERIBIT, "no_reply:for=60s,scope=deribit-query", 0 },
         { 500, FILL, "", 50 }, { 0, AWAIT_UNKNOWN, "", 0 }, { 1000, LEAVE, "", 0 } } },
+    { "cancel_acknowledged_execution_lost", { ON_BOTH }, FILLS, {
+        { 0, PERSON, "", COMMAND_PAUSE }, { 3000, DERIBIT, "slow_ack:for=8s,ms=4000,scope=deribit-order-place", 0 },
+        { 0, DERIBIT, "drop_private:for=8s,scope=private", 0 }, { 0, PERSON, "", COMMAND_RESUME }, { 800, FILL, "", 50 },
+        { 50, PERSON, "", COMMAND_PAUSE }, { 10000, PERSON, "", COMMAND_RESUME } } },
     { "fill_told_after_its_cancel", { ON_BINANCE }, FILLS, {
         { 0, LATE_REPORTS, "", 4000 }, { 0, FILL, "", 60 }, { 10, PERSON, "", COMMAND_PAUSE },
         { 8000, LATE_REPORTS, "", 5 }, { 0, PERSON, "", COMMAND_RESUME } } },
@@ -235,6 +243,8 @@ static const struct scenario scenarios[] = {
         { 10, DIE_OF_POWER, "", POINT_SENT } } },
     { "empty_positions_at_the_start", { ON_BINANCE }, FILLS | DEATHS | LIES | BELIEVES, {
         { 0, FILL_SELLS, "", 100 }, { 5000, EMPTY_ANSWERS, "", 15000 }, { 0, DIE, "", POINT_STEP } } },
+    { "empty_positions_for_minutes", { ON_BINANCE }, FILLS | DEATHS | LIES, {
+        { 0, FILL_SELLS, "", 100 }, { 5000, EMPTY_ANSWERS, "", 150000 }, { 0, DIE, "", POINT_STEP } } },
     { "liquidated_while_away", { ON_BINANCE }, FILLS | DEATHS | FORCED, {
         { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "liquidate:at=1s," KEY ",scope=usdm,count=1", 0 },
         { 0, DIE, "", POINT_STEP }, { 3000, AWAIT_QUOTES, "", 0 } } },
@@ -264,6 +274,43 @@ static const struct scenario scenarios[] = {
     { "tick_size_changes", { ON_BINANCE }, FILLS | REJECTS, {
         { 0, BINANCE, "tick_size:ms=5,scope=coinm,count=1", 0 }, { 0, BINANCE, "tick_size:ms=5,scope=usdm,count=1", 0 }, { 100, FILL_SELLS, "", 100 },
         { 5000, JUMP, "", 1000 } } },
+    /* states that others seldom see */
+    { "lists_overtake_answers", { ON_BINANCE }, FILLS, {
+        { 0, PERSON, "", COMMAND_PAUSE }, { 3000, BINANCE, "slow_ack:for=4s,ms=30000,scope=wsapi-place", 0 },
+        { 0, LATE_REPORTS, "", 60000 }, { 0, PERSON, "", COMMAND_RESUME }, { 30, STALL, "", 13000 },
+        { 14000, LATE_REPORTS, "", 5 }, { 60000, FILL, "", 50 } } },
+    { "told_open_before_the_answer", { ON_BINANCE, .no_dead_man = true }, FILLS | LIES, {
+        { 0, PERSON, "", COMMAND_PAUSE }, { 3000, BINANCE, "slow_ack:for=4s,ms=30000,scope=wsapi-place", 0 },
+        { 0, LATE_REPORTS, "", 60000 }, { 0, EMPTY_ANSWERS, "", 14000 }, { 0, PERSON, "", COMMAND_RESUME },
+        { 800, STALL, "", 12000 }, { 14000, LATE_REPORTS, "", 5 }, { 60000, FILL, "", 50 } } },
+    { "not_found_overtakes_answers", { ON_BINANCE, .no_dead_man = true }, FILLS | LIES, {
+        { 0, PERSON, "", COMMAND_PAUSE }, { 3000, BINANCE, "slow_ack:for=4s,ms=30000,scope=wsapi-place", 0 },
+        { 0, LATE_REPORTS, "", 60000 }, { 0, EMPTY_ANSWERS, "", 14000 }, { 0, BINANCE, "query_2013:for=13500ms,ms=600000", 0 },
+        { 0, PERSON, "", COMMAND_RESUME }, { 30, STALL, "", 13000 }, { 14000, LATE_REPORTS, "", 5 }, { 60000, FILL, "", 50 } } },
+    { "cancelled_and_not_found", { ON_BINANCE, .no_dead_man = true }, FILLS | LIES, {
+        { 0, FILL, "", 40 }, { 3000, BINANCE, "slow_ack:for=4s,ms=30000,scope=wsapi", 0 },
+        { 0, BINANCE, "query_2013:for=13500ms,ms=600000", 0 }, { 0, LATE_REPORTS, "", 60000 },
+        { 0, LATE_ORDERS, "", 2000 }, { 0, EMPTY_ANSWERS, "", 14000 }, { 0, PERSON, "", COMMAND_PAUSE },
+        { 30, STALL, "", 13000 }, { 14000, LATE_REPORTS, "", 5 }, { 0, LATE_ORDERS, "", 5 }, { 60000, PERSON, "", COMMAND_RESUME } } },
+    { "answered_after_the_end", { ON_BINANCE }, FILLS, {
+        { 0, BINANCE, "slow_ack:for=20s,ms=1500,scope=wsapi-place", 0 }, { 0, FILL, "", 100 }, { 1000, FILL, "", 100 },
+        { 3000, BINANCE, "reject:p=0.5,for=10s,code=-2019,scope=coinm-wsapi", 0 }, { 500, FILL, "", 100 }, { 500, JUMP, "", 800 },
+        { 500, FILL, "", 100 }, { 500, JUMP, "", 800 }, { 500, FILL, "", 100 }, { 500, JUMP, "", 800 } } },
+    { "one_instance_is_told", { .chosen = true, .layout = DESK_SAME_LEGS }, FILLS, {
+        { 0, LATE_ORDERS, "", 3000 }, { 0, PERSON_ONE, "", COMMAND_STOP }, { 100, PERSON_ONE, "", COMMAND_RESUME },
+        { 8000, LATE_ORDERS, "", 5 }, { 2000, FILL, "", 60 }, { 2000, LATE_ORDERS, "", 3000 },
+        { 0, PERSON_ONE, "", COMMAND_STOP }, { 100, PERSON_ONE, "", COMMAND_STOP }, { 100, PERSON_ONE, "", COMMAND_FLATTEN },
+        { 8000, LATE_ORDERS, "", 5 }, { 15000, PERSON_ONE, "", COMMAND_RESUME }, { 5000, PERSON_ONE, "", COMMAND_STOP },
+        { 8000, PERSON_ONE, "", COMMAND_STOP }, { 100, PERSON_ONE, "", COMMAND_FLATTEN }, { 15000, PERSON_ONE, "", COMMAND_RESUME },
+        { 3000, PERSON_ONE, "", COMMAND_STOP }, { 8000, PERSON_ONE, "", COMMAND_RESUME }, { 3000, FILL, "", 50 } } },
+    { "a_start_that_flattens", { ON_BINANCE }, FILLS | DEATHS, {
+        { 0, FILL_SELLS, "", 100 }, { 2000, FLATTEN_NEXT, "", 0 }, { 0, DIE, "", POINT_STEPPED }, { 3000, AWAIT_QUOTES, "", 0 } } },
+    { "links_cut_as_they_come_up", { ON_BOTH }, FILLS, {
+        { 0, FILL, "", 40 }, { 2000, CUT_STORM, "", 6000 }, { 8000, FILL, "", 50 } } },
+    { "gaps_while_a_snapshot_is_awaited", { ON_BINANCE }, FILLS | GAPS, {
+        { 0, FILL, "", 40 }, { 0, BINANCE, "slow_ack:for=30s,ms=1500,scope=rest-read", 0 },
+        { 0, BINANCE, "gap:p=0.3,for=30s,scope=usdm-public", 0 }, { 0, BINANCE, "gap:p=0.3,for=30s,scope=coinm-public", 0 },
+        { 5000, BINANCE, "sequence:p=0.3,for=20s,scope=public", 0 }, { 10000, CUT_STORM, "", 2000 }, { 30000, FILL, "", 50 } } },
     { "post_only_is_refused", { ON_BOTH }, REJECTS, {
         { 0, DERIBIT, "reject:p=0.8,for=20s,code=11054,scope=deribit-order-place", 0 }, { 1000, JUMP, "", 500 },
         { 1000, JUMP, "", -500 }, { 25000, AWAIT_QUOTES, "", 0 } } },
@@ -276,8 +323,9 @@ static struct {
     uint64_t next_ns, await_ns, thin_ns, lies_ns, over_ns;
     uint64_t drip_ns, drop_ns; /* until then, and the next */
     uint32_t drops;
+    uint64_t storm_ns;
     uint64_t fills_then, deaths_then;
-    bool power;
+    bool power, flatten;
     struct life_options options;
 } named;
 
@@ -425,6 +473,12 @@ static bool act(struct run *run, const struct step *step)
     case CUT:
         wire_cut_all();
         break;
+    case CUT_STORM:
+        named.storm_ns = time_now.now_ns + (uint64_t)step->value * NS_PER_MS;
+        break;
+    case STALL:
+        world_machine()->stall_ns = (uint64_t)step->value * NS_PER_MS;
+        break;
     case SUSPEND:
         world_say("the process is suspended");
         world_machine()->stall_ns = (uint64_t)step->value * NS_PER_MS;
@@ -434,7 +488,13 @@ static bool act(struct run *run, const struct step *step)
         world_skew(step->value * 1000000);
         break;
     case PERSON:
-        story_command(run, (enum command)step->value);
+        story_command(run, (enum command)step->value, NO_INSTANCE);
+        break;
+    case PERSON_ONE:
+        story_command(run, (enum command)step->value, params_of(run)->instance);
+        break;
+    case FLATTEN_NEXT:
+        named.flatten = true;
         break;
     case LEAVE:
         named.options.stop_at_ns = time_now.now_ns;
@@ -464,6 +524,9 @@ static void often(void *context, struct run *run)
     if (time_now.now_ns >= named.lies_ns) {
         ask_lies(0, 0);
         named.lies_ns = UINT64_MAX;
+    }
+    if (time_now.now_ns < named.storm_ns) {
+        wire_cut_all();
     }
     if (run->reconcile == NULL || !run->engine.strategy.strategy->restored) {
         return;
@@ -511,6 +574,8 @@ static int live_on(void)
 {
     named.options.stop_at_ns = UINT64_MAX;
     named.over_ns = 0;
+    named.options.flatten = named.flatten;
+    named.flatten = false;
     watch_cash_told(named.lies_ns == UINT64_MAX);
     int code = life_run(&named.options);
     if (code == LIFE_DIED && named.power) {

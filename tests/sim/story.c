@@ -248,7 +248,7 @@ static void answers_event(void)
         world_fault(at, "no_reply:p=%.2f,for=%ds,scope=%s", p, seconds, call_scope(at));
         break;
     default: /* an order that is in doubt is asked for while it is young */
-        world_fault(at, "query_2013:for=%ds,ms=%d", seconds, (int)draw_log(1000, 20000));
+        world_fault(at, "query_2013:for=%ds,ms=%d", seconds, (int)draw_log(1000, 4000));
         world_fault(at, "%s:p=%.2f,for=%ds,scope=place", chance(500000) ? "no_reply" : "unknown_503", p,
                     seconds);
         break;
@@ -439,13 +439,13 @@ void story_forced(void)
     watch_forced();
 }
 
-void story_command(struct run *run, enum command command)
+void story_command(struct run *run, enum command command, uint16_t instance)
 {
     struct slot record;
     struct record_command *body =
         (struct record_command *)record_begin(&record, RECORD_COMMAND, 1, clock_now_ns());
     body->command = command;
-    body->instance = NO_INSTANCE;
+    body->instance = instance;
     (void)channel_send(&run->engine.topology.control, &record);
 }
 
@@ -462,7 +462,7 @@ static void person_event(struct run *run)
     }
     enum command command = commands[draw(0, 3)];
     story.unwinds = story.unwinds || command == COMMAND_FLATTEN;
-    story_command(run, command);
+    story_command(run, command, NO_INSTANCE);
     story.resume_ns = time_now.now_ns + (uint64_t)draw(1, 60) * NS_PER_S;
 }
 
@@ -555,7 +555,7 @@ static void look_after(struct run *run)
         return;
     }
     story.resume_ns = time_now.now_ns + (uint64_t)draw(10, 60) * NS_PER_S;
-    story_command(run, COMMAND_RESUME);
+    story_command(run, COMMAND_RESUME, NO_INSTANCE);
 }
 
 static void often(void *context, struct run *run)

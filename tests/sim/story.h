@@ -20,7 +20,7 @@ void story_tell(FILE *out);
  * most three lives everything must be known, hedged and at peace. */
 void story_begin(uint64_t seed, const struct desk_wish *wish, const char *folder, bool log);
 void story_disturb(uint64_t for_ns);
-void story_command(struct run *run, enum command command);
+void story_command(struct run *run, enum command command, uint16_t instance);
 void story_forced(void);
 void story_begin_end(void);
 void story_finish(void);
