@@ -714,18 +714,42 @@ enum { HABIT_ROOM = 64 };
 /* So many keys of an object may be new or out of their order. */
 enum { HABIT_STRANGE = 3 };
 
-/* is_key says whether a remembered key stands at `at`, of which SCAN_HABIT_BYTES can be read. */
-static inline bool is_key(const struct scan_habit_key *key, const char *at)
+/* alike answers a bit for each byte of a remembered text that stands at `at` too, of which SCAN_HABIT_BYTES
+ * can be read. */
+static inline uint32_t alike(const struct scan_habit_key *key, const char *at)
 {
 #ifdef __SSE2__
     const __m128i *text = (const __m128i *)(const void *)key->text, *here = (const __m128i *)(const void *)at;
     uint32_t low = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(text), _mm_loadu_si128(here)));
     uint32_t high =
         (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_loadu_si128(text + 1), _mm_loadu_si128(here + 1)));
-    return ((low | high << 16) & key->mask) == key->mask;
+    return low | high << 16;
 #else
-    return memcmp(key->text, at, key->bytes) == 0;
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < SCAN_HABIT_BYTES; i++) {
+        bits |= (uint32_t)(key->text[i] == at[i]) << i;
+    }
+    return bits;
 #endif
+}
+
+/* remember keeps a member's text with its value, which quick_value took and behind which the text goes on at
+ * `after`. */
+static inline void remember(struct scan_habit_key *key, const char *member, const char *after,
+                            const struct scan_value *value)
+{
+    size_t bytes = (size_t)(after - member);
+    if (bytes > SCAN_HABIT_BYTES) {
+        key->whole = 0;
+        key->whole_bytes = 0;
+        return;
+    }
+    memcpy(key->text, member, SCAN_HABIT_BYTES); /* what follows is behind the mask */
+    key->whole = (uint32_t)((1ULL << bytes) - 1);
+    key->whole_bytes = (uint8_t)bytes;
+    key->value_at = (uint8_t)(value->at - member);
+    key->value_bytes = (uint8_t)value->bytes;
+    key->type = value->type;
 }
 
 /* short_number answers the length of a number without exponent of at most fifteen bytes, 0 when it is
@@ -786,44 +810,63 @@ static inline const char *quick_value(const struct scan *scan, const char *from,
 
 /* habit_members takes members for as long as they come as they did before, one of them left out perhaps, with
  * plain values.  *next is whose turn it is; false: another key came. */
-static inline bool habit_members(struct scan *scan, struct scan_value *named, const struct scan_habit *habit,
+static inline bool habit_members(struct scan *scan, struct scan_value *named, struct scan_habit *habit,
                                  uint32_t *next)
 {
     const uint64_t bit = 1ULL << (scan->depth - 1);
     struct scan_value nowhere;
-    const char *at = scan->at;
-    uint32_t i = *next;
+    struct scan_habit_key *key = habit->key + *next, *const last = habit->key + habit->count;
+    const char *at = scan->at, *taken = at;
     bool known = true;
     if ((scan->fresh & bit) != 0) {
         at--; /* the brace stands for the comma before the first member */
     } else if (at >= scan->end || *at != ',') {
         return true;
     }
+    const struct scan_habit_key *turn = key; /* behind the key that came last */
     while (scan->end - at >= HABIT_ROOM) {
-        uint32_t which = i;
-        if (which < habit->count && !is_key(&habit->key[which], at + 1)) {
-            which++; /* one was left out, perhaps */
-            known = which < habit->count && is_key(&habit->key[which], at + 1);
-        }
-        known = known && which < habit->count;
+        const char *member = at + 1;
+        known = key < last;
         if (!known) {
             break;
         }
-        const struct scan_habit_key *key = &habit->key[which];
-        i = which + 1;
+        uint32_t bits = alike(key, member);
+        if (POISE_UNLIKELY((bits & key->mask) != key->mask)) {
+            key++; /* one was left out, perhaps */
+            bits = key < last ? alike(key, member) : 0;
+            known = key < last && (bits & key->mask) == key->mask;
+            if (!known) {
+                break;
+            }
+        }
         struct scan_value *to = key->place == SCAN_HABIT_NOWHERE ? &nowhere : &named[key->place];
-        const char *after = quick_value(scan, at + 1 + key->bytes, to);
-        if (after == NULL) {
-            break;
+        const char *after = member + key->whole_bytes;
+        if (POISE_LIKELY((bits & key->whole) == key->whole && (*after == ',' || *after == '}'))) {
+            /* as it was; where no value is remembered, `after` is the member's own quote */
+            to->at = member + key->value_at;
+            to->bytes = key->value_bytes;
+            to->type = key->type;
+            to->escaped = 0;
+            turn = ++key;
+        } else {
+            after = quick_value(scan, member + key->bytes, to);
+            turn = key + 1;
+            if (after == NULL) {
+                break;
+            }
+            remember(key++, member, after, to);
         }
         at = after;
-        scan->at = at;
-        scan->fresh &= ~bit;
+        taken = at;
         if (*at != ',') {
             break;
         }
     }
-    *next = i;
+    *next = (uint32_t)(turn - habit->key);
+    if (taken != scan->at) {
+        scan->at = taken;
+        scan->fresh &= ~bit;
+    }
     return known;
 }
 

@@ -109,9 +109,11 @@ bool scan_fields(struct scan *scan, struct scan_value *letters, const struct sca
 bool scan_fields_by_length(struct scan *scan, const struct scan_name *names, uint32_t name_count,
                            const uint8_t *from, uint32_t longest, struct scan_value *named);
 
-/* scan_habit: in which order the keys of one kind of object came last.  A venue's programs print them in the
- * same order every time, so that a key is known by one comparison with what came there before, and need be
- * neither delimited nor looked up.  Zeroed is one that knows nothing.  It changes what is read in no way. */
+/* scan_habit: in which order the keys of one kind of object came last, and with which values.  A venue's
+ * programs print keys in the same order every time, so that one is known by one comparison with what came
+ * there before, and need be neither delimited nor looked up; and of an order most values are what they were,
+ * so that the same comparison says where the value ends.  Zeroed is one that knows nothing.  It changes what
+ * is read in no way. */
 #define SCAN_HABIT_KEYS    48
 #define SCAN_HABIT_BYTES   32 /* the longest key that is remembered, with its quotes and colon */
 #define SCAN_HABIT_NOWHERE UINT8_MAX
@@ -119,10 +121,14 @@ bool scan_fields_by_length(struct scan *scan, const struct scan_name *names, uin
 struct scan_habit {
     uint32_t count;
     struct scan_habit_key {
-        char text[SCAN_HABIT_BYTES]; /* "key": */
-        uint32_t mask;               /* a bit for each of its bytes */
-        uint8_t bytes;
-        uint8_t place; /* which of the names, or nowhere */
+        char text[SCAN_HABIT_BYTES];   /* "key": and, when it has room, the value */
+        uint32_t mask;                 /* a bit for each byte of the key */
+        uint32_t whole;                /* and of the value; 0: no value is remembered */
+        uint8_t bytes;                 /* of the key */
+        uint8_t place;                 /* which of the names, or nowhere */
+        uint8_t whole_bytes;           /* 0 likewise */
+        uint8_t value_at, value_bytes; /* a string's without its quotes */
+        uint8_t type;                  /* enum scan_type */
     } key[SCAN_HABIT_KEYS];
 };
 
