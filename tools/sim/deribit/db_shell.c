@@ -416,7 +416,8 @@ static void log_settlement(struct db_shell *shell, int account, int at, int64_t 
     log.price_e8 = sim_venue_market(shell->venue, at)->mark_e8;
     *last = (struct db_settled){ holding->settled_e8, holding->settled_unrealised_e8 };
     shell->interest_e8[account][at] = 0;
-    if (log.change_e8 != 0 || log.position != 0) {
+    if (log.change_e8 != 0 || log.position != 0 ||
+        log.interest_e8 != 0) { /* funding may eat up what was made */
         write_log(shell, log);
     }
 }
