@@ -1,5 +1,6 @@
 #include "cold/reconcile.h"
 #include "cold/ledger.h"
+#include "cold/metadata.h"
 #include "cold/payments.h"
 #include "ring/clock.h"
 #include "ring/order_id.h"
@@ -14,6 +15,12 @@
 #define PAYMENTS_NS        (60 * NS_PER_S)
 #define PAYMENTS_WANTED_NS (2 * NS_PER_S) /* between two looks while something waits .. */
 #define PAYMENTS_LATE_NS   (5 * NS_PER_S) /* .. and does not come */
+
+/* Metadata: a page of some megabytes at Binance, so rarely, and soon where somebody waits for it. */
+#define RULES_NS       (60 * NS_PER_S)
+#define RULES_SOON_NS  (10 * NS_PER_S) /* an instrument is not traded, or the last look failed */
+#define RULES_FIRST_NS NS_PER_S        /* an order was refused for its rules; doubles to RULES_SOON_NS .. */
+#define RULES_STALE_NS (10 * NS_PER_S) /* so much younger than a stream's word is an answer that lifts it */
 
 enum { OPEN_MAX = 8192, DOUBTS_MAX = 32, PENDING_MAX = 1024 };
 
@@ -33,6 +40,12 @@ struct pending {
     uint8_t side;
     uint64_t exec_id;
     uint64_t found_ns; /* 0 free */
+};
+
+/* What metadata are asked for: all of a product, or one instrument where all of them are too many. */
+struct rules_question {
+    uint8_t venue, product;
+    uint16_t instrument; /* NO_INSTRUMENT: all */
 };
 
 /* An order to be asked for by its id, as it was when it was chosen. */
@@ -65,8 +78,36 @@ struct reconcile {
         int64_t asked_wall_ns;
         bool failed;
     } due[ACCOUNT_MAX];
+    struct {
+        struct rules_question question[INSTRUMENT_MAX];
+        uint32_t count, at;          /* at == count: none is asked now */
+        uint64_t began_ns, pause_ns; /* of the last look, and how long the next one waits that is wanted */
+        uint64_t asked_ns;
+        bool wanted, failed, news;
+        bool found[INSTRUMENT_MAX]; /* this answer's */
+        struct instrument row[INSTRUMENT_MAX];
+    } rules;
     struct reconcile_counts counts;
 };
+
+static void list_rules(struct reconcile *reconcile)
+{
+    const struct instrument_table *table = reconcile->options.instruments;
+    for (uint16_t i = 0; i < table->count; i++) {
+        const struct instrument *row = &table->row[i];
+        struct rules_question question = { row->venue, row->product,
+                                           row->product == PRODUCT_SPOT ? i : NO_INSTRUMENT };
+        bool known = false;
+        for (uint32_t k = 0; k < reconcile->rules.count; k++) {
+            known = known || memcmp(&reconcile->rules.question[k], &question, sizeof question) == 0;
+        }
+        if (!known) {
+            reconcile->rules.question[reconcile->rules.count++] = question;
+        }
+    }
+    reconcile->rules.at = reconcile->rules.count;
+    reconcile->rules.pause_ns = RULES_FIRST_NS;
+}
 
 struct reconcile *reconcile_create(const struct reconcile_options *options)
 {
@@ -78,6 +119,7 @@ struct reconcile *reconcile_create(const struct reconcile_options *options)
     reconcile->options.pairs = reconcile->pair;
     reconcile->open = calloc(OPEN_MAX, sizeof *reconcile->open);
     POISE_ASSERT(reconcile->open != NULL);
+    list_rules(reconcile);
     return reconcile;
 }
 
@@ -92,6 +134,11 @@ void reconcile_destroy(struct reconcile *reconcile)
 void reconcile_hurry(struct reconcile *reconcile)
 {
     reconcile->hurry = true;
+}
+
+void reconcile_rules(struct reconcile *reconcile)
+{
+    reconcile->rules.wanted = true;
 }
 
 void reconcile_counts(const struct reconcile *reconcile, struct reconcile_counts *counts)
@@ -545,6 +592,161 @@ static bool next_question(struct reconcile *reconcile, struct rest_question *que
     return false;
 }
 
+/* ------------------------------------------------------------------ the venue's rules */
+
+static void take_rules(void *context, const struct instrument *row, const char *base, const char *quote,
+                       const char *settle)
+{
+    struct reconcile *reconcile = context;
+    const struct instrument_table *table = reconcile->options.instruments;
+    (void)base;
+    (void)quote;
+    (void)settle;
+    for (uint16_t i = 0; i < table->count; i++) {
+        const struct instrument *ours = &table->row[i];
+        if (ours->venue == row->venue && ours->product == row->product &&
+            strcmp(ours->symbol, row->symbol) == 0) {
+            reconcile->rules.row[i] = *row;
+            reconcile->rules.found[i] = true;
+        }
+    }
+}
+
+/* What the strategy should believe: the newest word, and an end of trouble only where the metadata can know.
+ */
+static uint8_t status_of(const struct reconcile *reconcile, const struct reduce_traded *state, uint8_t told)
+{
+    if (state->status == INSTRUMENT_CLOSED) {
+        return INSTRUMENT_CLOSED; /* it was delivered */
+    }
+    uint64_t old_ns = told == INSTRUMENT_TRADING ? RULES_STALE_NS : 0;
+    bool old = state->told_ns != 0 && reconcile->rules.asked_ns < state->told_ns + old_ns;
+    return old || (state->locked && told == INSTRUMENT_TRADING) ? state->status : told;
+}
+
+static void tell_rules(struct reconcile *reconcile, uint16_t instrument)
+{
+    const struct instrument *was = &reduce_instruments(reconcile->options.reduce)->row[instrument];
+    const struct reduce_traded *state = reduce_traded(reconcile->options.reduce, instrument);
+    struct instrument now;
+    if (was->kind == KIND_NONE) {
+        return;
+    }
+    const char *wrong = metadata_fit(was, &reconcile->rules.row[instrument], &now);
+    now.status = status_of(reconcile, state, now.status);
+    struct instrument before = *was;
+    before.status = state->status;
+    if (memcmp(&before, &now, sizeof now) == 0) {
+        return;
+    }
+    struct slot record[RECORD_SLOTS_MAX];
+    memset(record, 0, sizeof record);
+    struct record_head *head =
+        record_begin(record, RECORD_INSTRUMENT, record_slots_for_blob(sizeof now), reconcile->now_ns);
+    head->instrument = instrument;
+    head->account = NO_ACCOUNT;
+    head->flags = RECORD_FLAG_REST;
+    record_blob_write(record, &now, sizeof now);
+    reconcile->options.emit(reconcile->options.context, record);
+    reconcile->counts.rules++;
+    reconcile->rules.news = true;
+    if (reconcile->options.rules != NULL) {
+        reconcile->options.rules(reconcile->options.context, &before, &now, wrong);
+    }
+}
+
+static void rules_answered(void *context, const struct rest_reply *reply)
+{
+    struct reconcile *reconcile = context;
+    reconcile->asking = false;
+    reconcile->rules.at++;
+    if (reply->result != REST_OK) {
+        reconcile->counts.failures++;
+        reconcile->rules.failed = true;
+        if (reconcile->options.failed != NULL) {
+            reconcile->options.failed(reconcile->options.context, "metadata", reply->error);
+        }
+        return;
+    }
+    for (uint16_t i = 0; i < reconcile->options.instruments->count; i++) {
+        if (reconcile->rules.found[i]) {
+            tell_rules(reconcile, i);
+        }
+    }
+}
+
+static bool anything_stands(const struct reconcile *reconcile)
+{
+    for (uint16_t i = 0; i < reconcile->options.instruments->count; i++) {
+        uint8_t status = reduce_traded(reconcile->options.reduce, i)->status;
+        if (status != INSTRUMENT_TRADING && status != INSTRUMENT_CLOSED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True when a look at the rules is due; it begins. */
+static bool begin_rules(struct reconcile *reconcile)
+{
+    uint64_t since_ns = reconcile->now_ns - reconcile->rules.began_ns;
+    if (reconcile->rules.began_ns == 0) {
+        reconcile->rules.began_ns = reconcile->now_ns; /* the start has just read them */
+        return false;
+    }
+    bool wanted = reconcile->rules.wanted && since_ns >= reconcile->rules.pause_ns;
+    bool soon = since_ns >= RULES_SOON_NS && (reconcile->rules.failed || anything_stands(reconcile));
+    bool minute = since_ns >= RULES_NS;
+    if (!wanted && (reconcile->in_round || (!soon && !minute))) {
+        return false;
+    }
+    /* Refused, and nothing new was found out: it is asked less and less often. */
+    reconcile->rules.pause_ns =
+        reconcile->rules.news || !reconcile->rules.wanted
+            ? RULES_FIRST_NS
+            : (uint64_t)base_min((int64_t)reconcile->rules.pause_ns * 2, RULES_SOON_NS);
+    reconcile->rules.began_ns = reconcile->now_ns;
+    reconcile->rules.wanted = reconcile->rules.failed = reconcile->rules.news = false;
+    reconcile->rules.at = 0;
+    return true;
+}
+
+/* ask_rules asks what is left of a look at the rules; true: this turn is spent. */
+static bool ask_rules(struct reconcile *reconcile)
+{
+    if (reconcile->rules.at >= reconcile->rules.count && !begin_rules(reconcile)) {
+        return false;
+    }
+    if (reconcile->rules.at >= reconcile->rules.count) {
+        return false;
+    }
+    const struct rules_question *of = &reconcile->rules.question[reconcile->rules.at];
+    const struct instrument *instrument =
+        of->instrument == NO_INSTRUMENT ? NULL : &reconcile->options.instruments->row[of->instrument];
+    struct rest_question question = {
+        .venue = reconcile->options.venue(of->venue),
+        .account = NO_ACCOUNT,
+        .query = { .what = REST_INSTRUMENTS, .product = of->product, .instrument = instrument },
+        .instrument = take_rules,
+        .instrument_context = reconcile
+    };
+    bool held = question.venue != NULL && rest_held(reconcile->options.rest, of->venue) != 0;
+    memset(reconcile->rules.found, 0, sizeof reconcile->rules.found);
+    reconcile->rules.asked_ns = reconcile->now_ns;
+    if (held || question.venue == NULL ||
+        !rest_ask(reconcile->options.rest, &question, rules_answered, reconcile)) {
+        reconcile->rules.at++;
+        reconcile->rules.failed |= held;
+        reconcile->counts.held += held;
+        return true;
+    }
+    reconcile->asking = true;
+    reconcile->counts.questions++;
+    return true;
+}
+
+/* ------------------------------------------------------------------ rounds */
+
 static void begin_round(struct reconcile *reconcile)
 {
     reconcile->in_round = true;
@@ -586,7 +788,7 @@ void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_n
     reconcile->now_ns = now_ns;
     reconcile->wall_ns = wall_ns;
     rest_poll(reconcile->options.rest, 0);
-    if (reconcile->asking) {
+    if (reconcile->asking || ask_rules(reconcile)) {
         return;
     }
     if (!reconcile->in_round) {

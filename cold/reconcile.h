@@ -12,6 +12,9 @@
  * was not heard of for `settle_ns`; the answer is told, "not found" included: proof of nothing by itself.
  *   - Rows of a payment history are asked for when something waits for them (ledger_wants_rows) and else once
  *     in PAYMENTS_NS, from a while before all is told on; those that are booked are not told again.
+ *   - The venues' metadata are asked for once in a minute, and sooner while an instrument is not traded or an
+ *     order was refused for its rules: a changed tick, lot, bound or status is told as the instrument's whole
+ *     row (RECORD_INSTRUMENT; metadata.h).  A lock above an instrument is the feed's to lift.
  *   - A failed question is skipped until the next round and counted: it resolves nothing.  An instrument that
  *     an answer does not name is not told as flat: it is not told at all.
  *   - A venue that wants to be left alone is passed over until it may be asked again (rest.h); the round
@@ -45,11 +48,15 @@ struct reconcile_options {
     void (*emit)(void *context, const struct slot *record);
     /* A question that failed, for the log; may be NULL. */
     void (*failed)(void *context, const char *what, const char *why);
+    /* An instrument's rules or status were told anew; wrong: why they cannot be followed, NULL they are.  May
+     * be NULL. */
+    void (*rules)(void *context, const struct instrument *was, const struct instrument *now,
+                  const char *wrong);
     void *context;
 };
 
 struct reconcile_counts {
-    uint64_t rounds, questions, failures, held, fills, orders, payments, positions, balances;
+    uint64_t rounds, questions, failures, held, fills, orders, payments, positions, balances, rules;
     uint64_t last_round_ns; /* when the last whole round ended */
 };
 
@@ -63,6 +70,10 @@ void reconcile_poll(struct reconcile *reconcile, uint64_t now_ns, int64_t wall_n
 
 /* reconcile_hurry begins a round at the next poll: an execution's price is open, a link was lost. */
 void reconcile_hurry(struct reconcile *reconcile);
+
+/* reconcile_rules asks for the venues' metadata soon: an order was refused for what they say, or because
+ * nothing is traded. */
+void reconcile_rules(struct reconcile *reconcile);
 
 void reconcile_counts(const struct reconcile *reconcile, struct reconcile_counts *counts);
 

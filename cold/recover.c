@@ -3,6 +3,7 @@
 #include "cold/counter_block.h"
 #include "cold/journal.h"
 #include "cold/ledger.h"
+#include "cold/metadata.h"
 #include "cold/payments.h"
 #include "ring/clock.h"
 #include "ring/order_id.h"
@@ -675,19 +676,6 @@ static void build_maps(struct recover *recover)
     }
 }
 
-static bool rescale(int64_t *value, int from, int to)
-{
-    if (from == to) {
-        return true;
-    }
-    int128 wide = to > from ? (int128)*value * decimal_power[to - from] : *value / decimal_power[from - to];
-    if (wide > INT64_MAX || wide < INT64_MIN || (to < from && *value % decimal_power[from - to] != 0)) {
-        return false;
-    }
-    *value = (int64_t)wide;
-    return true;
-}
-
 static void translate_report(struct recover *recover, struct record_report *report,
                              const struct instrument *before)
 {
@@ -697,10 +685,10 @@ static void translate_report(struct recover *recover, struct record_report *repo
     int64_t *const prices[] = { &report->price, &report->order_price, &report->fee_e8 };
     /* realised_e8 of a RESTORE_ORDER is the quantity told; -1, never, is no quantity */
     for (size_t i = 0; i < POISE_COUNT_OF(qtys) - (report->realised_e8 <= 0); i++) {
-        recover->untranslated |= !rescale(qtys[i], before->qty_decimals, after->qty_decimals);
+        recover->untranslated |= !metadata_scale(qtys[i], before->qty_decimals, after->qty_decimals);
     }
     for (size_t i = 0; i < POISE_COUNT_OF(prices); i++) {
-        recover->untranslated |= !rescale(prices[i], before->price_decimals, after->price_decimals);
+        recover->untranslated |= !metadata_scale(prices[i], before->price_decimals, after->price_decimals);
     }
     if (report->fee_currency < CURRENCY_MAX) {
         report->fee_currency = recover->currency_map[report->fee_currency];
@@ -755,11 +743,11 @@ static bool translate_ledger(struct recover *recover, struct slot *record, const
         /* the two numbers of a row that are in an instrument's units */
         const struct instrument *after = instrument_at(recover, head->instrument);
         if (row.what == RESTORE_LEDGER_LEG) {
-            recover->untranslated |=
-                !rescale(&row.value[RESTORE_LEDGER_LEG_QTY], before->qty_decimals, after->qty_decimals);
+            recover->untranslated |= !metadata_scale(&row.value[RESTORE_LEDGER_LEG_QTY], before->qty_decimals,
+                                                     after->qty_decimals);
         } else if (row.what == RESTORE_LEDGER_EXEC) {
-            recover->untranslated |= !rescale(&row.value[RESTORE_LEDGER_EXEC_PRICE], before->price_decimals,
-                                              after->price_decimals);
+            recover->untranslated |= !metadata_scale(&row.value[RESTORE_LEDGER_EXEC_PRICE],
+                                                     before->price_decimals, after->price_decimals);
         }
     }
     record_blob_write(record, &row, sizeof row);
@@ -812,8 +800,8 @@ static void translate(void *context, const struct slot *record)
             }
             return;
         }
-        recover->untranslated |= !rescale(&restore->qty, before->qty_decimals,
-                                          instrument_at(recover, head->instrument)->qty_decimals);
+        recover->untranslated |= !metadata_scale(&restore->qty, before->qty_decimals,
+                                                 instrument_at(recover, head->instrument)->qty_decimals);
         break;
     }
     case RECORD_RESTORE_ORDER: {

@@ -64,6 +64,7 @@ struct reduce {
     struct ledger *ledger; /* reads along: what is held is also what it was worth */
 
     int64_t last_mark[INSTRUMENT_MAX];
+    struct reduce_traded state[INSTRUMENT_MAX];
     uint64_t counter_next, counter_end;
     uint64_t stamp_ns, clock_stamp_ns;
     int64_t clock_wall_ns;
@@ -233,9 +234,22 @@ static void on_instrument(struct reduce *reduce, const struct slot *record)
     struct instrument row;
     if (blob_get(record, &row, sizeof row) && row.index < INSTRUMENT_MAX) {
         reduce->instruments.row[row.index] = row;
+        reduce->state[row.index].status = row.status;
         if (reduce->instruments.count <= row.index) {
             reduce->instruments.count = row.index + 1u;
         }
+    }
+}
+
+/* The stream's word on whether an instrument is traded. */
+static void on_state(struct reduce *reduce, const struct record_state *record)
+{
+    if (record->head.instrument < INSTRUMENT_MAX) {
+        reduce->state[record->head.instrument] =
+            (struct reduce_traded){ .status = record->value <= INSTRUMENT_CLOSED ? (uint8_t)record->value
+                                                                                 : INSTRUMENT_UNKNOWN,
+                                    .locked = record->detail != 0,
+                                    .told_ns = record->head.stamp_ns };
     }
 }
 
@@ -1288,6 +1302,9 @@ void reduce_record(struct reduce *reduce, const struct slot *record)
         on_report(reduce, (const struct record_report *)head);
         break;
     case RECORD_DELIVERY:
+        if (head->instrument < INSTRUMENT_MAX) {
+            reduce->state[head->instrument].status = INSTRUMENT_CLOSED;
+        }
         on_delivery(reduce, (const struct record_delivery *)head);
         break;
     case RECORD_BALANCE:
@@ -1301,6 +1318,9 @@ void reduce_record(struct reduce *reduce, const struct slot *record)
     case RECORD_CONVERT:
     case RECORD_RISK:
         head_keep(reduce, record);
+        break;
+    case RECORD_INSTRUMENT_STATE:
+        on_state(reduce, (const struct record_state *)head);
         break;
     case RECORD_CURRENCY:
         head_keep(reduce, record);
@@ -1603,6 +1623,12 @@ void reduce_opinion(const struct reduce *reduce, reduce_emit emit, void *context
 const struct instrument_table *reduce_instruments(const struct reduce *reduce)
 {
     return &reduce->instruments;
+}
+
+const struct reduce_traded *reduce_traded(const struct reduce *reduce, uint16_t instrument)
+{
+    POISE_ASSERT(instrument < INSTRUMENT_MAX);
+    return &reduce->state[instrument];
 }
 
 const struct account_table *reduce_accounts(const struct reduce *reduce)

@@ -113,6 +113,13 @@ struct reduce_venue_balance {
     struct record_balance last;
 };
 
+/* Whether an instrument is traded, as the strategy was last told. */
+struct reduce_traded {
+    uint8_t status;   /* enum instrument_status */
+    bool locked;      /* by a lock above the instrument, which its own row does not show */
+    uint64_t told_ns; /* when the stream last said so; 0 never: the metadata did */
+};
+
 struct reduce;
 
 struct reduce *reduce_create(void);
@@ -143,6 +150,7 @@ void reduce_opinion(const struct reduce *reduce, reduce_emit emit, void *context
 /* ------------------------------------------------------------------ questions */
 
 const struct instrument_table *reduce_instruments(const struct reduce *reduce);
+const struct reduce_traded *reduce_traded(const struct reduce *reduce, uint16_t instrument);
 const struct account_table *reduce_accounts(const struct reduce *reduce);
 const struct record_begin_run *reduce_begin(const struct reduce *reduce); /* NULL: no run seen */
 

@@ -1,9 +1,11 @@
 /* instrument: what can be traded, and in which units.
  *
- * The table is filled by cold at start from configuration and the venues' metadata, is constant while
- * trading (a status change comes as RECORD_INSTRUMENT_STATE) and reaches the strategy only as
- * RECORD_INSTRUMENT.  Price unit is 10^-price_decimals of quote currency per base, qty unit is
- * 10^-qty_decimals of base coin or of one contract; both at least as fine as the venue's tick and lot. */
+ * The table is filled by cold at start from configuration and the venues' metadata and is constant while
+ * trading; it reaches the strategy only as RECORD_INSTRUMENT.  What changes under way (tick, lot, bounds,
+ * status) is told to the strategy by another such record, the stream's word on the status by
+ * RECORD_INSTRUMENT_STATE; what an instrument is, and its units, never change in a run.  Price unit is
+ * 10^-price_decimals of quote currency per base, qty unit is 10^-qty_decimals of base coin or of one
+ * contract; both at least as fine as the venue's tick and lot. */
 #ifndef POISE_RING_INSTRUMENT_H
 #define POISE_RING_INSTRUMENT_H
 

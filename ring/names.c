@@ -21,7 +21,7 @@ const char *const event_names[] = { "none", "halt", "resumed", "stopped", "ladde
                                     "journal_full", "fair_offset", "self_cross", "counter_low", "price_open",
                                     "fee_surprise",
                                     "books_differ",
-                                    "delivered" };
+                                    "delivered", "rules" };
 const char *const instance_state_names[] = { "restoring", "pulled", "quoting", "paused", "stopping", "stopped",
                                              "halted", "flattening", "flat" };
 /* clang-format on */

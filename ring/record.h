@@ -39,7 +39,8 @@ enum record_type {
     RECORD_TRADE = 5,            /* struct record_trade */
     RECORD_MARK = 6,             /* struct record_mark: mark, index, funding */
     RECORD_FEED_STATE = 7,       /* struct record_state, value is enum feed_state */
-    RECORD_INSTRUMENT_STATE = 8, /* struct record_state, value is enum instrument_status */
+    RECORD_INSTRUMENT_STATE = 8, /* struct record_state, value is enum instrument_status, detail 1: by a lock
+                                    above the instrument */
 
     /* ---- reports: from gateways, and from cold for what only REST told; struct record_report ---- */
     RECORD_ACK = 16,         /* the venue took the order; cum_qty says nothing */
@@ -64,7 +65,7 @@ enum record_type {
     /* ---- what a strategy is built from; the first records of every run and segment ---- */
     RECORD_BEGIN = 48,            /* struct record_begin_run */
     RECORD_TEXT = 49,             /* blob: a piece of the configuration text */
-    RECORD_INSTRUMENT = 50,       /* blob: struct instrument */
+    RECORD_INSTRUMENT = 50,       /* blob: struct instrument; later in a run: its rules are others now */
     RECORD_ACCOUNT = 51,          /* blob: struct account */
     RECORD_FEE = 52,              /* struct record_fee */
     RECORD_CONVERT = 53,          /* struct record_convert */
@@ -554,6 +555,8 @@ enum event_code {
     EVENT_FEE_SURPRISE, /* value[0] fee, [1] what the fee table says, [2] exec_id, [3] currency */
     EVENT_BOOKS_DIFFER, /* value[0] 1: no new risk until the books agree; 0: they do */
     EVENT_DELIVERED,    /* value[0] what was held, [1] the delivery price in 1e-8, [2] instrument */
+    EVENT_RULES,        /* the venue's rules of an instrument changed: value[0] tick, [1] lot, [2] enum
+                           instrument_status, [3] instrument; a warning where orders stand on another grid */
     EVENT_COUNT
 };
 

@@ -301,7 +301,8 @@ static void tell(struct feed *feed, struct feed_instrument *in)
         }
     }
     if (in->status != in->status_told) {
-        if (publish_state(feed, in, RECORD_INSTRUMENT_STATE, in->status, in->status_told, 0, "")) {
+        if (publish_state(feed, in, RECORD_INSTRUMENT_STATE, in->status, in->status_told, in->locked,
+                          in->locked ? "locked" : "")) {
             in->status_told = in->status;
         } else {
             owed = true;

@@ -3,6 +3,7 @@
 #include "hot/strategy/exec/hedge.h"
 #include "hot/strategy/quote/quote.h"
 #include "hot/strategy/request.h"
+#include "hot/strategy/rules.h"
 
 /* In the padding of RESTORE records: what the shared layout has no field for. */
 #define SEEN_FEE_OPEN_MARK 0x1
@@ -436,7 +437,7 @@ bool restore_consume(struct strategy *s, const struct slot *record)
         break;
     }
     if (s->restored) {
-        return true; /* the head of a later segment: known already */
+        return head->type == RECORD_INSTRUMENT ? rules_take(s, record) : true; /* the rest is known already */
     }
     switch (head->type) {
     case RECORD_BEGIN: {

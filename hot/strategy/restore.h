@@ -2,7 +2,8 @@
  *
  * RECORD_BEGIN, then instruments, accounts, fees, conversions, limits and parameters in any order in which
  * each comes after what it names, then RESTORE records, then RECORD_RESTORE_DONE.  Afterwards these types
- * are ignored, except RESTORE_COUNTER (a new block of order ids), FEE and CONVERT (fresher values).
+ * are ignored, except RESTORE_COUNTER (a new block of order ids), FEE and CONVERT (fresher values), and
+ * INSTRUMENT (rules.h).
  *
  * Restored orders are in doubt until the venue was asked.  on_restart says what becomes of quotes that
  * still rest: adopted in their place, or cancelled; flatten unwinds the instance as COMMAND_FLATTEN does.

@@ -42,7 +42,9 @@ enum what {
     AWAIT_UNKNOWN, /* until an order is in doubt */
     AWAIT_NAKED,
     AWAIT_RUNG, /* until the ladder stands there or beyond */
-    AWAIT_QUOTES
+    AWAIT_QUOTES,
+    AWAIT_RULES, /* until the strategy has value new rows */
+    AWAIT_HEDGED /* until nothing is naked and nothing is at work */
 };
 
 struct step {
@@ -67,6 +69,7 @@ enum {
     LIES = 1024,
     GAPS = 2048,     /* a feed noticed that it lost something */
     BELIEVES = 4096, /* recovery refused nothing */
+    RULES_TOLD = 8192
 };
 
 struct scenario {
@@ -271,9 +274,16 @@ static const struct scenario scenarios[] = {
     { "money_leaves_the_account", { ON_BOTH }, FILLS, {
         { 0, FILL, "", 50 }, { 2000, BINANCE, "withdrawal:" KEY ",asset=USDT,amount=100,scope=usdm,count=1", 0 },
         { 0, DERIBIT, "withdrawal:" KEY ",asset=BTC,amount=0.01,count=1", 0 }, { 15000, FILL, "", 100 } } },
-    { "tick_size_changes", { ON_BINANCE }, FILLS | REJECTS, {
+    { "tick_size_changes", { ON_BINANCE }, FILLS | REJECTS | RULES_TOLD, {
         { 0, BINANCE, "tick_size:ms=5,scope=coinm,count=1", 0 }, { 0, BINANCE, "tick_size:ms=5,scope=usdm,count=1", 0 }, { 100, FILL_SELLS, "", 100 },
-        { 5000, JUMP, "", 1000 } } },
+        { 0, AWAIT_RULES, "", 2 }, { 0, AWAIT_HEDGED, "", 0 }, { 1000, JUMP, "", 1000 }, { 1000, AWAIT_QUOTES, "", 0 }, { 0, FILL, "", 100 },
+        { 1000, AWAIT_HEDGED, "", 0 } } },
+    { "tick_size_changes_deribit", { ON_BOTH }, FILLS | RULES_TOLD, {
+        { 0, DERIBIT, "tick_size:ms=4,count=1", 0 }, { 65000, AWAIT_RULES, "", 1 }, { 0, JUMP, "", 2000 }, { 1000, AWAIT_QUOTES, "", 0 },
+        { 0, FILL, "", 100 }, { 1000, AWAIT_HEDGED, "", 0 } } },
+    { "started_during_maintenance", { ON_BINANCE }, FILLS | DEATHS | RULES_TOLD, {
+        { 0, FILL_SELLS, "", 100 }, { 1000, BINANCE, "maintenance:for=60s,scope=coinm", 0 }, { 0, BINANCE, "maintenance:for=40s,scope=usdm", 0 },
+        { 0, DIE, "", POINT_STEP }, { 55000, AWAIT_QUOTES, "", 0 }, { 0, FILL, "", 100 }, { 1000, AWAIT_HEDGED, "", 0 } } },
     /* states that others seldom see */
     { "lists_overtake_answers", { ON_BINANCE }, FILLS, {
         { 0, PERSON, "", COMMAND_PAUSE }, { 3000, BINANCE, "slow_ack:for=4s,ms=30000,scope=wsapi-place", 0 },
@@ -425,6 +435,16 @@ static void lie(bool old, int64_t ms)
     watch_cash_told(false);
 }
 
+static bool hedge_at_work(const struct strategy *s)
+{
+    for (uint32_t i = 0; i < ORDER_MAX; i++) {
+        if (s->orders.row[i].role == ORDER_ROLE_HEDGE && order_is_live(&s->orders.row[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* act does a step; false: not yet. */
 static bool act(struct run *run, const struct step *step)
 {
@@ -512,6 +532,10 @@ static bool act(struct run *run, const struct step *step)
         return s->instance[0].hedge.rung >= step->value;
     case AWAIT_QUOTES:
         return resting(run, order, POISE_COUNT_OF(order), &place) != 0;
+    case AWAIT_RULES:
+        return watch_counts()->rules >= (uint64_t)step->value;
+    case AWAIT_HEDGED:
+        return s->instance[0].hedge.naked_since_ns == 0 && !s->instance[0].hedge.open && !hedge_at_work(s);
     case END:
         break;
     }
@@ -637,6 +661,7 @@ static void check_happened(void)
         { LIES, "old or empty answer", a->stale + a->empty },
         { GAPS, "gap that a feed noticed", w->gaps },
         { BELIEVES, "start that went on in spite of what it was told", life_counts()->exits[4] == 0 },
+        { RULES_TOLD, "change of a venue's rules", w->rules },
     };
     for (size_t i = 0; i < POISE_COUNT_OF(seen); i++) {
         if ((named.scenario->needs & seen[i].need) != 0 && seen[i].value == 0) {

@@ -240,6 +240,7 @@ static void count_out(const struct strategy *strategy, const struct slot *record
         watch.counts.events++;
         watch.counts.duplicates += e->code == EVENT_DUPLICATE_FILL;
         watch.counts.halts += e->code == EVENT_HALT;
+        watch.counts.rules += e->code == EVENT_RULES;
         watch.counts.rungs[7] += e->code == EVENT_CONSERVATION;
         if (e->code == EVENT_LADDER && e->value[0] >= 0 && e->value[0] < 7) {
             watch.counts.rungs[e->value[0]]++;

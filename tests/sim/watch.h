@@ -11,7 +11,7 @@
 struct watch_counts {
     uint64_t records, clocks, said, fills, duplicates, orders, amends, cancels, queries, hedges, unknowns,
         rejects;
-    uint64_t rungs[8], halts, events, lost;
+    uint64_t rungs[8], halts, events, lost, rules;
     uint64_t checks, books_checks, journals, replayed;
     uint64_t max_naked_ns;
     uint64_t truths; /* ends at which what the trade carries was worked out from the venue's fills */

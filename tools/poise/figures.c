@@ -36,7 +36,7 @@ struct figures {
     bool unread[ACCOUNT_MAX];         /* it was down since the strategy was told last that all was read */
     bool hedged[PARAMS_INSTANCE_MAX]; /* by row: it has said so, and nothing else since */
     uint16_t row_of[ORDER_INSTANCE_MAX + 1]; /* by instance number: row + 1, 0 not configured */
-    bool is_stopped, is_halted, low, doubt;
+    bool is_stopped, is_halted, low, doubt, rules;
     struct remembered_order order[REMEMBERED];
     uint64_t exec[REMEMBERED];
 };
@@ -308,11 +308,14 @@ void figures_record(struct figures *f, const struct slot *record)
             note_session(f, head->account, state);
         }
         break;
-    case RECORD_REJECT:
+    case RECORD_REJECT: {
+        uint8_t reason = ((const struct record_report *)record)->reason;
+        f->rules = f->rules || reason == REASON_FILTER || reason == REASON_SUSPENDED;
         if (head->account < f->account_count) {
             counter_add(f->account_rejects[head->account], 1);
         }
         break;
+    }
     case RECORD_UNKNOWN:
         counter_add(f->unknowns, 1);
         f->doubt = true;
@@ -372,6 +375,13 @@ uint64_t figures_unread_ns(const struct figures *figures, uint16_t account)
 void figures_told_read(struct figures *figures, uint16_t account)
 {
     figures->unread[account] = false;
+}
+
+bool figures_rules(struct figures *figures)
+{
+    bool rules = figures->rules;
+    figures->rules = false;
+    return rules;
 }
 
 bool figures_doubt(struct figures *figures)

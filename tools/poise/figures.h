@@ -53,4 +53,8 @@ uint64_t figures_unread_ns(const struct figures *figures, uint16_t account);
 /* figures_told_read: the strategy is told now. */
 void figures_told_read(struct figures *figures, uint16_t account);
 
+/* figures_rules: since the last call an order was refused for the venue's rules, or because its instrument is
+ * not traded: they may be others than when they were read. */
+bool figures_rules(struct figures *figures);
+
 #endif

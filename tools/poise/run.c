@@ -7,6 +7,7 @@
 #include "tools/poise/run.h"
 #include "cold/ask.h"
 #include "ring/clock.h"
+#include "ring/decimal.h"
 #include "ring/names.h"
 #include "tools/poise/commands.h"
 
@@ -521,6 +522,38 @@ static void on_question_failed(void *context, const char *what, const char *why)
         LOG_TEXT("why", why));
 }
 
+static bool same_rules(const struct instrument *was, const struct instrument *now)
+{
+    struct instrument copy = *now;
+    copy.status = was->status;
+    return memcmp(was, &copy, sizeof copy) == 0;
+}
+
+/* What a venue asks of orders has changed under way, or whether it takes any. */
+static void on_rules(void *context, const struct instrument *was, const struct instrument *now,
+                     const char *wrong)
+{
+    struct run *run = context;
+    char tick[DECIMAL_TEXT_BYTES], lot[DECIMAL_TEXT_BYTES], least[DECIMAL_TEXT_BYTES];
+    decimal_print_short(tick, now->tick, now->price_decimals);
+    decimal_print_short(lot, now->lot, now->qty_decimals);
+    decimal_print_short(least, now->min_notional_e8, DECIMAL_MONEY);
+    LOG(&run->books.log, clock_wall_ns(), wrong != NULL ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING,
+        "instrument.rules", LOG_TEXT("instrument", now->name), LOG_TEXT("tick", tick), LOG_TEXT("lot", lot),
+        LOG_TEXT("min_notional", least), LOG_TEXT("status", instrument_status_names[now->status]),
+        LOG_TEXT("wrong", wrong != NULL ? wrong : ""));
+    if (wrong != NULL) {
+        tell("alarm: %s: %s: nothing is quoted or hedged there until the engine is started again", now->name,
+             wrong);
+    } else if (!same_rules(was, now)) {
+        tell("alarm: %s: the venue's rules are others now: tick %s, lot %s, least value %s", now->name, tick,
+             lot, least);
+    }
+    if (now->status != was->status) {
+        tell("%s: the venue says %s", now->name, instrument_status_names[now->status]);
+    }
+}
+
 /* Every leg of every instance, once. */
 static uint32_t list_pairs(const struct run *run, struct reconcile_pair *pair)
 {
@@ -560,6 +593,7 @@ static bool open_reconcile(struct run *run)
                                          .interval_ns = RECONCILE_SECONDS * NS_PER_S,
                                          .emit = run_send,
                                          .failed = on_question_failed,
+                                         .rules = on_rules,
                                          .context = run };
     run->reconcile = reconcile_create(&options);
     rest_trading(run->rest);
@@ -624,6 +658,9 @@ static void poll_reconcile(struct run *run)
         run->doubt = false;
         run->hurried_ns = now_ns;
         reconcile_hurry(run->reconcile);
+    }
+    if (figures_rules(run->books.figures)) {
+        reconcile_rules(run->reconcile);
     }
     reconcile_poll(run->reconcile, now_ns, clock_wall_ns());
 }

@@ -149,6 +149,11 @@ static bool put_arguments(struct text *text, const struct rest_query *query, str
         put_symbol(text, query->instrument);
         out->weight = query->instrument != NULL && query->product == PRODUCT_LINEAR ? 1 : out->weight;
         return true;
+    case REST_INSTRUMENTS:
+        if (query->product == PRODUCT_SPOT) {
+            put_symbol(text, query->instrument); /* all of them are many megabytes */
+        }
+        return true;
     case REST_BALANCES:
         if (query->product == PRODUCT_SPOT) {
             text_put(text, "omitZeroBalances=true&");

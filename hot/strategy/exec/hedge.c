@@ -422,6 +422,17 @@ void hedge_measure(struct strategy *s, struct instance *instance)
     measure_naked(s, instance);
 }
 
+void hedge_rules(struct strategy *s, struct instance *instance)
+{
+    struct hedge_state *hedge = &instance->hedge;
+    int128 before_e12 = hedge->smallest_e12;
+    measure_smallest(s, instance);
+    if (before_e12 > hedge->smallest_e12 && at_work(s, instance)) {
+        hedge->explained_e12[0] += before_e12 - hedge->smallest_e12;
+        hedge->explained_e12[1] += before_e12 - hedge->smallest_e12;
+    }
+}
+
 void hedge_update(struct strategy *s, struct instance *instance)
 {
     struct hedge_state *hedge = &instance->hedge;

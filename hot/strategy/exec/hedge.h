@@ -38,6 +38,10 @@ int128 hedge_at_work_e12(struct strategy *s, const struct instance *instance, bo
 /* hedge_explain tells of delta that moved by anything but a hedge. */
 void hedge_explain(struct strategy *s, struct instance *instance, int128 change_e12);
 
+/* hedge_rules takes it that what the venue accepts has changed: hedges at work that were sized by a larger
+ * smallest order are no breach. */
+void hedge_rules(struct strategy *s, struct instance *instance);
+
 /* hedge_filled checks conservation after an execution of a hedge; halts on a breach. */
 void hedge_filled(struct strategy *s, struct instance *instance, const struct order *order, int64_t qty,
                   int128 change_e12);

@@ -71,6 +71,9 @@ static enum rest_result fake_parse(const struct rest_query *query, int status, c
                 row.min_qty *= by;
                 row.max_qty *= by;
             }
+            if (world.rules != NULL) {
+                world.rules(&row);
+            }
             answer->instrument(answer->instrument_context, &row, "BTC", linear ? "USDT" : "USD",
                                linear ? "USDT" : "BTC");
         }

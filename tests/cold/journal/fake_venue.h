@@ -67,7 +67,8 @@ extern struct world {
     bool fill_on_positions; /* an execution happens between the first look at positions and at fills */
     void (*before)(const struct rest_query *query); /* called before an answer is made; may be NULL */
     bool no_metadata[2];
-    uint8_t more_decimals; /* the linear venue's unit became finer */
+    void (*rules)(struct instrument *row); /* what became of an instrument's row; may be NULL */
+    uint8_t more_decimals;                 /* the linear venue's unit became finer */
 } world;
 
 /* fake_find answers the venue; fake_transport and fake_clock are how it is reached. */

@@ -1,6 +1,7 @@
 #include "tests/cold/journal/fake_venue.h"
 #include "cold/payments.h"
 #include "cold/reconcile.h"
+#include "ring/clock.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -534,4 +535,175 @@ Test(reconcile, a_history_that_could_not_be_read_is_not_called_told)
     cr_assert_not_null(payment_at(0, CASH_HISTORY));
     cr_assert_eq(payment_at(0, CASH_HISTORY)->head.account, 1, "of the account that answered");
     cr_assert_null(payment_at(1, CASH_HISTORY));
+}
+
+/* ------------------------------------------------------------------ the venue's rules */
+
+static struct instrument told; /* the last row that was told */
+
+static uint32_t rows_told(void)
+{
+    uint32_t count = 0;
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        if (record_head_of(&said.slot[at])->type == RECORD_INSTRUMENT) {
+            record_blob_read(&said.slot[at], &told, sizeof told);
+            count++;
+        }
+    }
+    return count;
+}
+
+/* As the strategy's journal would: what was told is true from now on. */
+static void journal_rows(void)
+{
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        if (record_head_of(&said.slot[at])->type == RECORD_INSTRUMENT) {
+            reduce_record(reduce, &said.slot[at]);
+        }
+    }
+    said.used = 0;
+}
+
+static void all_trade(struct instrument *row)
+{
+    row->status = INSTRUMENT_TRADING;
+}
+
+static void coarser(struct instrument *row)
+{
+    all_trade(row);
+    row->tick *= row->product == PRODUCT_LINEAR ? 5 : 1;
+}
+
+static void halted(struct instrument *row)
+{
+    row->status = row->product == PRODUCT_LINEAR ? INSTRUMENT_HALTED : INSTRUMENT_TRADING;
+}
+
+/* Polls for so long, a millisecond at a time or a second. */
+static void pass(uint64_t ns, uint64_t step_ns)
+{
+    for (uint64_t gone = 0; gone < ns; gone += step_ns) {
+        world.now_ns += step_ns;
+        world.wall_ns += (int64_t)step_ns;
+        for (int i = 0; i < 100; i++) {
+            reconcile_poll(reconcile, world.now_ns, world.wall_ns);
+        }
+    }
+}
+
+static void all_known(void)
+{
+    world.rules = all_trade;
+    pass(13 * NS_PER_S, NS_PER_S); /* the rows of this journal's head do not say that anything is traded */
+    journal_rows();
+}
+
+static void stream_says(uint16_t instrument, uint32_t status, bool locked)
+{
+    struct slot record;
+    struct record_state *state =
+        (struct record_state *)record_begin(&record, RECORD_INSTRUMENT_STATE, 1, world.now_ns);
+    state->head.instrument = instrument;
+    state->value = status;
+    state->detail = locked;
+    reduce_record(reduce, &record);
+}
+
+Test(reconcile, rules_are_asked_for_once_a_minute_and_told_when_they_change)
+{
+    all_known();
+    uint32_t asked = world.asked[REST_INSTRUMENTS];
+    pass(65 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(world.asked[REST_INSTRUMENTS], asked + 2, "a page for each product");
+    cr_assert_eq(rows_told(), 0);
+    world.rules = coarser;
+    pass(60 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 1);
+    cr_assert_eq(told.index, 1);
+    cr_assert_eq(told.tick, 50);
+    cr_assert_eq(told.status, INSTRUMENT_TRADING);
+    journal_rows();
+    pass(120 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 0);
+}
+
+Test(reconcile, a_refused_order_has_the_rules_read_at_once_and_less_often_when_they_are_the_same)
+{
+    all_known();
+    pass(2 * NS_PER_S, NS_PER_S);
+    world.rules = coarser;
+    reconcile_rules(reconcile);
+    pass(2 * NS_PER_MS, NS_PER_MS);
+    cr_assert_eq(rows_told(), 1);
+    journal_rows();
+    uint32_t asked = world.asked[REST_INSTRUMENTS];
+    for (int i = 0; i < 40; i++) {
+        reconcile_rules(reconcile);
+        pass(NS_PER_S, NS_PER_S);
+    }
+    cr_assert_leq(world.asked[REST_INSTRUMENTS], asked + 2 * 8, "1, 2, 4, 8, 10, 10 .. s apart");
+    cr_assert_geq(world.asked[REST_INSTRUMENTS], asked + 2 * 4);
+}
+
+Test(reconcile, the_end_of_a_maintenance_is_found_out_within_seconds)
+{
+    all_known();
+    world.rules = halted;
+    pass(61 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 1);
+    cr_assert_eq(told.status, INSTRUMENT_HALTED);
+    journal_rows();
+    pass(30 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 0);
+    world.rules = all_trade;
+    pass(11 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 1);
+    cr_assert_eq(told.status, INSTRUMENT_TRADING);
+}
+
+Test(reconcile, a_lock_of_the_stream_is_not_lifted_by_metadata)
+{
+    all_known();
+    stream_says(1, INSTRUMENT_CANCEL_ONLY, true);
+    pass(60 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 0);
+    world.rules = coarser; /* and a row told for something else leaves the lock */
+    pass(11 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 1);
+    cr_assert_eq(told.tick, 50);
+    cr_assert_eq(told.status, INSTRUMENT_CANCEL_ONLY);
+}
+
+Test(reconcile, a_streams_halt_is_lifted_only_by_an_answer_that_is_clearly_younger)
+{
+    all_known();
+    stream_says(1, INSTRUMENT_HALTED, false);
+    reconcile_rules(reconcile);
+    pass(5 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 0);
+    pass(12 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 1);
+    cr_assert_eq(told.status, INSTRUMENT_TRADING);
+}
+
+Test(reconcile, metadata_that_are_not_answered_change_nothing_and_are_asked_for_again)
+{
+    all_known();
+    world.fail_what = REST_INSTRUMENTS;
+    world.fail_times = 2;
+    world.rules = coarser;
+    pass(65 * NS_PER_S, NS_PER_S);
+    cr_assert_geq(failures, 1);
+    pass(12 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 1);
+}
+
+Test(reconcile, an_instrument_that_the_metadata_do_not_name_stays_as_it_is)
+{
+    all_known();
+    world.no_metadata[1] = true;
+    world.rules = coarser;
+    pass(130 * NS_PER_S, NS_PER_S);
+    cr_assert_eq(rows_told(), 0);
 }

@@ -169,6 +169,14 @@ void desk_instrument(struct desk *desk, uint16_t index)
     feed_blob(desk, RECORD_INSTRUMENT, &row, sizeof row);
 }
 
+void desk_rules(struct desk *desk, uint16_t index, void (*change)(struct instrument *row))
+{
+    struct instrument row;
+    instrument_row(&row, index);
+    change(&row);
+    feed_blob(desk, RECORD_INSTRUMENT, &row, sizeof row);
+}
+
 void desk_build(struct desk *desk)
 {
     struct slot slots[2];

@@ -54,6 +54,8 @@ void desk_free(struct desk *desk);
 
 void desk_feed(struct desk *desk, const struct slot *record);
 void desk_instrument(struct desk *desk, uint16_t index);
+/* desk_rules tells the instrument's row again, with these rules. */
+void desk_rules(struct desk *desk, uint16_t index, void (*change)(struct instrument *row));
 void desk_book(struct desk *desk, uint16_t instrument, int64_t bid, int64_t ask, int64_t qty);
 void desk_levels(struct desk *desk, uint16_t instrument, bool snap, uint32_t bids, uint32_t asks,
                  const struct level *levels);
