@@ -140,6 +140,9 @@ static const struct scenario scenarios[] = {
     { "an_execution_lost_among_many", { ON_BINANCE }, FILLS, {
         { 0, BINANCE, "no_reply:for=15s,scope=coinm-rest-account", 0 }, { 0, BINANCE, "drop_private:for=300ms,scope=coinm-private", 0 },
         { 100, FILL_SELLS, "", 1 }, { 400, DRIP, "", 10000 }, { 20000, FILL, "", 50 } } },
+    { "answered_in_the_next_segment", { ON_BINANCE }, FILLS | DEATHS, {
+        { 0, BINANCE, "slow_ack:for=1s,ms=28000,scope=usdm-wsapi-place", 0 }, { 0, FILL_SELLS, "", 100 },
+        { 1200, DRIP, "", 26000 }, { 29000, DIE, "", POINT_STEPPED }, { 10000, FILL, "", 50 } } },
     { "reports_twice_and_out_of_order", { ON_BOTH }, FILLS | DUPLICATES, {
         { 0, DERIBIT, "dup_reports:for=30s,scope=private", 0 }, { 0, DERIBIT, "reorder_reports:p=0.5,for=30s,scope=private", 0 },
         { 0, BINANCE, "dup_reports:for=30s,scope=private", 0 }, { 0, BINANCE, "reorder_reports:p=0.5,for=30s,scope=private", 0 },

@@ -741,7 +741,8 @@ void story_run(uint64_t seed, const char *folder, bool log)
     story.haste = draw_log(1, 100);
     story.may_force = (uint32_t)draw(1, 5);
     for (enum family family = FAMILY_NET; family < FAMILY_COUNT; family++) {
-        story.on[family] = chance(share);
+        /* deaths are counted by the position in the journal: many are not at one of their own */
+        story.on[family] = chance(family == FAMILY_DEATH ? share + 250000 : share);
         if (story.on[family]) {
             world_say("this story has trouble of the kind: %s", family_names[family]);
         }
