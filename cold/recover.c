@@ -17,7 +17,7 @@
 #define WAIT_NS     (600 * NS_PER_S)
 #define LOST_NS     (INT64_C(24) * 3600 * 1000000000) /* how far back runs that left nothing are looked for */
 
-#define OPENING_TURNS    4
+#define OPENING_TURNS    8
 #define OPENING_APART_NS 2000000000LL /* a payment this near to a balance read may be in it or not */
 
 enum {
@@ -1593,8 +1593,31 @@ static void tell_history(struct recover *recover, uint16_t account, int64_t aske
     recover->opened[account] = true;
 }
 
+/* The answer names a balance of every currency in which an instrument here settles on the account. */
+static bool names_all(const struct recover *recover, uint16_t account)
+{
+    const struct instrument_table *table = recover->options.instruments;
+    bool all = true;
+    for (uint32_t i = 0; i < table->count; i++) {
+        const struct instrument *instrument = &table->row[i];
+        bool named = !account_trades(&recover->options.accounts->row[account], instrument->venue,
+                                     instrument->product) ||
+                     instrument->settle >= CURRENCY_MAX;
+        uint32_t at = 0;
+        for (const struct slot *record; !named && (record = slots_next(&recover->closing, &at)) != NULL;) {
+            const struct record_balance *balance = (const struct record_balance *)record_head_of(record);
+            named = is_total(record) && balance->head.account == account &&
+                    balance->currency == instrument->settle;
+        }
+        all = all && named;
+    }
+    return all;
+}
+
 /* What an account is found with is its opening: whatever was paid before is in it.  A payment at the moment
- * of reading may be or not, so then it is read again. */
+ * of reading may be or not, so then it is read again; and so it is when a currency is missing, which is not
+ * zero: the books would open with what a stream tells later, and an execution on its way is in that already.
+ */
 static bool open_account(struct recover *recover, uint16_t account, struct rest_question *question)
 {
     int64_t read_ns = 0, asked_ns, newest_ns;
@@ -1603,7 +1626,7 @@ static bool open_account(struct recover *recover, uint16_t account, struct rest_
             !read_payments(recover, account, read_ns - RECOVER_GRACE_NS, &asked_ns, &newest_ns)) {
             return false;
         }
-        if (newest_ns < read_ns - OPENING_APART_NS) {
+        if (newest_ns < read_ns - OPENING_APART_NS && names_all(recover, account)) {
             break;
         }
         if (!pause(recover, OPENING_APART_NS)) {

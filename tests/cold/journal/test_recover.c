@@ -1386,6 +1386,29 @@ static void pays_while_balances_are_read(const struct rest_query *query)
     }
 }
 
+static void names_balances_late(const struct rest_query *query)
+{
+    world.names_balance = query->what != REST_BALANCES || world.asked[REST_BALANCES] > 3;
+}
+
+/* Without an opening the books would begin with what a stream tells beside the first execution. */
+Test(recover, an_opening_without_a_balance_is_read_again)
+{
+    world.names_position[0] = world.names_position[1] = false;
+    world.keeps_payments = true;
+    world.inverse_currency = 0;
+    world.linear_currency = 2;
+    world.balance_e8[0] = 4000;
+    world.balance_e8[1] = 5000;
+    world.before = names_balances_late;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(world.asked[REST_BALANCES], 5);
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(ledger_cash_e8(reduce_ledger(reduce), NO_INSTANCE, 0, 0), 4000);
+    cr_assert_eq(ledger_cash_e8(reduce_ledger(reduce), NO_INSTANCE, 1, 2), 5000);
+    reduce_destroy(reduce);
+}
+
 Test(recover, a_payment_while_the_opening_is_read_makes_it_read_again)
 {
     world.names_position[0] = world.names_position[1] = false;
