@@ -1464,6 +1464,49 @@ Test(shell, spot_takes_a_list_of_symbols)
     cr_assert_eq(code_of(rest("GET", "/api/v3/exchangeInfo", "symbol=NOSUCH")), -1121);
 }
 
+Test(shell, spots_statistics_come_in_three_sizes_and_under_the_old_path)
+{
+    sim_source_trade(&source, 2, 6000000, 200000000, false, now_ns);
+    sim_source_trade(&source, 2, 6003000, 100000000, true, now_ns);
+    run(0);
+
+    static const char *const asked[][3] = {
+        { "/api/v3/ticker/24hr", "symbol=BTCUSDT", "yes" },
+        { "/api/v3/ticker", "symbol=BTCUSDT&windowSize=1h", "no" },
+        { "/api/v3/ticker/tradingDay", "symbol=BTCUSDT", "no" },
+        { "/api/v1/ticker/24hr", "symbol=BTCUSDT", "yes" },
+    };
+    for (size_t n = 0; n < sizeof asked / sizeof asked[0]; n++) {
+        const json_t *day = rest("GET", asked[n][0], asked[n][1])->json;
+        cr_assert_str_eq(text_of(day, "priceChange"), "30.00000000", "%s", asked[n][0]);
+        cr_assert_str_eq(text_of(day, "lastPrice"), "60030.00000000");
+        cr_assert_str_eq(text_of(day, "volume"), "3.00000000");
+        cr_assert_eq(json_object_get(day, "bidPrice") != NULL, asked[n][2][0] == 'y');
+    }
+    const json_t *mini = rest("GET", "/api/v3/ticker", "symbols=[%22BTCUSDT%22]&type=MINI")->json;
+    cr_assert_str_eq(text_of(mini, "0.highPrice"), "60030.00000000");
+    cr_assert_null(json_object_get(json_array_get(mini, 0), "priceChange"));
+    cr_assert_eq(code_of(rest("GET", "/api/v3/ticker", "")), -1102);
+
+    cr_assert_not_null(json_object_get(rest("GET", "/api/v1/exchangeInfo", "")->json, "symbols"));
+    cr_assert_not_null(json_object_get(rest("GET", "/api/v1/depth", "symbol=BTCUSDT")->json, "bids"));
+    cr_assert_eq(rest("GET", "/api/v1/account", "!")->status, 404, "what is signed was never there");
+}
+
+Test(shell, open_interest_is_what_our_accounts_hold)
+{
+    const json_t *none = rest("GET", "/fapi/v1/openInterest", "symbol=BTCUSDT")->json;
+    cr_assert_str_eq(text_of(none, "openInterest"), "0.000");
+    rest("POST", "/fapi/v1/order", "!symbol=BTCUSDT&side=SELL&type=MARKET&quantity=0.02");
+    run(50);
+    cr_assert_str_eq(text_of(rest("GET", "/fapi/v1/openInterest", "symbol=BTCUSDT")->json, "openInterest"),
+                     "0.020");
+    const json_t *coin = rest("GET", "/dapi/v1/openInterest", "symbol=BTCUSD_PERP")->json;
+    cr_assert_str_eq(text_of(coin, "openInterest"), "0");
+    cr_assert_str_eq(text_of(coin, "pair"), "BTCUSD");
+    cr_assert_eq(code_of(rest("GET", "/fapi/v1/openInterest", "")), -1102);
+}
+
 Test(shell, the_test_hosts_serve_what_they_serve_at_the_venue)
 {
     uint64_t linear = open_socket(2, "stream.binancefuture.com", "/ws/btcusdt@bookTicker", "");

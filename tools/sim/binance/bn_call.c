@@ -44,6 +44,9 @@ static const struct bn_method methods[] = {
     { BN_AGG_TRADES,       S, "GET",    "v3/aggTrades",            "trades.aggregate",    BN_OPEN,   4,  "read" },
     { BN_TICKER_DAY,       F, "GET",    "v1/ticker/24hr",          NULL,                  BN_OPEN,   1,  "read" },
     { BN_TICKER_DAY,       S, "GET",    "v3/ticker/24hr",          "ticker.24hr",         BN_OPEN,   2,  "read" },
+    { BN_TICKER_WINDOW,    S, "GET",    "v3/ticker",               "ticker",              BN_OPEN,   4,  "read" },
+    { BN_TICKER_WINDOW,    S, "GET",    "v3/ticker/tradingDay",    "ticker.tradingDay",   BN_OPEN,   4,  "read" },
+    { BN_OPEN_INTEREST,    F, "GET",    "v1/openInterest",         NULL,                  BN_OPEN,   1,  "read" },
     { BN_PREMIUM_INDEX,    F, "GET",    "v1/premiumIndex",         NULL,                  BN_OPEN,   1,  "read" },
     { BN_FUNDING_INFO,     F, "GET",    "v1/fundingInfo",          NULL,                  BN_OPEN,   0,  "read" },
     { BN_FUNDING_RATE,     F, "GET",    "v1/fundingRate",          NULL,                  BN_OPEN,   0,  "read" },
@@ -1411,6 +1414,44 @@ static int per_symbol(struct bn_shell *shell, struct bn_call *call, struct sim_t
     return 200;
 }
 
+/* statistics of a day, or of the window or day that is asked for: ours are all since the start. */
+static int statistics(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
+{
+    const char *type = bn_call_get(call, "type");
+    bool mini = call->kind == SIM_SPOT && type != NULL && strcmp(type, "MINI") == 0;
+    bool window = call->method->what == BN_TICKER_WINDOW;
+
+    if (window && bn_call_get(call, "symbol") == NULL && bn_call_get(call, "symbols") == NULL) {
+        return missing(out, "symbol");
+    }
+    return per_symbol(shell, call, out, mini ? bn_day_mini : window ? bn_day_window : bn_day_ticker);
+}
+
+/* open_interest is what our accounts hold: the recording says nothing of others. */
+static int open_interest(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
+{
+    int64_t sum = 0;
+    int status, at = symbol_of(shell, call, true, out, &status);
+
+    if (status != 0) {
+        return status;
+    }
+    const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
+
+    for (int account = 0; account < sim_venue_account_count(shell->venue); account++) {
+        int64_t held = sim_venue_account(shell->venue, account)->holding[at].position.qty;
+        sum += held < 0 ? -held : held;
+    }
+    sim_text_add(out, "{\"symbol\":\"%s\"", i->symbol);
+    if (i->kind == SIM_INVERSE) {
+        sim_text_add(out, ",\"pair\":\"%s\",\"contractType\":\"PERPETUAL\"", i->pair);
+    }
+    sim_text_str(out, ",\"openInterest\":");
+    bn_text_qty(out, i, sum);
+    sim_text_add(out, ",\"time\":%lld}", (long long)(bn_shell_server_ns(shell) / 1000000));
+    return 200;
+}
+
 static int recent_trades(struct bn_shell *shell, struct bn_call *call, struct sim_text *out)
 {
     const char *limit = bn_call_get(call, "limit");
@@ -1946,7 +1987,10 @@ int bn_call_run(struct bn_shell *shell, struct bn_call *call, struct sim_text *o
     case BN_TICKER_BOOK:
         return per_symbol(shell, call, out, write_book);
     case BN_TICKER_DAY:
-        return per_symbol(shell, call, out, bn_day_ticker);
+    case BN_TICKER_WINDOW:
+        return statistics(shell, call, out);
+    case BN_OPEN_INTEREST:
+        return open_interest(shell, call, out);
     case BN_TRADES:
     case BN_AGG_TRADES:
     case BN_OLD_TRADES:

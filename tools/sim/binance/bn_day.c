@@ -187,6 +187,41 @@ void bn_day_ticker(struct bn_shell *shell, int at, struct sim_text *out)
                  (long long)day->last_id, (unsigned long long)day->count);
 }
 
+/* short_ticker is what the smaller objects have: `change` with how the price moved, too. */
+static void short_ticker(struct bn_shell *shell, int at, struct sim_text *out, bool change)
+{
+    const struct sim_instrument *i = &sim_venue_market(shell->venue, at)->instrument;
+    const struct bn_day *day = &shell->day[at];
+    struct numbers n = numbers_of(shell, at, shell->now_ns);
+
+    sim_text_add(out, "{\"symbol\":\"%s\"", i->symbol);
+    if (change) {
+        price_pair(out, "priceChange", i, n.last - n.open);
+        percent_pair(out, "priceChangePercent", n.percent_e3);
+        price_pair(out, "weightedAvgPrice", i, n.average);
+    }
+    price_pair(out, "openPrice", i, n.open);
+    price_pair(out, "highPrice", i, n.high);
+    price_pair(out, "lowPrice", i, n.low);
+    price_pair(out, "lastPrice", i, n.last);
+    qty_pair(out, "volume", i, (int64_t)day->volume);
+    cash_pair(out, "quoteVolume", day->value_e16);
+    sim_text_add(out,
+                 ",\"openTime\":%lld,\"closeTime\":%lld,\"firstId\":%lld,\"lastId\":%lld,\"count\":%llu}",
+                 (long long)n.begin_ms, (long long)n.end_ms, (long long)day->first_id,
+                 (long long)day->last_id, (unsigned long long)day->count);
+}
+
+void bn_day_window(struct bn_shell *shell, int at, struct sim_text *out)
+{
+    short_ticker(shell, at, out, true);
+}
+
+void bn_day_mini(struct bn_shell *shell, int at, struct sim_text *out)
+{
+    short_ticker(shell, at, out, false);
+}
+
 static void aggregate_text(struct sim_text *out, const struct sim_instrument *i, const struct bn_print *print)
 {
     sim_text_add(out, "{\"a\":%lld", (long long)print->id);

@@ -423,6 +423,13 @@ void bn_shell_request(void *user, const struct sim_request *request)
             kind = roots[i].kind;
             known_root = true;
             method = bn_call_find_rest(kind, request->verb, request->path + n);
+            bool spot_api = strcmp(roots[i].prefix, "/api/") == 0;
+            if (method == NULL && spot_api && strncmp(request->path + n, "v1/", 3) == 0) {
+                /* spot's old market data paths, which some clients still ask */
+                snprintf(what, sizeof what, "v3/%s", request->path + n + 3);
+                method = bn_call_find_rest(kind, request->verb, what);
+                method = method != NULL && method->security == BN_OPEN ? method : NULL;
+            }
         }
     }
     if (method != NULL && !shell->options.retired && strcmp(method->scope, "retired") == 0) {

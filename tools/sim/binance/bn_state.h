@@ -48,6 +48,8 @@ enum bn_do {
     BN_TICKER_PRICE,
     BN_TICKER_BOOK,
     BN_TICKER_DAY,
+    BN_TICKER_WINDOW,
+    BN_OPEN_INTEREST,
     BN_PREMIUM_INDEX,
     BN_FUNDING_INFO,
     BN_FUNDING_RATE,
@@ -385,6 +387,9 @@ void bn_day_trade(struct bn_shell *shell, const struct sim_event *event);
  * the last trades, oldest first, as single trades or as aggregates of one. */
 void bn_day_event(struct sim_text *out, struct bn_shell *shell, int instrument, bool mini, int64_t now_ns);
 void bn_day_ticker(struct bn_shell *shell, int instrument, struct sim_text *out);
+/* bn_day_window appends spot's object of a window, bn_day_mini its smaller one. */
+void bn_day_window(struct bn_shell *shell, int instrument, struct sim_text *out);
+void bn_day_mini(struct bn_shell *shell, int instrument, struct sim_text *out);
 struct bn_window {   /* which trades a list is of; without a beginning the newest are wanted */
     int64_t from_id; /* -1: any */
     int64_t from_ns; /* 0: any */
