@@ -17,6 +17,8 @@ static bool paused;
 
 bool __real_order_step(struct order_table *table, struct order *order, enum order_event event);
 bool __wrap_order_step(struct order_table *table, struct order *order, enum order_event event);
+struct order *__real_order_take(struct order_table *table, uint64_t id);
+struct order *__wrap_order_take(struct order_table *table, uint64_t id);
 bool __real_instance_step(struct instance *instance, enum instance_event event);
 bool __wrap_instance_step(struct instance *instance, enum instance_event event);
 struct conn *__real_conn_create(struct net *net, const struct conn_options *options,
@@ -30,6 +32,15 @@ bool __wrap_order_step(struct order_table *table, struct order *order, enum orde
 {
     of_order[order->state][event] += !paused;
     return __real_order_step(table, order, event);
+}
+
+/* A full table makes room within itself. */
+struct order *__wrap_order_take(struct order_table *table, uint64_t id)
+{
+    bool full = table->free_count == 0;
+    struct order *order = __real_order_take(table, id);
+    of_order[ORDER_DONE][ORDER_EVENT_FORGET] += full && order != NULL && !paused;
+    return order;
 }
 
 bool __wrap_instance_step(struct instance *instance, enum instance_event event)

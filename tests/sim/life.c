@@ -188,6 +188,7 @@ int life_run(const struct life_options *options)
     }
     run->wishes.accept_difference = options->accept_difference;
     run->wishes.flatten = options->flatten;
+    run->wishes.instance = options->instance;
     run->transport = ask_transport();
     run->clock = ask_clock();
     run->host =

@@ -16,7 +16,8 @@ struct life_options {
     uint64_t cold_ns;       /* how long the cold thread sleeps in a turn */
     uint64_t stop_at_ns;    /* a person asks to stop then; UINT64_MAX never */
     uint64_t hurry_at_ns;   /* and once more */
-    bool flatten;           /* it is begun to flatten, and leaves then */
+    bool flatten;           /* it is begun to flatten, and leaves then; */
+    const char *instance;   /* this one alone, unless NULL */
     bool accept_difference; /* a person looked at what recovery refused, and takes the venue's word */
     void (*often)(void *context, struct run *run); /* called in every turn of the cold thread; may be NULL */
     void *context;

@@ -20,7 +20,8 @@ enum what {
     FILL_ONE,     /* of the first alone, */
     FILL_SELLS,   /* of those that sell, */
     FILL_BUYS,    /* of those that buy */
-    DRIP,         /* for value ms, fifty times a second, somebody takes the smallest part of a quote */
+    DRIP,         /* for value ms, fifty times a second, somebody takes the smallest part of a quote, */
+    POUR,         /* or ten times a second all of it */
     JUMP,         /* every price moves by value ppm */
     THIN,         /* for value ms there is next to nothing on the hedge leg */
     LATE_REPORTS, /* from now on private messages come value ms late */
@@ -35,7 +36,7 @@ enum what {
     CLOCK,        /* the machine's date is stepped by value ms */
     PERSON,       /* value: enum command, */
     PERSON_ONE,   /* to the first instance alone */
-    FLATTEN_NEXT, /* the next life is begun to flatten */
+    FLATTEN_NEXT, /* the next life is begun to flatten; text: that instance alone */
     LEAVE,        /* a person stops the engine; the next steps find it leaving, or gone and begun again */
     DIE,          /* at the next point of the kind value; it is away for two seconds */
     DIE_OF_POWER,
@@ -324,6 +325,7 @@ static const struct scenario scenarios[] = {
         { 0, FILL, "", 40 }, { 0, BINANCE, "slow_ack:for=30s,ms=1500,scope=rest-read", 0 },
         { 0, BINANCE, "gap:p=0.3,for=30s,scope=usdm-public", 0 }, { 0, BINANCE, "gap:p=0.3,for=30s,scope=coinm-public", 0 },
         { 5000, BINANCE, "sequence:p=0.3,for=20s,scope=public", 0 }, { 10000, CUT_STORM, "", 2000 }, { 30000, FILL, "", 50 } } },
+    { "four_thousand_orders", { ON_BOTH }, FILLS, { { 0, POUR, "", 500000 }, { 500000, FILL, "", 50 } } },
     { "post_only_is_refused", { ON_BOTH }, REJECTS, {
         { 0, DERIBIT, "reject:p=0.8,for=20s,code=11054,scope=deribit-order-place", 0 }, { 1000, JUMP, "", 500 },
         { 1000, JUMP, "", -500 }, { 25000, AWAIT_QUOTES, "", 0 } } },
@@ -336,9 +338,11 @@ static struct {
     uint64_t next_ns, await_ns, thin_ns, lies_ns, over_ns;
     uint64_t drip_ns, drop_ns; /* until then, and the next */
     uint32_t drops;
+    bool pours;
     uint64_t storm_ns;
     uint64_t fills_then, deaths_then;
     bool power, flatten;
+    const char *instance;
     struct life_options options;
 } named;
 
@@ -402,13 +406,14 @@ static void drip(const struct run *run)
     enum world_place place;
     enum sim_side side = named.drops++ % 2 == 0 ? SIM_SELL : SIM_BUY;
     size_t count = resting(run, order, POISE_COUNT_OF(order), &place), i = 0;
-    named.drop_ns = time_now.now_ns + 20 * NS_PER_MS;
+    named.drop_ns = time_now.now_ns + (named.pours ? 100 : 20) * NS_PER_MS;
     while (i < count && order[i]->side != side) {
         i++;
     }
     if (i < count) {
         int64_t step = sim_venue_market(world_venue(place), order[i]->instrument)->instrument.step;
-        world_trade(place, order[i]->instrument, order[i]->price, order[i]->ahead + step, side == SIM_BUY);
+        int64_t qty = named.pours ? order[i]->qty - order[i]->filled : step;
+        world_trade(place, order[i]->instrument, order[i]->price, order[i]->ahead + qty, side == SIM_BUY);
     }
 }
 
@@ -469,6 +474,8 @@ static bool act(struct run *run, const struct step *step)
         fill(run, step->what, step->value);
         break;
     case DRIP:
+    case POUR:
+        named.pours = step->what == POUR;
         named.drip_ns = time_now.now_ns + (uint64_t)step->value * NS_PER_MS;
         break;
     case JUMP: {
@@ -518,6 +525,7 @@ static bool act(struct run *run, const struct step *step)
         break;
     case FLATTEN_NEXT:
         named.flatten = true;
+        named.instance = step->text[0] != 0 ? step->text : NULL;
         break;
     case LEAVE:
         named.options.stop_at_ns = time_now.now_ns;
@@ -602,7 +610,9 @@ static int live_on(void)
     named.options.stop_at_ns = UINT64_MAX;
     named.over_ns = 0;
     named.options.flatten = named.flatten;
+    named.options.instance = named.instance;
     named.flatten = false;
+    named.instance = NULL;
     watch_cash_told(named.lies_ns == UINT64_MAX);
     int code = life_run(&named.options);
     if (code == LIFE_DIED && named.power) {
