@@ -351,11 +351,14 @@ struct venue_session {
     uint8_t streams;           /* bit per slot that carries reports nobody asked for; set by init */
     uint8_t
         time_refused; /* the venue did not take the stamp of something we asked; cleared by who acts on it */
-    uint8_t spare[2];
+    uint8_t
+        overused; /* the venue answers nobody at this address for a while: not before answers_ns; likewise */
+    uint8_t spare;
     int32_t last_code;       /* the venue's, of the last refusal */
     char why[48];            /* why state is not READY, zero padded */
     uint64_t next_ns;        /* step wants to be called at this time at the latest */
     int64_t clock_offset_ns; /* venue - our wall time, as the caller measured it; added to stamps */
+    int64_t answers_ns;      /* with overused: on the venue's clock; 0 it did not say */
     uint32_t wanted_count;   /* instruments this account trades: dead-man, cancel-all and positions */
     uint16_t wanted[FEED_CONNECTION_INSTRUMENTS];
 };

@@ -20,8 +20,11 @@
 #define CHECK_NS           (2 * NS_PER_S)
 #define CHECK_ROUNDS       10
 #define CHECKS_PER_ROUND   16
-#define NOT_FOUND_AFTER_NS (5 * NS_PER_S) /* a venue that does not know an order this old will not */
-#define QUIET_NS           (1 * NS_PER_S) /* no quotes for so long after a rate limit refusal */
+#define NOT_FOUND_AFTER_NS (5 * NS_PER_S)  /* a venue that does not know an order this old will not */
+#define QUIET_NS           (1 * NS_PER_S)  /* no quotes for so long after a rate limit refusal */
+#define OVERUSED_NS        (10 * NS_PER_S) /* nothing for so long where the venue does not say how long .. */
+#define OVERUSED_SLACK_NS  50000000LL      /* .. and behind what it says: clocks are not known that well */
+#define OVERUSED_MOST_NS   (7LL * 24 * 3600 * NS_PER_S)
 #define LOGIN_NS           (30 * NS_PER_S)
 #define WALL_STEP_NS                                                                                         \
     (50 * (int64_t)NS_PER_MS)           /* a clock that is slewed does not move so far between two polls */
@@ -152,6 +155,23 @@ static void time_refused(struct gateway *gateway)
     gateway->undone_ns = other_ns;
     gateway->swapped_ns = gateway->now_ns;
     counter_add(gateway->count.clock_swaps, 1);
+}
+
+/* overused: the venue answers nobody at our address until it says so, and who asks all the same makes it
+ * worse: cancels and hedges wait here too (they are refused at once, NOT_SENT, and tried again by who wants
+ * them). Behind it they have a moment to themselves before quotes come. */
+static void overused(struct gateway *gateway)
+{
+    struct venue_session *session = gateway->session;
+    int64_t wait_ns = (int64_t)OVERUSED_NS;
+    if (session->answers_ns != 0) {
+        wait_ns = session->answers_ns - (wall_at(gateway, gateway->now_ns) + session->clock_offset_ns);
+        wait_ns = base_min(base_max(wait_ns, 0) + OVERUSED_SLACK_NS, OVERUSED_MOST_NS);
+    }
+    session->overused = 0;
+    session->answers_ns = 0;
+    budget_ban(&gateway->budget, gateway->now_ns + (uint64_t)wait_ns);
+    budget_quiet(&gateway->budget, gateway->now_ns + (uint64_t)wait_ns + QUIET_NS);
 }
 
 /* ---- reports out ------------------------------------------------------------------------------------- */
@@ -993,6 +1013,9 @@ static void on_message(void *owner, struct conn *conn, uint8_t *bytes, size_t le
         gateway->venue->order->message(gateway->session, (enum session_slot)link->slot, (const char *)bytes,
                                        len, now_ns, wall_at(gateway, now_ns), &sink, &gateway->reply);
     gateway->poked = true;
+    if (POISE_UNLIKELY(gateway->session->overused != 0)) {
+        overused(gateway);
+    }
     if (POISE_UNLIKELY(read <= 0)) {
         counter_add(gateway->count.broken, 1);
         if ((gateway->session->streams & 1u << link->slot) != 0) {
@@ -1019,6 +1042,11 @@ static void slow_down(struct gateway *gateway, const struct http_response *respo
     uint64_t seconds = 0;
     http_header_u64(response, "Retry-After", &seconds);
     seconds = seconds == 0 ? 10 : seconds > 86400 ? 86400 : seconds;
+    if (gateway->session->overused != 0) { /* the header is what says how long */
+        gateway->session->overused = 0;
+        gateway->session->answers_ns = 0;
+        budget_ban(&gateway->budget, gateway->now_ns + seconds * NS_PER_S);
+    }
     counter_add(gateway->count.rate_limited, 1);
     budget_quiet(&gateway->budget, gateway->now_ns + seconds * NS_PER_S);
     if (response->status == 418) {
@@ -1036,10 +1064,6 @@ static void on_response(void *owner, struct conn *conn, const struct http_respon
     (void)conn;
     gateway->now_ns = now_ns;
     link->asking = false;
-    if (response->status == 429 || response->status == 418) {
-        slow_down(gateway, response);
-    }
-
     gateway->answering = tie;
     gateway->reported = false;
     int64_t read =
@@ -1047,6 +1071,9 @@ static void on_response(void *owner, struct conn *conn, const struct http_respon
                                         response->body_len, now_ns, wall_at(gateway, now_ns), &sink);
     gateway->answering = 0;
     gateway->poked = true;
+    if (response->status == 429 || response->status == 418) {
+        slow_down(gateway, response);
+    }
     if (read <= 0) {
         counter_add(gateway->count.broken, 1);
     }

@@ -110,7 +110,9 @@ struct order {
     uint64_t retry_ns;    /* after a refused cancel: not before this */
     int64_t told_ns;      /* the venue's own time of what price and qty were last told by; 0 not told */
     uint32_t queries, misses;
-    uint32_t amends;
+    uint16_t amends;
+    uint8_t refusals; /* cancels refused in a row */
+    uint8_t spare8;
     uint16_t instrument, account;
     uint16_t slot; /* the instance's place, 0..63; ORDER_LISTS when no instance of ours */
     uint16_t instance;

@@ -453,7 +453,8 @@ static void rejected(struct strategy *s, struct order *order, struct instance *i
             request_doubt(s, order, ORDER_EVENT_DOUBT, false);
         } else if (request_step(s, order, ORDER_EVENT_REFUSED) && order->state == ORDER_OPEN) {
             order->deadline_ns = 0;
-            order->retry_ns = s->now_ns + CANCEL_RETRY_NS;
+            order->retry_ns = s->now_ns + (CANCEL_RETRY_NS << base_min(order->refusals, CANCEL_DOUBLINGS));
+            order->refusals += order->refusals < UINT8_MAX;
         }
         break;
     case REQUEST_QUERY:

@@ -123,6 +123,7 @@ bool request_amend(struct strategy *s, struct order *order, int64_t price, int64
     order->reference_price = reference_price;
     order->changed_ns = s->now_ns;
     order->amends++;
+    order->refusals = 0;
     order->tie = next_tie(s);
     order_due(s, order, s->now_ns + REQUEST_TIMEOUT_NS);
 

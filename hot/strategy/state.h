@@ -19,6 +19,7 @@
 #define REQUEST_TIMEOUT_NS 5000000000ULL /* a quote's request; the gateway says UNKNOWN long before */
 #define QUERY_TIMEOUT_NS   2000000000ULL
 #define CANCEL_RETRY_NS    50000000ULL
+#define CANCEL_DOUBLINGS   4 /* a cancel that is refused again waits twice as long, up to 0.8 s */
 #define HEDGE_BACKOFF_NS   2000000ULL /* after an IOC that met nothing; doubles to .. */
 #define HEDGE_BACKOFF_MAX  256000000ULL
 #define STATUS_INTERVAL_NS 100000000ULL

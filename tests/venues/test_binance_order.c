@@ -320,6 +320,25 @@ Test(binance_order, a_result_that_is_final_gives_the_state_behind_the_acknowledg
 }
 
 /* One row per refusal: product, request, what the venue says, and what it means. */
+Test(binance_order, who_is_banned_learns_until_when)
+{
+    struct desk *desk = desk_make(PRODUCT_SPOT, "BTCUSDT", SIGN_HMAC_SHA256, 0);
+    reply(desk, RECORD_ORDER_CANCEL, 5,
+          "\"status\":429,\"error\":{\"code\":-1015,\"msg\":\"Too many new orders\",\"data\":{"
+          "\"serverTime\":1659142907531,\"retryAfter\":1659142910000}}");
+    cr_assert_eq(desk->session->overused, 0, "a count of orders: cancels are none");
+    reply(desk, RECORD_ORDER_CANCEL, 6,
+          "\"status\":418,\"error\":{\"code\":-1003,\"msg\":\"IP banned until 1659146400000.\",\"data\":{"
+          "\"serverTime\":1659142907531,\"retryAfter\":1659146400000}}");
+    cr_assert_eq(desk->session->overused, 1);
+    cr_assert_eq(desk->session->answers_ns, 1659146400000000000);
+    desk->session->overused = 0;
+    reply(desk, RECORD_ORDER_CANCEL, 7,
+          "\"status\":429,\"error\":{\"code\":-1003,\"msg\":\"Too many requests\"}");
+    cr_assert_eq(desk->session->overused, 1);
+    cr_assert_eq(desk->session->answers_ns, 0);
+}
+
 struct refusal {
     uint8_t product;
     enum record_type request;

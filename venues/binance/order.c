@@ -291,6 +291,24 @@ static bool result_of(struct binance_session *session, struct binance_reader *re
     return reader->rows != rows || reader->skipped != 0 || other_result(session, reader, result, now_ns);
 }
 
+/* The weight of this address is used up, whoever used it: until the time told everything is refused, and who
+ * goes on asking is banned. */
+static void note_overuse(struct venue_session *base, int status, int64_t code, const struct scan_value *data)
+{
+    static const struct scan_name names[] = { SCAN_NAME("retryAfter") };
+    struct scan_value fields[1] = { 0 };
+    struct scan scan;
+    if (code != -1003 && status != 418) {
+        return;
+    }
+    if (data->type == SCAN_OBJECT) {
+        scan_open(&scan, data->at, data->bytes);
+        scan_fields(&scan, NULL, names, 1, fields);
+    }
+    base->overused = 1;
+    base->answers_ns = scan_time_ns(&fields[0]);
+}
+
 static bool error_of(struct binance_session *session, struct binance_reader *reader,
                      const struct scan_value *error, int status, bool unsolicited, uint64_t now_ns)
 {
@@ -304,6 +322,7 @@ static bool error_of(struct binance_session *session, struct binance_reader *rea
     const char *text = fields[1].type == SCAN_STRING ? fields[1].at : "";
     size_t bytes = fields[1].type == SCAN_STRING ? fields[1].bytes : 0;
 
+    note_overuse(&session->base, status, code, &fields[2]);
     if ((reader->tie & SESSION_TIE) != 0) {
         binance_session_answer(session, reader->tie, status, code, NULL, 0, now_ns);
         tell(reader, CONTROL_ERROR, code, text, bytes);
@@ -449,6 +468,7 @@ static int64_t response(struct venue_session *base, uint64_t tie, int status, co
     if (code < 0 && status == 200) {
         status = 400;
     }
+    note_overuse(base, status, code, &fields[BODY_CODE]); /* how long is in a header: the caller's */
     if ((tie & SESSION_TIE) != 0) {
         binance_session_answer(session, tie, status, code, fields[BODY_LISTEN_KEY].at,
                                fields[BODY_LISTEN_KEY].bytes, now_ns);

@@ -167,13 +167,19 @@ static int64_t records(const char *bytes, size_t count, const struct venue_sink 
     return (int64_t)count;
 }
 
+static int64_t answers_ns = -1; /* the next message says: nobody is answered before this */
+
 static int64_t message(struct venue_session *session, enum session_slot slot, const char *bytes, size_t count,
                        uint64_t now_ns, int64_t wall_ns, const struct venue_sink *sink, struct venue_out *out)
 {
-    (void)session;
     (void)slot;
     (void)now_ns;
     (void)wall_ns;
+    if (answers_ns >= 0) {
+        session->overused = 1;
+        session->answers_ns = answers_ns;
+        answers_ns = -1;
+    }
     if (count == 4 && memcmp(bytes, "ping", 4) == 0) {
         out->act = ACT_SEND;
         out->slot = (uint8_t)slot;
@@ -579,6 +585,58 @@ Test(gateway, a_rate_limit_refusal_silences_quotes_only)
     run(b, 1);
     cr_assert_eq(last(b)->order, 12);
     cr_assert_str_eq(sent(b), "N 3 13 1");
+}
+
+/* One cancel and one hedge a millisecond; answers how many left. */
+static uint32_t try_urgent(struct bench *b, uint32_t ms)
+{
+    uint32_t before = b->net->sent_count;
+    for (uint32_t i = 0; i < ms; i++) {
+        put(b, RECORD_ORDER_CANCEL, 11, ORDER_ROLE_QUOTE);
+        put(b, RECORD_ORDER_NEW, 1000 + b->next_tie, ORDER_ROLE_HEDGE);
+        run(b, 1);
+    }
+    return b->net->sent_count - before;
+}
+
+static void refuse_overuse(struct bench *b, int64_t until_ns)
+{
+    uint64_t tie = put(b, RECORD_ORDER_NEW, 11, ORDER_ROLE_QUOTE);
+    run(b, 1);
+    struct record_report *r = report_of(RECORD_REJECT, 11, tie, ORDER_STATUS_REJECTED);
+    r->reason = REASON_RATE_LIMIT;
+    r->request = REQUEST_NEW;
+    answers_ns = until_ns;
+    say(b, b->order, r);
+}
+
+Test(gateway, what_an_address_has_used_up_is_waited_for_by_cancels_and_hedges_too)
+{
+    struct bench *b = make(4096);
+    cancel_slot = SESSION_SLOT_ORDER;
+    go_ready(b);
+    refuse_overuse(b, 1723161255000000000 + (int64_t)b->now + 40 * (int64_t)NS_PER_MS);
+    cr_assert_eq(try_urgent(b, 30), 0, "not one: it would be one more towards a ban");
+    cr_assert_eq(last(b)->reason, REASON_NOT_SENT);
+    run(b, 70);
+    cr_assert_gt(try_urgent(b, 5), 0);
+    put(b, RECORD_ORDER_NEW, 12, ORDER_ROLE_QUOTE);
+    run(b, 1);
+    cr_assert_eq(last(b)->order, 12, "and quotes come a moment later");
+    cr_assert_eq(last(b)->reason, REASON_NOT_SENT);
+}
+
+Test(gateway, a_venue_that_does_not_say_how_long_is_left_alone_for_ten_seconds)
+{
+    struct bench *b = make(4096);
+    cancel_slot = SESSION_SLOT_ORDER;
+    go_ready(b);
+    refuse_overuse(b, 0);
+    cr_assert_eq(try_urgent(b, 50), 0);
+    run(b, 9900);
+    cr_assert_eq(try_urgent(b, 10), 0);
+    run(b, 100);
+    cr_assert_gt(try_urgent(b, 5), 0);
 }
 
 Test(gateway, a_full_report_channel_loses_nothing_and_stops_orders)

@@ -356,6 +356,36 @@ Test(report, a_cancel_refused_as_unknown_is_an_instruction_to_read_the_fill)
     desk_free(desk);
 }
 
+Test(report, a_cancel_that_is_refused_again_and_again_is_tried_less_and_less_often)
+{
+    static const enum reject_reason reasons[] = { REASON_RATE_LIMIT, REASON_SUSPENDED, REASON_NOT_SENT };
+    for (size_t r = 0; r < POISE_COUNT_OF(reasons); r++) {
+        struct desk *desk = quoting();
+        struct order *bid = desk_quote(desk, SIDE_BUY, 0);
+        uint64_t waited_ms[8] = { 0 };
+        desk_command(desk, COMMAND_PAUSE, 7, 0);
+        for (size_t i = 0; i < POISE_COUNT_OF(waited_ms); i++) {
+            struct slot slot[3];
+            struct record_report *report = desk_report_for(desk, slot, RECORD_REJECT, bid->id);
+            cr_assert_eq(bid->state, ORDER_CANCELLING);
+            report->request = REQUEST_CANCEL;
+            report->reason = (uint8_t)reasons[r];
+            report->tie = bid->tie;
+            desk_feed(desk, slot);
+            desk_forget(desk);
+            while (bid->state != ORDER_CANCELLING && waited_ms[i] < 5000) {
+                desk_clock(desk, MS);
+                waited_ms[i]++;
+            }
+        }
+        const uint64_t expected_ms[] = { 50, 100, 200, 400, 800, 800, 800, 800 };
+        for (size_t i = 0; i < POISE_COUNT_OF(waited_ms); i++) {
+            cr_assert_eq(waited_ms[i], expected_ms[i], "%zu: %lu ms", i, waited_ms[i]);
+        }
+        desk_free(desk);
+    }
+}
+
 Test(report, a_terminal_report_without_a_final_quantity_is_asked_for)
 {
     struct desk *desk = quoting();

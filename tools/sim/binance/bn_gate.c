@@ -133,25 +133,43 @@ static int too_heavy(enum sim_kind kind, struct sim_text *out)
         kind == SIM_SPOT ? 6000 : 2400);
 }
 
-static int64_t retry_after_ms(const struct bn_shell *shell)
-{
-    return (shell->now_ns / INT64_C(60000000000) + 1) * 60000;
-}
-
-/* --- replies ------------------------------------------------------------------------------------------- */
-
 static void scope_of(const struct bn_call *call, char *scope, size_t size)
 {
     snprintf(scope, size, "%s-%s-%s", bn_shell_product(call->kind), call->socket ? "wsapi" : "rest",
              call->method->scope);
 }
 
+/* When a call that was refused would be answered: with the next minute, or when the fault is over. */
+static int64_t retry_after_ns(const struct bn_shell *shell, const struct bn_call *call)
+{
+    char scope[64];
+    int64_t minute_ns = (shell->now_ns / INT64_C(60000000000) + 1) * INT64_C(60000000000);
+    scope_of(call, scope, sizeof scope);
+    struct sim_fault *fault = overweight(shell, call->kind)
+                                  ? NULL
+                                  : sim_fault_open(shell->faults, SIM_FAULT_RATE_LIMIT, scope, shell->now_ns);
+    int64_t end_ns = fault == NULL || fault->for_ns == 0
+                         ? INT64_MAX
+                         : shell->faults->start_ns + fault->at_ns + fault->for_ns;
+    return end_ns < minute_ns ? end_ns : minute_ns;
+}
+
+/* --- replies ------------------------------------------------------------------------------------------- */
+
 static void envelope(struct bn_shell *shell, const struct bn_call *call, int status,
                      const struct sim_text *body, struct sim_text *out)
 {
     sim_text_add(out, "{\"id\":%s,\"status\":%d,\"%s\":", call->id, status,
                  status == 200 ? "result" : "error");
-    sim_text_put(out, body->data, body->length);
+    if ((status == 429 || status == 418) && body->length > 1) {
+        sim_text_put(out, body->data, body->length - 1);
+        sim_text_add(
+            out, ",\"data\":{\"serverTime\":%lld,\"retryAfter\":%lld}}",
+            (long long)(bn_shell_server_ns(shell) / 1000000),
+            (long long)((bn_shell_server_ns(shell) + retry_after_ns(shell, call) - shell->now_ns) / 1000000));
+    } else {
+        sim_text_put(out, body->data, body->length);
+    }
     if (call->show_limits) {
         sim_text_str(out, ",\"rateLimits\":");
         bn_text_rate_limits(out, call->kind, shell, call->key >= 0 ? shell->key[call->key].account : -1,
@@ -187,7 +205,7 @@ static void reply(struct bn_shell *shell, const struct bn_call *call, int status
         }
         if (status == 429 || status == 418) {
             sim_text_add(&item->headers, "Retry-After: %lld\r\n",
-                         (long long)(retry_after_ms(shell) - shell->now_ns / 1000000) / 1000 + 1);
+                         (long long)(retry_after_ns(shell, call) - shell->now_ns) / 1000000000 + 1);
         }
     }
     bn_shell_push(shell, item, due);
