@@ -20,7 +20,7 @@ enum family {
     FAMILY_NET,     /* links cut, torn, silent, refused */
     FAMILY_REPORTS, /* executions twice, out of order, lost, late by minutes, in parts */
     FAMILY_ANSWERS, /* refusals, limits, outcomes that cannot be told */
-    FAMILY_VENUE,   /* silence, gaps, maintenance, shutdowns */
+    FAMILY_VENUE,   /* silence, gaps, maintenance, shutdowns, coarser ticks */
     FAMILY_ACCOUNT, /* liquidation, deleverage, money from outside, funding and settlements, keys that end */
     FAMILY_MACHINE, /* threads that stand still, dates that jump */
     FAMILY_DISK,
@@ -44,6 +44,7 @@ static struct {
     bool lied;             /* since the last life began */
     bool forced;           /* the venue moved our account by itself */
     uint32_t may_force;    /* how often it still may in this episode, */
+    uint32_t may_tick;     /* how often a tick may become coarser */
     bool force_due;        /* and it will as soon as there is a position */
     struct life_options options;
     uint64_t events[FAMILY_COUNT], power_losses, refused, unavailable, hasty;
@@ -342,11 +343,22 @@ static void closing_event(enum world_place at, int seconds)
     }
 }
 
+/* Prices must be coarser from now on; the engine learns it from a refusal, or within a minute. */
+static void tick_event(enum world_place at)
+{
+    if (story.may_tick != 0) {
+        story.may_tick--;
+        world_fault(at, "tick_size:ms=%d,scope=%s,count=1", chance(500000) ? 2 : 5,
+                    chance(500000) ? scopes[at].other : scopes[at].coin);
+        story_disturb(90 * NS_PER_S);
+    }
+}
+
 static void venue_event(void)
 {
     enum world_place at = some_place();
     int seconds = (int)draw(1, 90);
-    switch (draw(0, 10)) {
+    switch (draw(0, 11)) {
     case 0:
         world_fault(at, "silence:for=%ds,scope=%s", seconds, stream_scope(at));
         break;
@@ -384,6 +396,9 @@ static void venue_event(void)
         story_disturb((uint64_t)late_ns);
         break;
     }
+    case 10:
+        tick_event(at);
+        break;
     default:
         closing_event(at, seconds);
         break;
@@ -740,6 +755,7 @@ void story_run(uint64_t seed, const char *folder, bool log)
     int64_t share = draw(0, 3) * 300000;
     story.haste = draw_log(1, 100);
     story.may_force = (uint32_t)draw(1, 5);
+    story.may_tick = 1 + seed % 3;
     for (enum family family = FAMILY_NET; family < FAMILY_COUNT; family++) {
         /* deaths are counted by the position in the journal: many are not at one of their own */
         story.on[family] = chance(family == FAMILY_DEATH ? share + 250000 : share);
