@@ -50,7 +50,7 @@ static inline uint16_t report_currency(const struct instrument_table *instrument
 
 /* report_fee: a fee in a currency that we do not know cannot be booked, so it counts as not told. */
 static inline void report_fee(struct record_report *report, const struct instrument_table *instruments,
-                              const struct venue_hooks *hooks, const struct scan_value *amount,
+                              struct venue_hooks *hooks, const struct scan_value *amount,
                               const struct scan_value *code)
 {
     int64_t fee;
@@ -60,6 +60,10 @@ static inline void report_fee(struct record_report *report, const struct instrum
     uint16_t currency = report_currency(instruments, hooks, code);
     if (currency == CURRENCY_NONE && fee != 0) {
         return;
+    }
+    if (hooks != NULL) {
+        hooks->fee = amount->at;
+        hooks->fee_bytes = amount->bytes;
     }
     report->fee_e8 = fee;
     report->fee_currency = currency;

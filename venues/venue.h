@@ -104,7 +104,9 @@ struct venue_hooks {
     bool has_nonce;
     uint32_t exec_id_bytes;
     const char *exec_id; /* executions: as the venue writes it; may be NULL */
-    const char *note;    /* the venue's words with a refusal; may be NULL */
+    const char *fee;     /* executions with a fee: as the venue writes it, finer perhaps than the record */
+    uint32_t fee_bytes;
+    const char *note; /* the venue's words with a refusal; may be NULL */
     uint32_t note_bytes;
     const char *broken;        /* why a parser answered PARSE_BROKEN: static text */
     uint32_t item;             /* which object of an array */

@@ -745,7 +745,11 @@ static void print_report(struct decode *decode, const struct record_report *repo
     }
     if ((report->flags & REPORT_HAS_FEE) != 0) {
         const char *currency = io_currency_code(&decode->rows, report->fee_currency);
-        io_decimal(out, "fee", report->fee_e8, DECIMAL_MONEY);
+        if (hooks->fee != NULL) {
+            io_plain_number(out, "fee", hooks->fee, hooks->fee_bytes);
+        } else {
+            io_decimal(out, "fee", report->fee_e8, DECIMAL_MONEY);
+        }
         if (currency != NULL) {
             io_word(out, "fee_currency", currency);
         }
@@ -982,7 +986,7 @@ struct trial {
 /* What a parser left in the hooks belongs to one record of one message, whose bytes may be gone. */
 static void forget(struct venue_hooks *hooks)
 {
-    hooks->client_id = hooks->request_id = hooks->exec_id = hooks->note = hooks->broken = NULL;
+    hooks->client_id = hooks->request_id = hooks->exec_id = hooks->fee = hooks->note = hooks->broken = NULL;
     hooks->client_id_bytes = hooks->request_id_bytes = hooks->exec_id_bytes = hooks->note_bytes = 0;
     hooks->item = 0;
     hooks->unsettled_e8 = hooks->contract_e8 = 0;
@@ -1309,6 +1313,7 @@ print:
     decode->out = stdout;
     if (trial.consumed < 0 && other_units(decode)) {
         free(trial.text);
+        trial = (struct trial){ 0 };
         goto again;
     }
     if (trial.consumed <= 0) {

@@ -1273,9 +1273,12 @@ static bool execution(struct binance_reader *reader, const struct scan_value let
     if (!set_side(reader, report, at_letter(letters, 'S'))) {
         return wrong(reader, "a report's side is neither BUY nor SELL");
     }
+    /* what traded last may be left out where nothing did */
+    bool last = at_letter(letters, 'l')->type != SCAN_NONE || scan_is(at_letter(letters, 'x'), "TRADE") ||
+                scan_is(at_letter(letters, 'x'), "CALCULATED");
     if (!scan_decimal(at_letter(letters, 'q'), row->qty_decimals, &report->order_qty) ||
         !scan_decimal(at_letter(letters, 'z'), row->qty_decimals, &report->cum_qty) ||
-        !scan_decimal(at_letter(letters, 'l'), row->qty_decimals, &report->last_qty)) {
+        (last && !scan_decimal(at_letter(letters, 'l'), row->qty_decimals, &report->last_qty))) {
         return wrong(reader, "a report's quantity is none, or finer than the instrument's unit");
     }
     report->flags |= REPORT_HAS_CUM;

@@ -114,6 +114,36 @@ Test(decode, guessed_units_are_as_fine_as_the_numbers)
     has(3, "\"bids\":[[\"63000.5\",\"123456789012345\"]]");
 }
 
+Test(decode, a_fee_is_exact_however_small)
+{
+    static const char input[] =
+        "{\"jsonrpc\":\"2.0\",\"method\":\"subscription\",\"params\":{\"channel\":\"user.trades.any.any."
+        "raw\","
+        "\"data\":[{\"trade_seq\":3,\"trade_id\":\"ETH-2696060\",\"timestamp\":1590480363130,\"state\":"
+        "\"filled\","
+        "\"price\":203.3,\"order_type\":\"limit\",\"order_id\":\"ETH-58\",\"liquidity\":\"T\",\"label\":\"\","
+        "\"instrument_name\":\"ETH-PERPETUAL\",\"fee_currency\":\"ETH\",\"fee\":1.4757e-05,"
+        "\"direction\":\"sell\",\"amount\":6.0}]}}\n";
+    cr_assert_eq(lines_of(decode_main, "decode deribit", input, out), EXIT_DONE);
+    has(1, "\"fee\":\"0.000014757\"");
+}
+
+/* What traded last is nothing, so it need not be there; where something did, it must. */
+Test(decode, a_report_without_a_trade_needs_no_last_quantity)
+{
+    static const char form[] =
+        "{\"e\":\"executionReport\",\"E\":1786522906999,\"s\":\"BTCUSDT\",\"c\":\"mine\",\"S\":\"SELL\","
+        "\"o\":\"LIMIT\",\"f\":\"FOK\",\"q\":\"1\",\"p\":\"61000\",\"C\":\"\",\"x\":\"%s\",\"X\":\"%s\","
+        "\"i\":9,"
+        "\"z\":\"0\",\"T\":1786522906998,\"t\":-1}\n";
+    char input[1024];
+    size_t n = (size_t)snprintf(input, sizeof input, form, "EXPIRED", "EXPIRED");
+    snprintf(input + n, sizeof input - n, form, "TRADE", "FILLED");
+    cr_assert_eq(lines_of(decode_main, "decode binance --kind spot --private", input, out), EXIT_DONE);
+    has(1, "\"type\":\"expired\"");
+    has(2, "\"type\":\"broken\"");
+}
+
 Test(decode, a_currency_may_have_a_name_that_no_table_holds)
 {
     static const char input[] =

@@ -664,7 +664,7 @@ static void filters(struct sim_text *out, const struct sim_instrument *i)
                  i->max_orders);
     units(out, "multiplierUp", 1000000 + i->band_ppm, 6, 6);
     units(out, "multiplierDown", 1000000 - i->band_ppm, 6, 6);
-    sim_text_add(out, ",\"multiplierDecimal\":%s}", i->kind == SIM_LINEAR ? "\"4\"" : "4");
+    sim_text_str(out, ",\"multiplierDecimal\":\"4\"}");
     if (i->min_notional_e8 != 0) {
         char digits[80];
         sim_decimal_trim(digits, i->min_notional_e8, 8);
