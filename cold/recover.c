@@ -84,6 +84,7 @@ struct recover {
 
     uint64_t *open; /* order ids the venue told rest */
     uint32_t open_count;
+    bool adopted;      /* one of ours rested when it was first looked, whatever became of it */
     uint64_t *dropped; /* orders that never were: left out of RESTORE */
     uint32_t dropped_count, buried_count, asked_count;
     uint32_t missed, foreign_fills, cancelled, balances, paid;
@@ -1266,6 +1267,7 @@ static void take_order_state(struct recover *recover, struct pair *pair, const s
     }
     if (open && recover->open_count < OPEN_MAX) {
         recover->open[recover->open_count++] = report->order;
+        recover->adopted = true;
     }
     if (reduce_order(recover->held, report->order) == NULL) {
         adopt(recover, report);
@@ -1819,7 +1821,7 @@ static bool ask_fills(struct recover *recover, struct pair *pair, const struct r
 
 static bool read_fills(struct recover *recover)
 {
-    if (!recover->any_run && !recover->lost && recover->open_count == 0) {
+    if (!recover->any_run && !recover->lost && !recover->adopted) {
         return true; /* nothing was ever ours here: history is the owner's */
     }
     for (uint32_t i = 0; i < recover->pair_count; i++) {

@@ -874,6 +874,31 @@ Test(recover, on_restart_cancel_leaves_nothing_resting)
     cr_assert_eq(held(0), 32);
 }
 
+static void filled_before_it_is_cancelled(const struct rest_query *query)
+{
+    if (query->what == REST_CANCEL_ALL && world.fill_count == 0) {
+        world.order[0].status = ORDER_STATUS_FILLED;
+        world.order[0].cum = 10;
+        world.fill[world.fill_count++] = (struct world_fill){ 601, 0, SIDE_BUY, 10, 600000, 70 };
+        world.position[0] = 10;
+    }
+}
+
+/* The power took all that the first run wrote, its order rested, and is filled when it is to be cancelled. */
+Test(recover, an_adopted_order_that_fills_before_its_cancel_is_read_without_any_journal)
+{
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .status = ORDER_STATUS_OPEN,
+                                                             .venue_id = 70 };
+    world.before = filled_before_it_is_cancelled;
+    config.quote[0].params.on_restart = ON_RESTART_CANCEL;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 10);
+}
+
 Test(recover, on_restart_adopt_cancels_nothing)
 {
     struct last last = usual();
