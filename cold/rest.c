@@ -14,6 +14,7 @@
 /* How long a venue is left alone that does not say how long: the window of its limits is a minute, bans begin
  * at two; for anything else a moment.  What it says is believed up to a week. */
 #define HOLD_429_MS     60000
+#define LOOK_NS         NS_PER_S
 #define MINUTE_SLACK_MS 500 /* behind the venue's full minute, when its count begins anew */
 #define HOLD_418_MS     120000
 #define HOLD_LATER_MS   2000
@@ -44,7 +45,13 @@ struct rest {
         uint64_t at_ns;    /* .. and this on the steady one */
     } time[VENUE_COUNT];
     bool trading;                  /* orders share the limits */
-    uint64_t hold_ns[VENUE_COUNT]; /* nothing is asked before */
+    uint64_t hold_ns[VENUE_COUNT]; /* the venue said no: nothing is asked before */
+    struct used {
+        int64_t count;                /* what the venue counted .. */
+        uint64_t until_ns;            /* .. in a minute that ends then, on the steady clock */
+        uint64_t looked_ns;           /* when it was looked at for its own sake */
+        struct rest_question by_time; /* who tells it */
+    } used[VENUE_COUNT];
     struct credit_bucket bucket[VENUE_COUNT][CREDIT_COUNT], weight[VENUE_COUNT];
     uint64_t next_id, answers;
     struct call call[REST_CALLS_MAX];
@@ -132,10 +139,32 @@ void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told
     }
 }
 
+/* When the minute ends in which the venue counted so much; 0: it did not. */
+static uint64_t spent_until_ns(const struct rest *rest, uint8_t venue, int32_t most)
+{
+    const struct used *used = &rest->used[venue];
+    bool spent = most != 0 && used->count >= most && rest->clock.now_ns(rest->clock.context) < used->until_ns;
+    return spent ? used->until_ns : 0;
+}
+
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 uint64_t rest_held(const struct rest *rest, uint8_t venue)
 {
     POISE_ASSERT(venue < VENUE_COUNT);
-    return rest->clock.now_ns(rest->clock.context) < rest->hold_ns[venue] ? rest->hold_ns[venue] : 0;
+    const struct account_venue *limits = &account_venues[venue];
+    uint64_t hold_ns = rest->hold_ns[venue];
+    return later_of(rest->clock.now_ns(rest->clock.context) < hold_ns ? hold_ns : 0,
+                    spent_until_ns(rest, venue, rest->trading ? limits->used_most : limits->used_start));
+}
+
+bool rest_reserved(const struct rest *rest, uint8_t venue)
+{
+    POISE_ASSERT(venue < VENUE_COUNT);
+    return spent_until_ns(rest, venue, account_venues[venue].used_start) != 0;
 }
 
 uint64_t rest_answers(const struct rest *rest)
@@ -221,6 +250,8 @@ static void finish(struct rest *rest, struct call *call, enum rest_result result
     slots_free(&records);
 }
 
+static void time_told(void *context, const struct rest_reply *reply);
+
 static void start_waiting(struct rest *rest)
 {
     uint64_t now_ns = rest->clock.now_ns(rest->clock.context);
@@ -230,10 +261,13 @@ static void start_waiting(struct rest *rest)
         if (call->state != CALL_WAITING) {
             continue;
         }
-        if (now_ns < rest->hold_ns[venue->id]) {
+        /* the time may be asked for while a minute is nearly used up: its answer tells how much is left */
+        bool looks = call->done == time_told;
+        uint64_t held_ns = looks ? rest->hold_ns[venue->id] : rest_held(rest, venue->id);
+        if (now_ns < held_ns) {
             char error[REST_ERROR_BYTES];
             snprintf(error, sizeof error, "%s wants to be left alone for %llu s more", venue->name,
-                     (unsigned long long)((rest->hold_ns[venue->id] - now_ns + NS_PER_S - 1) / NS_PER_S));
+                     (unsigned long long)((held_ns - now_ns + NS_PER_S - 1) / NS_PER_S));
             finish(rest, call, REST_LATER, 0, error);
             continue;
         }
@@ -279,16 +313,28 @@ static void hold(struct rest *rest, uint8_t venue, enum rest_result result, cons
                   : result == REST_LATER ? HOLD_LATER_MS
                                          : 0;
     }
-    int32_t used_most = rest->trading ? account_venues[venue].used_most : account_venues[venue].used_start;
-    if (used_most != 0 && body->used_weight >= used_most) {
-        int64_t minute_ms = venue_now_ns(rest, venue) / 1000000 % 60000;
-        wait_ms = base_max(wait_ms, 60000 - minute_ms + MINUTE_SLACK_MS);
-    }
     uint64_t until_ns =
         rest->clock.now_ns(rest->clock.context) + (uint64_t)base_min(wait_ms, HOLD_MAX_MS) * NS_PER_MS;
     if (wait_ms > 0 && until_ns > rest->hold_ns[venue]) {
         rest->hold_ns[venue] = until_ns;
     }
+}
+
+/* What the venue counted, whoever used it. */
+static void note_used(struct rest *rest, const struct rest_question *question, int64_t count)
+{
+    uint8_t venue = question->venue->id;
+    struct used *used = &rest->used[venue];
+    int64_t left_ms = 60000 - venue_now_ns(rest, venue) / 1000000 % 60000 + MINUTE_SLACK_MS;
+    if (account_venues[venue].used_header == NULL || count <= 0) {
+        return;
+    }
+    used->count = count;
+    used->until_ns = rest->clock.now_ns(rest->clock.context) + (uint64_t)left_ms * NS_PER_MS;
+    used->by_time =
+        (struct rest_question){ .venue = question->venue,
+                                .account = NO_ACCOUNT,
+                                .query = { .what = REST_TIME, .product = question->query.product } };
 }
 
 static const char *result_words(enum rest_result result)
@@ -322,6 +368,21 @@ static void ask_time(struct rest *rest, const struct rest_question *refused)
     }
 }
 
+/* While little is left of a minute and questions wait, orders use up the rest of it: how far they are. */
+static void look_at_used(struct rest *rest)
+{
+    uint64_t now_ns = rest->clock.now_ns(rest->clock.context);
+    for (uint8_t venue = 0; venue < VENUE_COUNT && rest->trading; venue++) {
+        struct used *used = &rest->used[venue];
+        if (spent_until_ns(rest, venue, account_venues[venue].used_most) == 0 || rest_reserved(rest, venue) ||
+            now_ns - used->looked_ns < LOOK_NS || rest->time[venue].asking) {
+            continue;
+        }
+        used->looked_ns = now_ns;
+        rest->time[venue].asking = rest_ask(rest, &used->by_time, time_told, rest);
+    }
+}
+
 static void arrived(void *context, uint64_t id, const struct rest_body *body)
 {
     struct rest *rest = context;
@@ -343,6 +404,7 @@ static void arrived(void *context, uint64_t id, const struct rest_body *body)
     answer->instrument_context = question->instrument_context;
     enum rest_result result =
         question->venue->rest->parse(&question->query, body->status, body->bytes, body->count, answer);
+    note_used(rest, question, body->used_weight);
     hold(rest, question->venue->id, result, body, answer);
     if (result == REST_REFUSED && answer->time_refused) {
         ask_time(rest, question);
@@ -377,6 +439,7 @@ static void arrived(void *context, uint64_t id, const struct rest_body *body)
 
 void rest_poll(struct rest *rest, int timeout_ms)
 {
+    look_at_used(rest);
     start_waiting(rest);
     rest->transport.poll(rest->transport.context, timeout_ms, arrived, rest);
     start_waiting(rest);

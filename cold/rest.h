@@ -98,6 +98,9 @@ void rest_trading(struct rest *rest);
 /* rest_held answers until when nothing is asked of a venue, on the steady clock; 0: it may be asked. */
 uint64_t rest_held(const struct rest *rest, uint8_t venue);
 
+/* rest_reserved: what is left of the venue's minute, by its own count, is for hedges and cancels alone. */
+bool rest_reserved(const struct rest *rest, uint8_t venue);
+
 /* rest_answers counts the answers that arrived: pages too, whatever they said. */
 uint64_t rest_answers(const struct rest *rest);
 

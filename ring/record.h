@@ -352,7 +352,7 @@ enum command {
     COMMAND_SHIFT_FAIR, /* value[0] = bound in centibp: limits the slow fair-price offset */
     COMMAND_BOOKS, /* from cold: value[0] 1: the books differ from what was told, no new risk; 0: no more */
     COMMAND_READ,  /* from cold: all that happened on account value[0] before its session came up, at stamp
-                      value[1], was read */
+                      value[1], was read; 0: it cannot be read now */
     COMMAND_COUNT
 };
 

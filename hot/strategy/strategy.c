@@ -498,10 +498,15 @@ static void account_read(struct strategy *s, int64_t account, int64_t ready_ns)
         s->malformed++;
         return;
     }
-    if (s->gateway[account] == GATEWAY_READY && s->ready_ns[account] == (uint64_t)ready_ns) {
+    bool current = s->gateway[account] == GATEWAY_READY && s->ready_ns[account] == (uint64_t)ready_ns;
+    if (ready_ns == 0) {
+        s->unread |= 1ULL << account;
+    } else if (current) {
         s->unread &= ~(1ULL << account);
-        state_wake(s, s->restored ? all_slots(s) : 0);
+    } else {
+        return;
     }
+    state_wake(s, s->restored ? all_slots(s) : 0);
 }
 
 static void consume_command(struct strategy *s, const struct record_command *record)

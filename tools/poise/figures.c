@@ -372,9 +372,9 @@ uint64_t figures_unread_ns(const struct figures *figures, uint16_t account)
     return figures->unread[account] ? figures->ready_ns[account] : 0;
 }
 
-void figures_told_read(struct figures *figures, uint16_t account)
+void figures_told_read(struct figures *figures, uint16_t account, bool read)
 {
-    figures->unread[account] = false;
+    figures->unread[account] = !read;
 }
 
 bool figures_rules(struct figures *figures)

@@ -50,8 +50,8 @@ bool figures_doubt(struct figures *figures);
  * yet that what happened meanwhile was read; 0 else. */
 uint64_t figures_unread_ns(const struct figures *figures, uint16_t account);
 
-/* figures_told_read: the strategy is told now. */
-void figures_told_read(struct figures *figures, uint16_t account);
+/* figures_told_read: the strategy is told now, that it was read or that it cannot be. */
+void figures_told_read(struct figures *figures, uint16_t account, bool read);
 
 /* figures_rules: since the last call an order was refused for the venue's rules, or because its instrument is
  * not traded: they may be others than when they were read. */

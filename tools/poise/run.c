@@ -620,24 +620,41 @@ static void tell_books(struct run *run)
              : "the ledger agrees with what the venues told: quotes may come back");
 }
 
-/* What happened on an account while its session was down is in the executions and positions that were read
- * since: before that the strategy takes no new risk there. */
+static void send_read(struct run *run, uint16_t account, uint64_t ready_ns)
+{
+    struct slot record;
+    struct record_command *body =
+        (struct record_command *)record_begin(&record, RECORD_COMMAND, 1, clock_now_ns());
+    body->command = COMMAND_READ;
+    body->instance = NO_INSTANCE;
+    body->value[0] = account;
+    body->value[1] = (int64_t)ready_ns;
+    figures_told_read(run->books.figures, account, ready_ns != 0);
+    run_send(run, &record);
+}
+
+/* The strategy takes no new risk on an account before what happened while its session was down is in the
+ * executions and positions that were read since; nor while starts close together have left of the venue's
+ * minute what hedges and cancels need. */
 static void tell_read(struct run *run)
 {
     for (uint16_t i = 0; run->reconcile != NULL && i < run->engine.accounts.count; i++) {
-        uint64_t ready_ns = figures_unread_ns(run->books.figures, i);
-        if (ready_ns == 0 || reconcile_read_ns(run->reconcile, i) < ready_ns) {
+        const struct account *account = &run->engine.accounts.row[i];
+        uint64_t read_ns = reconcile_read_ns(run->reconcile, i);
+        bool reserved = rest_reserved(run->rest, account->venue) && read_ns != UINT64_MAX;
+        if (reserved && run->reserved_ns[i] == 0) {
+            run->reserved_ns[i] = clock_now_ns();
+            tell("%s: the venue's limits are nearly used up; what is naked is hedged, quotes wait for its "
+                 "next minute",
+                 account->name);
+            send_read(run, i, 0);
             continue;
         }
-        struct slot record;
-        struct record_command *body =
-            (struct record_command *)record_begin(&record, RECORD_COMMAND, 1, clock_now_ns());
-        body->command = COMMAND_READ;
-        body->instance = NO_INSTANCE;
-        body->value[0] = i;
-        body->value[1] = (int64_t)ready_ns;
-        figures_told_read(run->books.figures, i);
-        run_send(run, &record);
+        uint64_t ready_ns = figures_unread_ns(run->books.figures, i);
+        if (ready_ns != 0 && !reserved && read_ns >= ready_ns && read_ns >= run->reserved_ns[i]) {
+            run->reserved_ns[i] = 0;
+            send_read(run, i, ready_ns);
+        }
     }
 }
 

@@ -60,9 +60,10 @@ struct run {
     struct rest_clock clock;
     struct rest *rest;
     struct reconcile *reconcile;
-    bool differ_told;       /* the strategy knows that the books differ */
-    uint64_t completing_ns; /* the engine has stopped; what is read from now on is the last word */
-    bool doubt;             /* reconciliation should not wait for its interval */
+    uint64_t reserved_ns[ACCOUNT_MAX]; /* since when quotes wait for the venue's next minute; 0 they do not */
+    bool differ_told;                  /* the strategy knows that the books differ */
+    uint64_t completing_ns;            /* the engine has stopped; what is read from now on is the last word */
+    bool doubt;                        /* reconciliation should not wait for its interval */
     uint64_t hurried_ns;
     struct lock_set locks;
     char journal_directory[CONFIG_PATH_BYTES + 16];

@@ -261,6 +261,10 @@ Test(rest, a_minute_that_others_have_used_up_is_left_to_the_orders)
     cr_assert_eq(ask_now(rest, &weighty), REST_OK);
     cr_assert_eq(rest_held(rest, VENUE_BINANCE), 0, "nothing trades: most of the minute may go to recovery");
     rest_trading(rest);
+    cr_assert_neq(rest_held(rest, VENUE_BINANCE), 0, "and then the rest of it is for orders");
+    now_ns += 14 * NS_PER_S;
+    cr_assert_eq(rest_held(rest, VENUE_BINANCE), 0);
+    now_ns += 46 * NS_PER_S;
     used_weight = 1799;
     cr_assert_eq(ask_now(rest, &weighty), REST_OK);
     cr_assert_eq(rest_held(rest, VENUE_BINANCE), 0);
@@ -270,7 +274,8 @@ Test(rest, a_minute_that_others_have_used_up_is_left_to_the_orders)
     used_weight = 0;
     now_ns += 13 * NS_PER_S;
     cr_assert_eq(ask_now(rest, &weighty), REST_LATER);
-    cr_assert_eq(started, before, "nothing is sent");
+    cr_assert_eq(started, before + 1, "it is not sent; how much of the minute is used is looked at");
+    cr_assert_not(rest_reserved(rest, VENUE_BINANCE));
     now_ns += NS_PER_S;
     cr_assert_eq(ask_now(rest, &weighty), REST_OK);
     used_weight = 99999;
@@ -287,6 +292,37 @@ Test(rest, a_start_leaves_the_last_of_a_minute)
     used_weight = 2250;
     cr_assert_eq(ask_now(rest, &weighty), REST_OK);
     cr_assert_neq(rest_held(rest, VENUE_BINANCE), 0);
+    cr_assert(rest_reserved(rest, VENUE_BINANCE));
+    rest_destroy(rest);
+}
+
+/* Orders go on while questions wait, and use up the same minute. */
+Test(rest, orders_that_use_up_a_minute_are_noticed)
+{
+    static const struct venue weighty = { .name = "weighty", .id = VENUE_BINANCE, .rest = &fake_rest };
+    struct rest *rest = make();
+    strict = true;
+    venue_off_ns = 7 * 1000000000LL; /* 13 s are left */
+    rest_offset(rest, VENUE_BINANCE, venue_off_ns);
+    rest_trading(rest);
+    used_weight = 1800;
+    cr_assert_eq(ask_now(rest, &weighty), REST_OK);
+    cr_assert_not(rest_reserved(rest, VENUE_BINANCE));
+    used_weight = 2250;
+    now_ns += 2 * NS_PER_S;
+    for (int i = 0; i < 5; i++) {
+        rest_poll(rest, 0);
+    }
+    cr_assert(rest_reserved(rest, VENUE_BINANCE));
+    uint32_t before = started;
+    now_ns += 2 * NS_PER_S;
+    for (int i = 0; i < 5; i++) {
+        rest_poll(rest, 0);
+    }
+    cr_assert_eq(started, before, "there is nothing more to look at");
+    now_ns += 11 * NS_PER_S;
+    cr_assert_not(rest_reserved(rest, VENUE_BINANCE));
+    cr_assert_eq(rest_held(rest, VENUE_BINANCE), 0);
     rest_destroy(rest);
 }
 

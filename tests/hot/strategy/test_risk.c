@@ -360,6 +360,10 @@ Test(risk, what_happened_while_a_session_was_down_is_read_before_new_risk)
     desk_read(desk, USDT_ACCOUNT, desk->s->ready_ns[USDT_ACCOUNT]);
     cr_assert_eq(desk->s->instance[0].pull, PULL_NONE);
     desk_read(desk, ACCOUNT_MAX, desk->now);
+    desk_read(desk, USDT_ACCOUNT, 0);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_UNREAD, "cold says that it cannot be read");
+    desk_read(desk, USDT_ACCOUNT, desk->s->ready_ns[USDT_ACCOUNT]);
+    cr_assert_eq(desk->s->instance[0].pull, PULL_NONE);
     desk_free(desk);
 }
 
