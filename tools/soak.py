@@ -68,12 +68,33 @@ DERIBIT_FAULTS = {
     "heartbeat_only": ["heartbeat_only:scope=deribit,for={s}s"],
     "settlement": ["settlement:scope=deribit"],
 }
+# What takes a while to get over: a person resumes after a position was closed by force, and new rules are read first.
+# Runs of two minutes and more have them as well.
+LONG_FAULTS = {
+    "withdrawal": ["withdrawal:scope=usdm,asset=USDT,amount=2.75"],
+    "tick_size": ["tick_size:scope=usdm,ms=2", "tick_size:scope=coinm,ms=2"],
+    "sequence": ["sequence:for={s}s,p=0.2"],
+    "liquidate": ["liquidate:scope=usdm", "liquidate:scope=coinm"],
+    "deleverage": ["deleverage:scope=usdm,p=0.5", "deleverage:scope=coinm,p=0.5"],
+}
+LONG_DERIBIT_FAULTS = {
+    **{kind: [spec for spec in specs if "coinm" not in spec] for kind, specs in LONG_FAULTS.items()},
+    "withdrawal_deribit": ["withdrawal:scope=deribit,asset=BTC,amount=0.001", "deposit:scope=deribit,asset=BTC,amount=0.002"],
+    "tick_size_deribit": ["tick_size:scope=deribit,ms=2"],
+    "sequence_deribit": ["sequence:scope=deribit-public,for={s}s,p=0.2"],
+    "liquidate_deribit": ["liquidate:scope=deribit"],
+    "deleverage_deribit": ["deleverage:scope=deribit,p=0.5"],
+}
+FORCED = ("liquidate", "deleverage")  # the venue closes a leg: the engine closes the other one and halts, a person resumes
 
 
 class Soak:
     def __init__(self, options, stage, rng):
         self.options, self.stage, self.rng = options, stage, rng
-        self.kinds = DERIBIT_FAULTS if options.deribit else BINANCE_FAULTS
+        self.kinds = dict(DERIBIT_FAULTS if options.deribit else BINANCE_FAULTS)
+        self.long = options.seconds >= 120
+        if self.long:
+            self.kinds.update(LONG_DERIBIT_FAULTS if options.deribit else LONG_FAULTS)
         self.begin = time.monotonic()
         self.kills = {"engine": 0, "venue": 0}
         self.asked = {}
@@ -86,6 +107,7 @@ class Soak:
         self.waiting = []                 # kinds not yet played in this round
         self.starts = []                  # when each of the last minute was
         self.halted_until = 0.0           # of a market
+        self.forced_until = 0.0           # the venue closed a position: the engine may halt for it
         self.deck = []                    # whom the next kills hit: short runs see every kind, too
 
     def seconds(self):
@@ -111,6 +133,8 @@ class Soak:
         spec = self.rng.choice(self.kinds[kind]).format(s=self.rng.randint(2, 6))
         lasts = float(spec.split("for=")[1].split("s")[0]) if "for=" in spec else 2.0
         self.stage.inject(spec)
+        if kind.startswith(FORCED):
+            self.forced_until = time.monotonic() + PATIENCE_S
         if kind == "maintenance":
             self.halted_until = time.monotonic() + lasts + 2
         self.asked[kind] = self.asked.get(kind, 0) + 1
@@ -119,13 +143,13 @@ class Soak:
         self.say(spec)
 
     def victim(self):
-        """Whom the next kill hits; None when the venue's own limit leaves no room for what that will ask for, or a market
-        is halted: an engine that starts then takes it for halted until it is started again (tools/README.md)."""
+        """Whom the next kill hits; None when the venue's own limit leaves no room for what that will ask for, or, in a short
+        run, a market is halted: an engine that starts then looks every ten seconds whether it is still."""
         if not self.deck:
             self.deck = ["engine", "venue", "both"] + (["engine", "engine", "venue"] if self.options.seconds >= 120 else [])
             self.rng.shuffle(self.deck)
         now = time.monotonic()
-        if now < self.halted_until:
+        if now < self.halted_until and not self.long:
             return None
         self.starts = [at for at in self.starts if now - at < 60]
         cost = 2 if self.deck[-1] == "both" else 1
@@ -157,6 +181,7 @@ class Soak:
             begin = time.monotonic()  # until here nobody could have quoted
         while not stage.quoting():
             stage.alive()
+            self.resume(stage.figures())
             self.say(f"waiting for a quote, {whom} killed")
             if time.monotonic() - begin > PATIENCE_S:
                 raise rig.Failure(f"no quote {PATIENCE_S} s after SIGKILL of {whom}")
@@ -168,13 +193,29 @@ class Soak:
         self.disturbed.append((since, time.time()))
         self.say(f"{whom} killed, quoting after {took:.2f} s")
 
+    def resume(self, figures):
+        """The person: after a position was closed by force, and for nothing else."""
+        if not figures.get("engine.halted"):
+            return
+        if time.monotonic() > self.forced_until:
+            raise rig.Failure("the engine halted")
+        since = time.time()
+        rig.wait_for("the other leg closed", lambda: self.stage.figures().get("i.btc.naked_ns", 1) == 0, PATIENCE_S)
+        if self.stage.command("resume") != 0:
+            raise rig.Failure("resume was refused")
+        rig.wait_for("the end of the halt", lambda: not self.stage.figures().get("engine.halted"), 10)
+        self.disturbed.append((since, time.time()))
+
+    def quoting(self):
+        self.resume(self.stage.figures())
+        return self.stage.quoting()
+
     def watch(self, seconds):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             self.stage.alive()
             figures = self.stage.figures()
-            if figures.get("engine.halted"):
-                raise rig.Failure("the engine halted")
+            self.resume(figures)
             self.say(f"fills {figures.get('i.btc.fills', 0)} in run {figures.get('engine.run', 0)}")
             time.sleep(min(0.2, max(0.0, until - time.monotonic())))
 
@@ -197,10 +238,10 @@ class Soak:
             else:
                 self.fault()
         self.watch(max(0.0, self.open_until - time.monotonic()) + 1)
-        stage.wait_quoting(PATIENCE_S)
+        rig.wait_for("quoting", self.quoting, PATIENCE_S)
         self.watch(max(2.0, self.options.seconds - self.seconds()))
         # the last fills are hedged, and nothing is in doubt
-        rig.wait_for("a quiet end", lambda: stage.quoting() and stage.figures().get("i.btc.naked_ns", 1) == 0, PATIENCE_S)
+        rig.wait_for("a quiet end", lambda: self.quoting() and stage.figures().get("i.btc.naked_ns", 1) == 0, PATIENCE_S)
         return stage.finish()
 
     def naked(self, outcome):

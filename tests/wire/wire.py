@@ -94,6 +94,7 @@ class Run(rig.Rig):
         return outcome.broken + outcome.statement
 
 
+LONG = False  # --long: what stands still does so for as long as it would on a bad day
 SCENARIOS = {}
 
 
@@ -258,14 +259,15 @@ def deribit_on_restart(run, rng):
 
 @scenario(settings=("account.coinm.dead_man_ms=5000", "account.usdm.dead_man_ms=5000"))
 def suspended(run, rng):
-    """Every thread stands still: the venue's dead-man takes the quotes, and who wakes acts on nothing stale."""
+    """Every thread stands still, for a minute with --long: the venue's dead-man takes the quotes, and who wakes acts on
+    nothing stale."""
     run.wait_quoting()
     run.wait_fills(1)
     run.engine.send_signal(signal.SIGSTOP)
     try:
         time.sleep(6.5)
         left = [p["symbol"] for p in run.at_venue().values() if p["open_orders"]]
-        time.sleep(2)
+        time.sleep(53.5 if LONG else 2)
     finally:
         run.engine.send_signal(signal.SIGCONT)
     if left:
@@ -525,7 +527,9 @@ def play_chain(names, options):
 
 
 def main():
+    global LONG
     parser = argparse.ArgumentParser()
+    parser.add_argument("--long", action="store_true", help="what stands still does so for a minute")
     parser.add_argument("scenario", nargs="*")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--once", action="store_true", help="a failure is final: for soaks and for looking for rare ones")
@@ -533,6 +537,7 @@ def main():
     parser.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     parser.add_argument("--build", default=os.path.join(ROOT, "build"))
     options = parser.parse_args()
+    LONG = options.long
     if options.list:
         print("\n".join(SCENARIOS))
         return 0
