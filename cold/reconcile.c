@@ -22,7 +22,7 @@
 #define RULES_FIRST_NS NS_PER_S        /* an order was refused for its rules; doubles to RULES_SOON_NS .. */
 #define RULES_STALE_NS (10 * NS_PER_S) /* so much younger than a stream's word is an answer that lifts it */
 
-enum { OPEN_MAX = 8192, DOUBTS_MAX = 32, PENDING_MAX = 1024 };
+enum { OPEN_MAX = 8192, DOUBTS_MAX = 32, PENDING_MAX = 1024, STRANGERS_MAX = 32 };
 
 enum step {
     STEP_OPEN_ORDERS = 0,
@@ -54,6 +54,15 @@ struct doubt {
     uint8_t state, status;
 };
 
+/* An order that is none of ours and was executed on our account: a person's, or the venue's own, with which
+ * it closed a position of ours.  An execution read by REST does not say which. */
+struct stranger {
+    uint16_t account, instrument;
+    char venue_order_id[VENUE_ORDER_ID_BYTES];
+    bool known;     /* asked and answered */
+    uint8_t reason; /* of the venue's own: why (reason_closes_us); REASON_NONE */
+};
+
 struct reconcile {
     struct reconcile_options options;
     struct reconcile_pair pair[RECONCILE_PAIRS_MAX];
@@ -72,6 +81,8 @@ struct reconcile {
     uint64_t begun_ns;        /* this round */
     bool partly[ACCOUNT_MAX]; /* something of the account was not answered in it, or is not settled yet */
     uint64_t read_ns[ACCOUNT_MAX];
+    struct stranger stranger[STRANGERS_MAX];
+    uint32_t stranger_count;   /* ever; the oldest place is taken again */
     struct payments_plan plan; /* this round's questions */
     struct payments_due {
         uint64_t asked_ns, pause_ns; /* when last, and how long to wait before the next look */
@@ -203,23 +214,30 @@ static void take_payment(struct reconcile *reconcile, const struct slot *record)
     }
 }
 
-/* True when the execution has been missing for long enough to be told. */
-static bool has_settled(struct reconcile *reconcile, const struct record_report *fill)
+static struct pending *pending_of(struct reconcile *reconcile, const struct record_report *fill)
 {
-    struct pending *place = NULL;
     for (uint32_t i = 0; i < PENDING_MAX; i++) {
         struct pending *pending = &reconcile->pending[i];
         if (pending->found_ns != 0 && pending->exec_id == fill->exec_id && pending->side == fill->side &&
             pending->account == fill->head.account && pending->instrument == fill->head.instrument) {
-            bool settled = reconcile->now_ns - pending->found_ns >= reconcile->options.settle_ns;
-            if (settled) {
-                pending->found_ns = 0;
-            }
-            return settled;
+            return pending;
         }
-        bool free_place =
-            pending->found_ns == 0 || reconcile->now_ns - pending->found_ns > PENDING_GIVEN_UP_NS;
-        place = place == NULL && free_place ? pending : place;
+    }
+    return NULL;
+}
+
+/* True when the execution has been missing for long enough to be told. */
+static bool has_settled(struct reconcile *reconcile, const struct record_report *fill)
+{
+    const struct pending *pending = pending_of(reconcile, fill);
+    if (pending != NULL) {
+        return reconcile->now_ns - pending->found_ns >= reconcile->options.settle_ns;
+    }
+    struct pending *place = NULL;
+    for (uint32_t i = 0; i < PENDING_MAX && place == NULL; i++) {
+        struct pending *row = &reconcile->pending[i];
+        bool free_place = row->found_ns == 0 || reconcile->now_ns - row->found_ns > PENDING_GIVEN_UP_NS;
+        place = free_place ? row : NULL;
     }
     if (place != NULL) {
         *place = (struct pending){ .account = fill->head.account,
@@ -246,6 +264,66 @@ static void look_for_nameless(void *context, const struct reduce_order *order)
         maybe->is || (order->venue_order_id[0] == '\0' && order->account == fill->head.account &&
                       order->instrument == fill->head.instrument && order->side == fill->side &&
                       maybe->reconcile->now_ns - order->sent_ns >= maybe->reconcile->options.settle_ns);
+}
+
+static struct rest_question question_of(const struct reconcile *reconcile, uint16_t account,
+                                        enum rest_what what, uint16_t instrument)
+{
+    const struct account *row = &reconcile->options.accounts->row[account];
+    const struct instrument *of =
+        instrument == NO_INSTRUMENT ? NULL : &reconcile->options.instruments->row[instrument];
+    return (struct rest_question){ .venue = reconcile->options.venue(row->venue),
+                                   .key = &reconcile->options.key[account],
+                                   .account = account,
+                                   .query = { .what = (uint8_t)what,
+                                              .product = of != NULL ? of->product : row->product,
+                                              .instrument = of } };
+}
+
+static struct rest_question question_of_stranger(const struct reconcile *reconcile,
+                                                 const struct stranger *stranger)
+{
+    struct rest_question question =
+        question_of(reconcile, stranger->account, REST_ORDER, stranger->instrument);
+    memcpy(question.query.venue_order, stranger->venue_order_id, VENUE_ORDER_ID_BYTES);
+    return question;
+}
+
+/* Says of an execution of nobody's order whether the venue made it; false: not yet, it is asked first. */
+static bool know_stranger(struct reconcile *reconcile, struct record_report *fill)
+{
+    if (fill->order != 0 || reason_closes_us(fill->reason) || fill->venue_order_id[0] == 0) {
+        return true;
+    }
+    struct stranger new = { .account = fill->head.account, .instrument = fill->head.instrument };
+    memcpy(new.venue_order_id, fill->venue_order_id, VENUE_ORDER_ID_BYTES);
+    for (uint32_t i = 0; (int64_t)i < base_min(reconcile->stranger_count, STRANGERS_MAX); i++) {
+        const struct stranger *known = &reconcile->stranger[i];
+        if (known->account == new.account &&
+            known->instrument ==
+                new.instrument &&memcmp(known->venue_order_id, new.venue_order_id, VENUE_ORDER_ID_BYTES) ==
+                0) {
+            fill->reason = known->reason;
+            return known->known;
+        }
+    }
+    struct rest_question question = question_of_stranger(reconcile, &new);
+    if (question.venue == NULL || !rest_knows(reconcile->options.rest, &question)) {
+        return true; /* executions tell it there */
+    }
+    reconcile->stranger[reconcile->stranger_count++ % STRANGERS_MAX] = new;
+    return false;
+}
+
+/* The answer to whose order that was. */
+static void take_stranger(struct stranger *stranger, const struct slot *record)
+{
+    const struct record_report *report = (const struct record_report *)record_head_of(record);
+    if (report->head.slot_count >= 3 && report->status != ORDER_STATUS_NOT_FOUND &&
+        memcmp(report->venue_order_id, stranger->venue_order_id, VENUE_ORDER_ID_BYTES) == 0 &&
+        reason_closes_us(report->reason)) {
+        stranger->reason = report->reason;
+    }
 }
 
 /* Names the order of an execution; false: not yet, an order in doubt has to be named first. */
@@ -286,9 +364,10 @@ static void take_fill(struct reconcile *reconcile, const struct slot *record)
     record_copy(copy, record);
     struct record_report *fill = (struct record_report *)record_head_of(copy);
     reconcile->partly[account] = true; /* until it is seen */
-    if (!name_order(reconcile, fill) || !has_settled(reconcile, fill)) {
+    if (!name_order(reconcile, fill) || !has_settled(reconcile, fill) || !know_stranger(reconcile, fill)) {
         return;
     }
+    pending_of(reconcile, fill)->found_ns = 0;
     fill->flags &= (uint8_t)~REPORT_FOREIGN;
     fill->flags |= fill->order == 0 ? REPORT_FOREIGN : 0;
     reconcile->counts.fills++;
@@ -425,20 +504,6 @@ static void leave_open(struct reconcile *reconcile, uint32_t at)
     }
 }
 
-static struct rest_question question_of(const struct reconcile *reconcile, uint16_t account,
-                                        enum rest_what what, uint16_t instrument)
-{
-    const struct account *row = &reconcile->options.accounts->row[account];
-    const struct instrument *of =
-        instrument == NO_INSTRUMENT ? NULL : &reconcile->options.instruments->row[instrument];
-    return (struct rest_question){ .venue = reconcile->options.venue(row->venue),
-                                   .key = &reconcile->options.key[account],
-                                   .account = account,
-                                   .query = { .what = (uint8_t)what,
-                                              .product = of != NULL ? of->product : row->product,
-                                              .instrument = of } };
-}
-
 static const char *const step_names[STEP_COUNT] = { "open orders", "executions", "order",
                                                     "payments",    "positions",  "balances" };
 
@@ -454,6 +519,11 @@ static void answered(void *context, const struct rest_reply *reply)
                                               reply->asked_wall_ns);
         due->failed |= reply->result != REST_OK;
         due->asked_wall_ns = due->asked_wall_ns == 0 ? asked_ns : base_min(due->asked_wall_ns, asked_ns);
+    }
+    if (step == STEP_ORDERS && at >= reconcile->doubt_count &&
+        (reply->result == REST_OK || reply->result == REST_REFUSED)) {
+        reconcile->stranger[at - reconcile->doubt_count].known = true;
+        reconcile->hurry = true; /* its execution waits for this */
     }
     if (reply->result != REST_OK) {
         reconcile->counts.failures++;
@@ -476,7 +546,11 @@ static void answered(void *context, const struct rest_reply *reply)
             take_fill(reconcile, record);
             break;
         case STEP_ORDERS:
-            take_order(reconcile, &reconcile->doubt[at], record);
+            if (at < reconcile->doubt_count) {
+                take_order(reconcile, &reconcile->doubt[at], record);
+            } else {
+                take_stranger(&reconcile->stranger[at - reconcile->doubt_count], record);
+            }
             break;
         case STEP_PAYMENTS:
             take_payment(reconcile, record);
@@ -524,6 +598,20 @@ static bool owed_question(struct reconcile *reconcile, struct rest_question *que
     return false;
 }
 
+/* Behind the orders in doubt: whose those are that nobody here sent. */
+static bool stranger_question(struct reconcile *reconcile, struct rest_question *question)
+{
+    uint32_t count = (uint32_t)base_min(reconcile->stranger_count, STRANGERS_MAX);
+    for (; reconcile->at < reconcile->doubt_count + count; reconcile->at++) {
+        const struct stranger *stranger = &reconcile->stranger[reconcile->at - reconcile->doubt_count];
+        if (!stranger->known) {
+            *question = question_of_stranger(reconcile, stranger);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The next question of the step; false: the step has no more. */
 static bool next_question(struct reconcile *reconcile, struct rest_question *question)
 {
@@ -554,14 +642,15 @@ static bool next_question(struct reconcile *reconcile, struct rest_question *que
             reconcile->doubt_count = 0;
             reduce_orders(reduce, choose_doubt, reconcile);
         }
-        const struct reduce_order *order =
-            at < reconcile->doubt_count ? reduce_order(reduce, reconcile->doubt[at].order) : NULL;
-        if (order == NULL) {
-            return false;
+        for (; reconcile->at < reconcile->doubt_count; reconcile->at++) {
+            const struct reduce_order *order = reduce_order(reduce, reconcile->doubt[reconcile->at].order);
+            if (order != NULL) {
+                *question = question_of(reconcile, order->account, REST_ORDER, order->instrument);
+                question->query.order = order->order;
+                return true;
+            }
         }
-        *question = question_of(reconcile, order->account, REST_ORDER, order->instrument);
-        question->query.order = order->order;
-        return true;
+        return stranger_question(reconcile, question);
     }
     case STEP_PAYMENTS:
         if (at == 0) {

@@ -8,6 +8,9 @@
  *
  *   - An execution is told only when it is still missing `settle_ns` after it was first found, so that a
  * report on its way is not overtaken and given to nobody.
+ *   - An execution of an order that is none of ours is told when it is known whose that was, where the venue
+ * can be asked: the venue's own orders close positions of ours (liquidation, auto-deleverage), and the
+ * strategy must close its legs by them.
  *   - An order is asked for by its id when its state is unknown, or when it is not among the open ones and
  * was not heard of for `settle_ns`; the answer is told, "not found" included: proof of nothing by itself.
  *   - Rows of a payment history are asked for when something waits for them (ledger_wants_rows) and else once

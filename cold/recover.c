@@ -91,6 +91,7 @@ struct recover {
     bool opened[ACCOUNT_MAX]; /* its opening is known: rows of payments behind it count */
     uint32_t stranger_count;  /* orders that were asked for and are not ours, by the venue's id */
     char stranger[STRANGERS_MAX][VENUE_ORDER_ID_BYTES];
+    uint8_t stranger_reason[STRANGERS_MAX]; /* of the venue's own; else as the execution says */
 
     struct slots restore; /* RESTORE records in this run's indexes, before the venue was asked */
     struct slots learned; /* what the venue told, in order */
@@ -1724,12 +1725,13 @@ static bool is_nameless(const struct recover *recover, const struct record_repor
 }
 
 /* name_order asks whose such an order was: a loss of power takes the journal's tail, and with it an order
- * that went out and was executed meanwhile.  What is not ours by its id stays a stranger's.  False: refused.
- */
-static bool name_order(struct recover *recover, struct pair *pair, const struct record_report *fill)
+ * that went out and was executed meanwhile.  What is not ours by its id stays a stranger's, but for orders
+ * that the venue made to close a position of ours: of those an execution says why.  False: refused. */
+static bool name_order(struct recover *recover, struct pair *pair, struct record_report *fill)
 {
     for (uint32_t i = 0; i < recover->stranger_count; i++) {
         if (memcmp(recover->stranger[i], fill->venue_order_id, VENUE_ORDER_ID_BYTES) == 0) {
+            fill->reason = recover->stranger_reason[i];
             return true;
         }
     }
@@ -1750,14 +1752,20 @@ static bool name_order(struct recover *recover, struct pair *pair, const struct 
     uint32_t at = 0;
     for (const struct slot *record; (record = slots_next(reply->records, &at)) != NULL;) {
         const struct record_report *report = (const struct record_report *)record_head_of(record);
-        if (report->head.type == RECORD_ORDER_STATE && report->head.slot_count >= 3 &&
-            report->status != ORDER_STATUS_NOT_FOUND && is_ours(recover, report->order) &&
-            memcmp(report->venue_order_id, fill->venue_order_id, VENUE_ORDER_ID_BYTES) == 0) {
+        if (report->head.type != RECORD_ORDER_STATE || report->head.slot_count < 3 ||
+            report->status == ORDER_STATUS_NOT_FOUND ||
+            memcmp(report->venue_order_id, fill->venue_order_id, VENUE_ORDER_ID_BYTES) != 0) {
+            continue;
+        }
+        if (is_ours(recover, report->order)) {
             take_order_state(recover, pair, record, false);
             named = true;
+        } else if (reason_closes_us(report->reason)) {
+            fill->reason = report->reason; /* the venue's own order */
         }
     }
     if (!named) {
+        recover->stranger_reason[recover->stranger_count] = fill->reason;
         memcpy(recover->stranger[recover->stranger_count++], fill->venue_order_id, VENUE_ORDER_ID_BYTES);
     }
     return true;
@@ -1799,7 +1807,7 @@ static bool attribute_all(struct recover *recover, struct pair *pair, const stru
     }
     at = 0;
     for (const struct slot *record; fine && (record = slots_next(&fills, &at)) != NULL;) {
-        const struct record_report *fill = (const struct record_report *)record_head_of(record);
+        struct record_report *fill = (struct record_report *)record_head_of(record); /* a copy of ours */
         fine = !is_nameless(recover, fill) || name_order(recover, pair, fill);
         if (fine && recover->lost && is_nameless(recover, fill)) {
             put_by(recover, record);

@@ -252,15 +252,18 @@ static const struct scenario scenarios[] = {
         { 0, FILL_SELLS, "", 100 }, { 5000, EMPTY_ANSWERS, "", 15000 }, { 0, DIE, "", POINT_STEP } } },
     { "empty_positions_for_minutes", { ON_BINANCE }, FILLS | DEATHS | LIES, {
         { 0, FILL_SELLS, "", 100 }, { 5000, EMPTY_ANSWERS, "", 150000 }, { 0, DIE, "", POINT_STEP } } },
-    { "liquidated_while_away", { ON_BINANCE }, FILLS | DEATHS | FORCED, {
+    { "liquidation_told_by_rest_alone", { ON_BINANCE }, FILLS | FORCED | HALTS, {
+        { 0, FILL_SELLS, "", 100 }, { 1000, BINANCE, "drop_private:for=60s,scope=private", 0 },
+        { 0, BINANCE, "liquidate:" KEY ",scope=usdm,count=1", 0 }, { 30000, PERSON, "", COMMAND_RESUME } } },
+    { "liquidated_while_away", { ON_BINANCE }, FILLS | DEATHS | FORCED | HALTS, {
         { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "liquidate:at=1s," KEY ",scope=usdm,count=1", 0 },
-        { 0, DIE, "", POINT_STEP }, { 3000, AWAIT_QUOTES, "", 0 } } },
-    { "liquidated_while_nobody_can_be_asked", { ON_BINANCE }, FILLS | FORCED, {
+        { 0, DIE, "", POINT_STEP }, { 8000, PERSON, "", COMMAND_RESUME }, { 1000, AWAIT_QUOTES, "", 0 } } },
+    { "liquidated_while_nobody_can_be_asked", { ON_BINANCE }, FILLS | FORCED | HALTS, {
         { 0, FILL_SELLS, "", 100 }, { 5000, BINANCE, "drop_private:for=120s,scope=usdm-private", 0 },
         { 0, BINANCE, "reject:for=120s,code=-1001,scope=usdm-rest", 0 },
         { 0, BINANCE, "liquidate:" KEY ",scope=usdm,count=1", 0 },
         { 2000, BINANCE, "disconnect:count=1,scope=usdm-private", 0 }, { 30000, LEAVE, "", 0 },
-        { 110000, AWAIT_QUOTES, "", 0 } } },
+        { 110000, PERSON, "", COMMAND_RESUME }, { 1000, AWAIT_QUOTES, "", 0 } } },
     /* 2.10: limits, modes, surprises */
     { "rate_limited_and_banned", { ON_BINANCE }, FILLS, {
         { 0, BINANCE, "rate_limit:for=20s,scope=usdm", 0 }, { 100, FILL, "", 100 }, { 30000, FILL, "", 50 } } },

@@ -529,7 +529,9 @@ static bool order_object(struct binance_reader *reader, const struct scan_value 
     if (fields[KEY_STATUS].type == SCAN_STRING) {
         set_status(report, &fields[KEY_STATUS]);
     }
-    report->reason = reply_reason(report, &fields[KEY_TIF], &fields[KEY_STATUS]);
+    if (!reason_closes_us(report->reason)) { /* whose it is says more than how it ended */
+        report->reason = reply_reason(report, &fields[KEY_TIF], &fields[KEY_STATUS]);
+    }
     if (report->status == ORDER_STATUS_OPEN && conditional(fields)) {
         report->status = ORDER_STATUS_UNTRIGGERED;
     }

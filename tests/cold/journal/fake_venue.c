@@ -133,6 +133,7 @@ static void put_order(const struct world_order *order)
     report->status = order->status;
     report->flags = REPORT_HAS_CUM;
     report->flags |= order->order == 0 ? REPORT_FOREIGN : 0;
+    report->reason = order->reason;
     report->flags |= order->status > ORDER_STATUS_PARTIAL ? REPORT_TERMINAL : 0;
     snprintf(report->venue_order_id, VENUE_ORDER_ID_BYTES, "%u", order->venue_id);
     put(record);

@@ -20,6 +20,7 @@ struct world_order {
     uint8_t status;
     uint32_t venue_id;
     bool forgotten; /* the venue does not know it */
+    uint8_t reason; /* of the venue's own: why it closed us */
 };
 
 struct world_fill {

@@ -143,7 +143,8 @@ Test(reconcile, an_account_is_read_when_nothing_of_what_is_held_is_left_open)
     run_round(10000000000);
     cr_assert_gt(reconcile_read_ns(reconcile, 0), first_ns);
     cr_assert_eq(reconcile_read_ns(reconcile, 1), other_ns);
-    run_round(10000000000);
+    run_round(10000000000); /* whose order that was is asked first */
+    run_round(0);
     cr_assert_eq(heard(RECORD_FILL, 0), 1);
     cr_assert_eq(reconcile_read_ns(reconcile, 1), other_ns, "told, and not yet held");
     for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
@@ -166,6 +167,46 @@ Test(reconcile, an_instrument_without_a_row_is_not_told_as_flat)
     world.names_position[0] = false;
     run_round(0);
     cr_assert_eq(heard(RECORD_POSITION, 0), 1);
+}
+
+/* The fill with this id that was told last, or NULL. */
+static const struct record_report *fill_told(uint64_t exec_id)
+{
+    const struct record_report *found = NULL;
+    for (uint32_t at = 0; at < said.used; at += record_head_of(&said.slot[at])->slot_count) {
+        const struct record_report *fill = (const struct record_report *)record_head_of(&said.slot[at]);
+        found = fill->head.type == RECORD_FILL && fill->exec_id == exec_id ? fill : found;
+    }
+    return found;
+}
+
+Test(reconcile, an_execution_of_nobodys_order_is_told_when_it_is_known_whose_that_was)
+{
+    world.order[world.order_count++] = (struct world_order){ .side = SIDE_SELL,
+                                                             .qty = 9,
+                                                             .cum = 9,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 77,
+                                                             .reason = REASON_LIQUIDATION };
+    world.fill[world.fill_count++] = (struct world_fill){ 601, 0, SIDE_SELL, 4, 600000, 77 };
+    world.fill[world.fill_count++] = (struct world_fill){ 602, 0, SIDE_SELL, 5, 600000, 77 };
+    world.fill[world.fill_count++] = (struct world_fill){ 603, 0, SIDE_BUY, 1, 600000, 78 }; /* a person's */
+    world.fail_what = REST_ORDER;
+    world.fail_times = 1;
+    run_round(0);
+    run_round(10000000000);
+    cr_assert_eq(heard(RECORD_FILL, 0), 0, "the question was not answered: nothing is guessed");
+    run_round(10000000000);
+    run_round(10000000000);
+    cr_assert_eq(heard(RECORD_FILL, RECORD_FLAG_REST), 3);
+    for (uint64_t id = 601; id <= 603; id++) {
+        const struct record_report *fill = fill_told(id);
+        cr_assert_not_null(fill);
+        cr_assert_eq(fill->order, 0);
+        cr_assert_neq(fill->flags & REPORT_FOREIGN, 0);
+        cr_assert_eq(fill->reason, id < 603 ? REASON_LIQUIDATION : REASON_NONE);
+    }
+    cr_assert_leq(world.asked[REST_ORDER], 4, "once an order, and once more for what failed");
 }
 
 Test(reconcile, a_missing_execution_is_told_once_it_stayed_missing)

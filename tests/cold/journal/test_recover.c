@@ -726,6 +726,31 @@ Test(recover, strangers_executions_go_to_the_unassigned_row)
     reduce_destroy(reduce);
 }
 
+Test(recover, what_the_venue_liquidated_while_we_were_away_closes_the_leg)
+{
+    struct last last = usual();
+    killed(&last);
+    world.order[world.order_count++] = (struct world_order){ .side = SIDE_SELL,
+                                                             .qty = 12,
+                                                             .cum = 12,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 9999,
+                                                             .reason = REASON_LIQUIDATION };
+    world.fill[world.fill_count++] = (struct world_fill){ 700, 0, SIDE_SELL, 8, 600000, 9999 };
+    world.fill[world.fill_count++] = (struct world_fill){ 701, 0, SIDE_SELL, 4, 600000, 9999 };
+    world.position[0] = 18;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    struct reduce *reduce = rebuilt();
+    cr_assert_eq(reduce_position_sum(reduce, 0, 0), 18);
+    for (uint32_t i = 0; i < reduce_position_count(reduce); i++) {
+        const struct reduce_position *row = reduce_position_at(reduce, i);
+        if (row->instrument == 0) {
+            cr_assert_eq(row->position.qty, row->instance == 3 ? 18 : 0);
+        }
+    }
+    reduce_destroy(reduce);
+}
+
 Test(recover, a_position_from_before_our_time_is_set_aside_or_refused)
 {
     world.position[0] = 50;
