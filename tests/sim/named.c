@@ -70,7 +70,8 @@ enum {
     LIES = 1024,
     GAPS = 2048,     /* a feed noticed that it lost something */
     BELIEVES = 4096, /* recovery refused nothing */
-    RULES_TOLD = 8192
+    RULES_TOLD = 8192,
+    BY_REST = 16384 /* REST told executions */
 };
 
 struct scenario {
@@ -132,10 +133,10 @@ static const struct scenario scenarios[] = {
     { "private_stream_down_and_reads_fail", { ON_BINANCE }, FILLS, {
         { 0, BINANCE, "drop_private:for=60s,scope=private", 0 }, { 0, BINANCE, "reject:for=40s,code=-1000,scope=query", 0 },
         { 0, BINANCE, "no_reply:for=40s,scope=rest", 0 }, { 100, FILL, "", 100 }, { 60000, FILL, "", 50 } } },
-    { "executions_told_by_rest_alone", { ON_BINANCE }, FILLS, {
+    { "executions_told_by_rest_alone", { ON_BINANCE }, FILLS | BY_REST, {
         { 0, BINANCE, "drop_private:for=120s,scope=private", 0 }, { 100, FILL, "", 50 }, { 10000, FILL, "", 100 },
         { 20000, FILL, "", 100 }, { 30000, FILL, "", 100 } } },
-    { "executions_told_by_rest_alone_deribit", { ON_BOTH }, FILLS, {
+    { "executions_told_by_rest_alone_deribit", { ON_BOTH }, FILLS | BY_REST, {
         { 0, DERIBIT, "drop_private:for=120s,scope=private", 0 }, { 100, FILL, "", 50 }, { 10000, FILL, "", 100 },
         { 20000, FILL, "", 100 }, { 30000, FILL, "", 100 } } },
     { "an_execution_lost_among_many", { ON_BINANCE }, FILLS, {
@@ -677,6 +678,7 @@ static void check_happened(void)
         { LIES, "old or empty answer", a->stale + a->empty },
         { GAPS, "gap that a feed noticed", w->gaps },
         { BELIEVES, "start that went on in spite of what it was told", life_counts()->exits[4] == 0 },
+        { BY_REST, "execution told by REST", w->by_rest },
         { RULES_TOLD, "change of a venue's rules", w->rules },
     };
     for (size_t i = 0; i < POISE_COUNT_OF(seen); i++) {

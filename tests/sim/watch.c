@@ -17,15 +17,20 @@
 /* What is asked, and where:
  *
  *   no id is used twice, in this life or another                         every order said
- *   an order never counts more than the venue executed, and one that ended all of it     every record about
- * it every state keeps its promises, sums are sums                        often what may still be bought or
- * sold stays within max_inventory          every step the ladder moves when its deadline has passed every
- * CLOCK nothing is naked for long while nothing hinders a hedge              every CLOCK hedges never exceed
- * what they answer (EVENT_CONSERVATION)            every event nothing of ours rests at the venue long after
- * a halt                 once a second the ledger balances and its parts sum to the change of equity once a
- * second what was written to a disk that is well is synced (disk.c)           every write what reached the
- * venue stands in the journal; replayed, the same journal says the same    end of a life after a clean end
- * nothing rests, and position and cash are the venue's to the last unit   end of a life
+ *   an order never counts more than the venue executed                   every record about it
+ *   an order that ended counts all that the venue executed               every record about it
+ *   its price and size do not go back to what older news said            every record about it
+ *   every state keeps its promises, sums are sums                        often
+ *   what may still be bought or sold stays within max_inventory          every step
+ *   the ladder moves when its deadline has passed                        every CLOCK
+ *   nothing is naked for long while nothing hinders a hedge              every CLOCK
+ *   hedges never exceed what they answer (EVENT_CONSERVATION)            every event
+ *   nothing of ours rests at the venue long after a halt                 once a second
+ *   the ledger balances and its parts sum to the change of equity        once a second
+ *   what was written to a disk that is well is synced (disk.c)           every write, end of a life
+ *   what reached the venue stands in the journal; replayed, it says the same   end of a life
+ *   after a clean end nothing rests, position and cash are the venue's   end of a life
+ *   in the last end nothing is owed and the trade is hedged              end of the episode
  */
 
 #define CHECK_EVERY     64 /* steps between looks at everything */
@@ -40,7 +45,8 @@ struct watched_order {
     uint64_t id;
     uint32_t life;
     uint16_t instrument;
-    bool journaled; /* seen in the journal of its life */
+    bool journaled;  /* seen in the journal of its life */
+    int64_t told_ns; /* the newest news of its price and size, by the venue's clock */
 };
 
 static struct {
@@ -75,6 +81,7 @@ const struct watch_bent watch_bents[BEND_COUNT] = {
     [BEND_EXECUTED]     = { "what the venue executed", "the venue executed" },
     [BEND_ENDED]        = { "whether an order lives at the venue", "lives at the venue" },
     [BEND_SHORT]        = { "what an ended order counts", "is believed ended with" },
+    [BEND_NEWS]         = { "the price an order had before it was told of", "by older news" },
     [BEND_INVENTORY]    = { "the position of the quoted leg", "quotes may take the position" },
     [BEND_DEADLINE]     = { "the time, for the ladder's deadlines", "the deadline of rung" },
     [BEND_NAKED]        = { "how long something was naked", "nothing in the way" },
@@ -174,6 +181,7 @@ static void count_in(const struct slot *record)
         break;
     case RECORD_FILL:
         watch.counts.fills++;
+        watch.counts.by_rest += (head->flags & RECORD_FLAG_REST) != 0;
         break;
     case RECORD_UNKNOWN:
         watch.counts.unknowns++;
@@ -488,7 +496,40 @@ static void tell_holdings(const struct strategy *s, const struct slot *record)
 static struct {
     uint64_t order;
     uint8_t type;
+    int64_t news_ns; /* of an order that is in the table: the venue's time of its price and size; 0 none */
+    bool rested;
+    int64_t price, qty; /* as believed before it */
 } step;
+
+static void note_news(const struct strategy *s, const struct slot *record)
+{
+    const struct record_report *r = (const struct record_report *)(const void *)record_head_of(record);
+    const struct order *row = step.order != 0 ? order_find_const(&s->orders, step.order) : NULL;
+    bool open = step.type == RECORD_ORDER_STATE &&
+                (r->status == ORDER_STATUS_OPEN || r->status == ORDER_STATUS_PARTIAL);
+    step.news_ns = row != NULL && (open || step.type == RECORD_AMENDED) ? r->venue_time_ns : 0;
+    step.rested = row != NULL && row->state == ORDER_OPEN;
+    step.price = row != NULL ? row->price : 0;
+    step.qty = row != NULL ? row->qty : 0;
+}
+
+static void check_news(const struct strategy *s)
+{
+    const struct order *row = step.news_ns > 0 ? order_find_const(&s->orders, step.order) : NULL;
+    struct watched_order *watched = row != NULL ? order_place(step.order) : NULL;
+    if (watched == NULL || watched->id == 0 || (row->state != ORDER_OPEN && row->state != ORDER_AMENDING)) {
+        return;
+    }
+    if (step.rested && step.news_ns < watched->told_ns + bent(BEND_NEWS, 1) &&
+        (row->price != step.price + bent(BEND_NEWS, 1) || row->qty != step.qty)) {
+        watch_violation("order %llx goes from %lld at %lld to %lld at %lld by older news",
+                        (unsigned long long)step.order, (long long)step.qty, (long long)step.price,
+                        (long long)row->qty, (long long)row->price);
+    }
+    if ((step.rested || row->state == ORDER_OPEN) && step.news_ns > watched->told_ns) {
+        watched->told_ns = step.news_ns;
+    }
+}
 
 static void look_at_said(const struct strategy *strategy, const struct outbox *outbox, uint32_t at)
 {
@@ -503,6 +544,7 @@ static void look_at_said(const struct strategy *strategy, const struct outbox *o
 static void look_behind(struct strategy *strategy)
 {
     check_order(strategy, step.order);
+    check_news(strategy);
     if (strategy->restored) {
         check_inventory(strategy);
         if (step.type == RECORD_CLOCK) {
@@ -524,6 +566,7 @@ bool __wrap_strategy_begin(struct strategy *strategy, const struct slot *record,
     count_in(record);
     note_money(record);
     note_opening(record);
+    note_news(strategy, record);
     point_pass(POINT_STEP);
     bool rest = __real_strategy_begin(strategy, record, outbox);
     look_at_said(strategy, outbox, at);

@@ -14,12 +14,13 @@ struct watch_counts {
     uint64_t rungs[8], halts, events, lost, rules;
     uint64_t checks, books_checks, journals, replayed;
     uint64_t max_naked_ns;
-    uint64_t truths; /* ends at which what the trade carries was worked out from the venue's fills */
-    uint64_t untold; /* ends at which funding or a deposit had not been told */
-    uint64_t deltas; /* ends at which the strategy's delta was worked out from the venue's fills */
-    uint64_t unread; /* ends at which an account could not be read any more */
-    uint64_t gaps;   /* feeds that noticed that they lost something */
-    uint64_t owed;   /* ends at which the venue had not told the price or the fee of an execution */
+    uint64_t truths;  /* ends at which what the trade carries was worked out from the venue's fills */
+    uint64_t untold;  /* ends at which funding or a deposit had not been told */
+    uint64_t deltas;  /* ends at which the strategy's delta was worked out from the venue's fills */
+    uint64_t unread;  /* ends at which an account could not be read any more */
+    uint64_t by_rest; /* executions that REST told first or again */
+    uint64_t gaps;    /* feeds that noticed that they lost something */
+    uint64_t owed;    /* ends at which the venue had not told the price or the fee of an execution */
 };
 
 /* A bend is a small lie told to one check: what it looks at is made wrong, and it must notice.  The
@@ -30,6 +31,7 @@ enum watch_bend {
     BEND_EXECUTED,
     BEND_ENDED,
     BEND_SHORT,
+    BEND_NEWS,
     BEND_INVENTORY,
     BEND_DEADLINE,
     BEND_NAKED,
