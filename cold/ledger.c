@@ -1037,7 +1037,9 @@ static void book_fee(struct ledger *ledger, struct leg *leg, const struct instru
 }
 
 /* The venue books its own realised profit, rounded its own way: our cash follows it, and the difference is
- * rounding. */
+ * rounding.  When it is more than that, the venue's entry is another one than ours (a position from before
+ * us, two instances on one position): what it books sooner or later than our own entry says is nobody's, or
+ * an instance would hold coin that another one's open position owes. */
 static void book_realised(struct ledger *ledger, struct leg *leg, const struct instrument *instrument,
                           const struct record_report *report, struct execution *execution)
 {
@@ -1048,9 +1050,9 @@ static void book_realised(struct ledger *ledger, struct leg *leg, const struct i
     int64_t more_e8 = report->realised_e8 - execution->realised_e8;
     execution->realised_told = true;
     if (base_abs(more_e8) > REALISED_ROUNDS_E8) {
-        /* Not a way of rounding: the venue's entry is another one than ours (a position from before, another
-         * way of averaging).  Its word moves the cash all the same. */
         ledger->counts.realised_differs++;
+        struct leg *nobody = leg_row(ledger, UNASSIGNED, leg->account, instrument->index);
+        leg = nobody != NULL ? nobody : leg;
     }
     if (more_e8 != 0) {
         execution->realised_e8 = report->realised_e8;

@@ -138,7 +138,8 @@ struct ledger_counts {
     uint64_t fills, duplicates, foreign, without_fee, without_price, bookings;
     uint64_t open_price;       /* counted at a stand-in, and not corrected yet */
     uint64_t full;             /* a table had no room: the books are not complete, alarm */
-    uint64_t realised_differs; /* fills whose realised profit the venue says otherwise by more than 1e-8 */
+    uint64_t realised_differs; /* fills whose realised profit the venue says otherwise by more than 2e-8: the
+                                * difference is nobody's */
     uint64_t hot_checks;       /* figures of the strategy compared */
 };
 

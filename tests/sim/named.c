@@ -323,6 +323,8 @@ static const struct scenario scenarios[] = {
         { 3000, PERSON_ONE, "", COMMAND_STOP }, { 8000, PERSON_ONE, "", COMMAND_RESUME }, { 3000, FILL, "", 50 } } },
     { "a_start_that_flattens", { ON_BINANCE }, FILLS | DEATHS, {
         { 0, FILL_SELLS, "", 100 }, { 2000, FLATTEN_NEXT, "", 0 }, { 0, DIE, "", POINT_STEPPED }, { 3000, AWAIT_QUOTES, "", 0 } } },
+    { "a_start_that_flattens_one", { .chosen = true, .layout = DESK_SAME_LEGS }, FILLS | DEATHS, {
+        { 0, FILL_SELLS, "", 100 }, { 2000, FLATTEN_NEXT, "btc0", 0 }, { 0, DIE, "", POINT_STEPPED }, { 3000, AWAIT_QUOTES, "", 0 } } },
     { "links_cut_as_they_come_up", { ON_BOTH }, FILLS, {
         { 0, FILL, "", 40 }, { 2000, CUT_STORM, "", 6000 }, { 8000, FILL, "", 50 } } },
     { "gaps_while_a_snapshot_is_awaited", { ON_BINANCE }, FILLS | GAPS, {

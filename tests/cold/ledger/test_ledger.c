@@ -951,6 +951,30 @@ Test(ledger, cash_follows_the_venues_realised_profit_and_the_difference_is_round
     cr_expect(ledger_check(ledger));
 }
 
+/* Two instances on one contract: the venue knows one position with one entry.  What it books to the one that
+ * closes first is in part the other's open profit. */
+Test(ledger, profit_by_an_entry_that_instances_share_is_not_the_instances)
+{
+    all_tops(600000);
+    take_fill(0, INVERSE, SIDE_BUY, 5, 600000, 0, 0);
+    int64_t before_e8 = ledger_cash_e8(ledger, 0, COINM, BTC);
+    int64_t nobodys_e8 = ledger_cash_e8(ledger, NO_INSTANCE, COINM, BTC);
+    struct record_report *report = a_fill(0, INVERSE, SIDE_SELL, 5, 610000, 0, 0);
+    ledger_record(ledger, record);
+    int64_t ours_e8 = ledger_cash_e8(ledger, 0, COINM, BTC) - before_e8;
+    report->flags |= REPORT_HAS_REALISED;
+    report->realised_e8 = ours_e8 + 2369;
+    ledger_record(ledger, record);
+    ledger_record(ledger, record);
+    cr_expect_eq(ledger_cash_e8(ledger, 0, COINM, BTC) - before_e8, ours_e8);
+    cr_expect_eq(ledger_cash_e8(ledger, NO_INSTANCE, COINM, BTC) - nobodys_e8, 2369);
+    cr_expect_eq(ledger_part_e8(ledger, 0, COINM, BTC, PNL_ROUNDING), 0);
+    struct ledger_counts counts;
+    ledger_counts(ledger, &counts);
+    cr_expect_eq(counts.realised_differs, 1);
+    cr_expect(ledger_check(ledger));
+}
+
 Test(ledger, both_ends_of_a_trade_with_ourselves_count)
 {
     all_tops(600000);
