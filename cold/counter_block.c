@@ -57,6 +57,14 @@ static bool write_end(const char *directory, const char *path, uint64_t end)
     return done;
 }
 
+bool counter_block_known(const char *state_directory)
+{
+    char path[PATH_BYTES];
+    uint64_t end;
+    snprintf(path, sizeof path, "%s/order_ids", state_directory);
+    return read_end(path, &end);
+}
+
 bool counter_block_take(const char *state_directory, uint64_t least, uint64_t count, int64_t wall_ns,
                         struct counter_block *block, char *error, size_t error_bytes)
 {

@@ -23,4 +23,8 @@ struct counter_block {
 bool counter_block_take(const char *state_directory, uint64_t least, uint64_t count, int64_t wall_ns,
                         struct counter_block *block, char *error, size_t error_bytes);
 
+/* counter_block_known: counters were reserved in this directory before, so that something may have been
+ * ordered from here, whatever else is left of it. */
+bool counter_block_known(const char *state_directory);
+
 #endif

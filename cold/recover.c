@@ -383,8 +383,10 @@ static bool step_segments(struct recover *recover)
     if (run == 0) {
         reduce_destroy(recover->old);
         recover->old = reduce_create();
-        recover->lost = passed != 0;
-        tell(recover, "no run before this one");
+        /* Ids are reserved on the disk before the first order: the power may have taken all the rest. */
+        recover->lost = passed != 0 || counter_block_known(options->state_directory);
+        tell(recover, "no run before this one%s",
+             passed == 0 && recover->lost ? " is on the disk, but order ids were reserved" : "");
         return true;
     }
     recover->any_run = true;

@@ -117,6 +117,14 @@ int64_t rest_offset_ns(const struct rest *rest, uint8_t venue)
     return rest->time[venue].offset_ns;
 }
 
+int64_t rest_clock_ns(const struct rest *rest, uint8_t venue)
+{
+    POISE_ASSERT(venue < VENUE_COUNT);
+    return !rest->time[venue].known
+               ? 0
+               : rest->time[venue].wall_ns + rest->time[venue].offset_ns - (int64_t)rest->time[venue].at_ns;
+}
+
 /* What the venue's clock shows now. */
 static int64_t venue_now_ns(const struct rest *rest, uint8_t venue)
 {
@@ -358,13 +366,13 @@ static void time_told(void *context, const struct rest_reply *reply)
 }
 
 /* The venue does not take our time: it is asked for its own. */
-static void ask_time(struct rest *rest, const struct rest_question *refused)
+void rest_ask_time(struct rest *rest, const struct venue *venue, uint8_t product)
 {
-    struct rest_question question = { .venue = refused->venue,
+    struct rest_question question = { .venue = venue,
                                       .account = NO_ACCOUNT,
-                                      .query = { .what = REST_TIME, .product = refused->query.product } };
-    if (!rest->time[refused->venue->id].asking && rest_ask(rest, &question, time_told, rest)) {
-        rest->time[refused->venue->id].asking = true;
+                                      .query = { .what = REST_TIME, .product = product } };
+    if (!rest->time[venue->id].asking && rest_ask(rest, &question, time_told, rest)) {
+        rest->time[venue->id].asking = true;
     }
 }
 
@@ -407,7 +415,7 @@ static void arrived(void *context, uint64_t id, const struct rest_body *body)
     note_used(rest, question, body->used_weight);
     hold(rest, question->venue->id, result, body, answer);
     if (result == REST_REFUSED && answer->time_refused) {
-        ask_time(rest, question);
+        rest_ask_time(rest, question->venue, question->query.product);
     }
     if (result != REST_OK) {
         char error[REST_ERROR_BYTES];

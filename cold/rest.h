@@ -89,6 +89,12 @@ int64_t rest_venue_wall_ns(const struct rest *rest, uint8_t venue, int64_t wall_
 /* rest_offset_ns is what was set, 0 nothing yet. */
 int64_t rest_offset_ns(const struct rest *rest, uint8_t venue);
 
+/* rest_clock_ns is that venue's time less our steady time, as it was measured last; 0 not yet. */
+int64_t rest_clock_ns(const struct rest *rest, uint8_t venue);
+
+/* rest_ask_time measures a venue's clock again, unless that is being done: somebody's stamps were refused. */
+void rest_ask_time(struct rest *rest, const struct venue *venue, uint8_t product);
+
 /* rest_lower: the venue allows no more than told; both 0 in a family: not told. */
 void rest_lower(struct rest *rest, uint8_t venue, const struct credit_limit told[CREDIT_COUNT]);
 

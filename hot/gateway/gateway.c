@@ -84,9 +84,11 @@ struct gateway {
     int64_t wall_offset_ns; /* the machine's wall time less its steady time, at the last poll */
     int64_t undone_ns;      /* steps of the machine's clock that stamps do not follow */
     int64_t other_ns;       /* what undone_ns would be if that is wrong */
-    uint64_t swapped_ns;    /* stamps jumped then: what was sent before tells nothing of the venue's clock */
-    uint64_t beat;          /* heartbeat as last seen */
-    uint64_t beat_ns;       /* when it last moved */
+    const _Atomic int64_t *venue_clock;
+    int64_t clock_taken; /* its word that stamps follow */
+    uint64_t swapped_ns; /* stamps jumped then: what was sent before tells nothing of the venue's clock */
+    uint64_t beat;       /* heartbeat as last seen */
+    uint64_t beat_ns;    /* when it last moved */
     bool alive;
     bool started;
     bool poked;    /* something happened that the session may want to act on */
@@ -142,12 +144,35 @@ static void take_wall(struct gateway *gateway, uint64_t now_ns, int64_t wall_ns)
     gateway->polled_ns = now_ns;
 }
 
-/* time_refused: the venue does not take our stamps.  Where a step was not followed (the machine slept, and
- * its steady clock with it) the machine's own clock is believed after all, and the other way round. */
+/* measured_anew follows what cold has measured since, when that is news. */
+static bool measured_anew(struct gateway *gateway)
+{
+    int64_t word = gateway->venue_clock != NULL
+                       ? atomic_load_explicit(gateway->venue_clock, memory_order_relaxed)
+                       : gateway->clock_taken;
+    if (word == gateway->clock_taken || word == 0) {
+        return false;
+    }
+    gateway->clock_taken = word;
+    gateway->session->clock_offset_ns = word + (int64_t)gateway->now_ns - wall_at(gateway, gateway->now_ns);
+    return true;
+}
+
+/* time_refused: the venue does not take our stamps.  What cold has measured since is the truth.  Where there
+ * is no such word, and a step was not followed (the machine slept, and its
+ * steady clock with it), the machine's own clock is believed after all, and the other way round. */
 static void time_refused(struct gateway *gateway)
 {
-    if (gateway->undone_ns == gateway->other_ns || gateway->now_ns - gateway->swapped_ns < SWAP_NS) {
-        return; /* there is one opinion, or these stamps were made before it changed */
+    if (gateway->swapped_ns != 0 && gateway->now_ns - gateway->swapped_ns < SWAP_NS) {
+        return; /* these stamps were made before it changed */
+    }
+    if (measured_anew(gateway)) {
+        gateway->swapped_ns = gateway->now_ns;
+        counter_add(gateway->count.clock_swaps, 1);
+        return;
+    }
+    if (gateway->undone_ns == gateway->other_ns) {
+        return; /* there is one opinion */
     }
     int64_t other_ns = gateway->other_ns;
     gateway->wall_ns += gateway->undone_ns - other_ns;
@@ -1304,6 +1329,9 @@ static void init_session(struct gateway *gateway, const struct gateway_options *
     options->venue->order->init(gateway->session, options->venue, options->instruments, options->account,
                                 options->key, options->wanted, options->wanted_count);
     gateway->session->clock_offset_ns = options->clock_offset_ns;
+    gateway->venue_clock = options->venue_clock_ns;
+    gateway->clock_taken =
+        gateway->venue_clock != NULL ? atomic_load_explicit(gateway->venue_clock, memory_order_relaxed) : 0;
 }
 
 struct gateway *gateway_create(const struct gateway_options *options, char *error, size_t error_bytes)

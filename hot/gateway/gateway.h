@@ -34,6 +34,9 @@ struct gateway_options {
     uint64_t heartbeat_stale_ns;       /* not advanced for this long: no dead-man refresh, then cancel all */
     uint64_t request_timeout_ns;       /* unanswered for this long: RECORD_UNKNOWN */
     int64_t clock_offset_ns;           /* venue - our wall time as cold measured it at start; 0 unknown */
+    const _Atomic int64_t
+        *venue_clock_ns; /* venue's time - our steady time, as cold measured it last; looked at
+                          * when our stamps are refused.  0 unknown; NULL nobody measures */
     uint64_t seed;
     void *(*take)(void *context, size_t bytes);
     void *take_context;

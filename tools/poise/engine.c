@@ -400,6 +400,7 @@ static bool make_gateways(struct engine *engine, uint64_t seed)
             .heartbeat_stale_ns = 2 * NS_PER_S,
             .request_timeout_ns = 2 * NS_PER_S,
             .clock_offset_ns = engine->clock_offset_ns[account->venue],
+            .venue_clock_ns = &engine->venue_clock_ns[account->venue],
             .seed = seed + 100 + i,
             .take = take,
             .take_context = engine,

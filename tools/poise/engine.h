@@ -28,8 +28,10 @@ struct engine {
     struct arena arena;
     struct topology topology;
     struct strategy_role strategy;
-    int64_t clock_offset_ns[VENUE_COUNT]; /* each venue's clock less ours, as recovery measured it */
-    bool plain;                           /* bytes go without TLS: in process only (tests/sim) */
+    int64_t clock_offset_ns[VENUE_COUNT];        /* each venue's clock less ours, as recovery measured it */
+    _Atomic int64_t venue_clock_ns[VENUE_COUNT]; /* each venue's clock less our steady one, as cold measured
+                                                  * it last; 0 unknown.  Written by cold alone */
+    bool plain;                                  /* bytes go without TLS: in process only (tests/sim) */
     uint32_t loop_count;
     struct loop loop[ENGINE_LOOPS];
     uint32_t host_count;

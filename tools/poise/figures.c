@@ -32,7 +32,8 @@ struct figures {
     counter *account_state[ACCOUNT_MAX], *account_rejects[ACCOUNT_MAX];
     counter *events, *alarms, *duplicates, *unknowns, *lost, *halted, *stopped;
     uint32_t market_count, account_count, instance_count;
-    uint64_t ready_ns[ACCOUNT_MAX];   /* the stamp with which a session came up; 0 it is not */
+    uint64_t ready_ns[ACCOUNT_MAX]; /* the stamp with which a session came up; 0 it is not */
+    bool time_refused[ACCOUNT_MAX];
     bool unread[ACCOUNT_MAX];         /* it was down since the strategy was told last that all was read */
     bool hedged[PARAMS_INSTANCE_MAX]; /* by row: it has said so, and nothing else since */
     uint16_t row_of[ORDER_INSTANCE_MAX + 1]; /* by instance number: row + 1, 0 not configured */
@@ -310,6 +311,7 @@ void figures_record(struct figures *f, const struct slot *record)
         break;
     case RECORD_REJECT: {
         uint8_t reason = ((const struct record_report *)record)->reason;
+        f->time_refused[head->account % ACCOUNT_MAX] |= reason == REASON_TIME;
         f->rules = f->rules || reason == REASON_FILTER || reason == REASON_SUSPENDED;
         if (head->account < f->account_count) {
             counter_add(f->account_rejects[head->account], 1);
@@ -382,6 +384,13 @@ bool figures_rules(struct figures *figures)
     bool rules = figures->rules;
     figures->rules = false;
     return rules;
+}
+
+bool figures_time_refused(struct figures *figures, uint16_t account)
+{
+    bool refused = figures->time_refused[account];
+    figures->time_refused[account] = false;
+    return refused;
 }
 
 bool figures_doubt(struct figures *figures)

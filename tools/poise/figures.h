@@ -50,6 +50,9 @@ bool figures_doubt(struct figures *figures);
  * yet that what happened meanwhile was read; 0 else. */
 uint64_t figures_unread_ns(const struct figures *figures, uint16_t account);
 
+/* figures_time_refused: since the last look a venue has refused a request of this account for its stamp. */
+bool figures_time_refused(struct figures *figures, uint16_t account);
+
 /* figures_told_read: the strategy is told now, that it was read or that it cannot be. */
 void figures_told_read(struct figures *figures, uint16_t account, bool read);
 

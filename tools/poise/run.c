@@ -291,6 +291,8 @@ static bool open_sessions(void *context, char *why, size_t why_bytes)
     struct engine *engine = &run->engine;
     for (uint8_t venue = 0; venue < VENUE_COUNT; venue++) {
         engine->clock_offset_ns[venue] = rest_offset_ns(run->rest, venue);
+        atomic_store_explicit(&engine->venue_clock_ns[venue], rest_clock_ns(run->rest, venue),
+                              memory_order_relaxed);
     }
     if (!engine_prepare(engine, journal_ring(run->journal)) || !run->host.start(run->host.context, engine)) {
         snprintf(why, why_bytes, "%s", engine->error);
@@ -658,6 +660,23 @@ static void tell_read(struct run *run)
     }
 }
 
+/* A venue that does not take a gateway's time is asked for its own, and the gateways are told. */
+static void poll_time(struct run *run)
+{
+    for (uint16_t i = 0; i < run->engine.accounts.count; i++) {
+        const struct account *account = &run->engine.accounts.row[i];
+        if (figures_time_refused(run->books.figures, i) &&
+            clock_now_ns() - run->time_asked_ns[account->venue] >= NS_PER_S) {
+            run->time_asked_ns[account->venue] = clock_now_ns();
+            rest_ask_time(run->rest, venue_by_id(account->venue), account->product);
+        }
+    }
+    for (uint8_t venue = 0; venue < VENUE_COUNT; venue++) {
+        atomic_store_explicit(&run->engine.venue_clock_ns[venue], rest_clock_ns(run->rest, venue),
+                              memory_order_relaxed);
+    }
+}
+
 /* A private stream that came back, an order in doubt, a price that is open: do not wait for the next round.
  */
 static void poll_reconcile(struct run *run)
@@ -746,6 +765,7 @@ static void cold_turn(struct run *run)
     poll_reconcile(run);
     tell_books(run);
     tell_read(run);
+    poll_time(run);
     refill_order_ids(run);
     nap(run, NS_PER_MS);
 }

@@ -60,6 +60,8 @@ struct run {
     struct rest_clock clock;
     struct rest *rest;
     struct reconcile *reconcile;
+    uint64_t
+        time_asked_ns[VENUE_COUNT]; /* when a venue was last asked for its time because stamps were refused */
     uint64_t reserved_ns[ACCOUNT_MAX]; /* since when quotes wait for the venue's next minute; 0 they do not */
     bool differ_told;                  /* the strategy knows that the books differ */
     uint64_t completing_ns;            /* the engine has stopped; what is read from now on is the last word */

@@ -363,6 +363,25 @@ static void runs_that_left_nothing(void)
     }
 }
 
+/* All there is of the run before is that it reserved order ids. */
+Test(recover, what_a_run_did_of_which_only_its_order_ids_are_left_is_ours)
+{
+    struct counter_block block;
+    char error[256];
+    cr_assert(counter_block_take(state, 1, COUNTER_BLOCK_SIZE, 0, &block, error, sizeof error), "%s", error);
+    world.order[world.order_count++] = (struct world_order){ .order = test_order_id(77),
+                                                             .side = SIDE_BUY,
+                                                             .qty = 10,
+                                                             .price = 600000,
+                                                             .cum = 10,
+                                                             .status = ORDER_STATUS_FILLED,
+                                                             .venue_id = 70 };
+    world.fill[world.fill_count++] = (struct world_fill){ 601, 0, SIDE_BUY, 10, 600000, 70 };
+    world.position[0] = 10;
+    cr_assert_eq(run_plain(), RECOVER_DONE, "%s", recover_reason(recover));
+    cr_assert_eq(held(0), 10);
+}
+
 Test(recover, what_runs_did_that_left_nothing_is_ours_by_its_id)
 {
     runs_that_left_nothing();

@@ -31,6 +31,7 @@ struct fake_session {
 
 static struct fake_session *the_session; /* of the newest gateway */
 static enum session_slot order_slot, cancel_slot;
+static _Atomic int64_t venue_clock_ns; /* as cold has it */
 static int64_t stamp_ns; /* what the newest order was stamped with, without the venue's offset */
 static int64_t step_ns;  /* how far the machine's clock was set forward */
 
@@ -301,6 +302,7 @@ static struct bench *make(uint64_t out_slots)
         .resolve = resolve,
         .heartbeat = &b->heartbeat,
         .heartbeat_stale_ns = STALE,
+        .venue_clock_ns = &venue_clock_ns,
         .request_timeout_ns = TIMEOUT,
         .take = take,
     };
@@ -1139,6 +1141,27 @@ Test(gateway, a_machine_that_slept_believes_its_clock_when_the_venue_refuses_the
     run(b, 1);
     cr_assert_eq(the_session->base.time_refused, 0);
     cr_assert_eq(count_of(b, "clock_swaps"), 4);
+}
+
+/* The venue's clock was off while it was measured, or ours was: what cold measures anew is followed. */
+Test(gateway, a_clock_that_cold_has_measured_anew_is_followed_when_the_venue_refuses_the_old_one)
+{
+    const int64_t off_ns = -13 * (int64_t)NS_PER_S;
+    step_ns = 0;
+    struct bench *b = make(4096);
+    go_ready(b);
+    int64_t before_ns = the_session->base.clock_offset_ns;
+    stamp_off(b, 11, RECORD_REJECT, REASON_TIME);
+    cr_assert_eq(the_session->base.clock_offset_ns, before_ns, "nothing is known yet");
+    atomic_store(&venue_clock_ns, 1723161255000000000 + off_ns);
+    stamp_off(b, 13, RECORD_ACK, REASON_NONE);
+    cr_assert_eq(the_session->base.clock_offset_ns, before_ns, "until it is refused");
+    stamp_off(b, 15, RECORD_REJECT, REASON_TIME);
+    cr_assert_eq(the_session->base.clock_offset_ns, off_ns);
+    stamp_off(b, 17, RECORD_REJECT, REASON_TIME);
+    cr_assert_eq(the_session->base.clock_offset_ns, off_ns, "there is no other word");
+    cr_assert_eq(count_of(b, "clock_swaps"), 1);
+    atomic_store(&venue_clock_ns, 0);
 }
 
 Test(gateway, spans_are_measured)
