@@ -1598,6 +1598,21 @@ static void tell_history(struct recover *recover, uint16_t account, int64_t aske
     recover->opened[account] = true;
 }
 
+/* The totals of an account as they were told last, as one number. */
+static uint64_t totals_of(const struct recover *recover, uint16_t account)
+{
+    uint64_t sum = 0;
+    uint32_t at = 0;
+    for (const struct slot *record; (record = slots_next(&recover->closing, &at)) != NULL;) {
+        const struct record_balance *balance = (const struct record_balance *)record_head_of(record);
+        if (is_total(record) && balance->head.account == account) {
+            sum += ((uint64_t)balance->total_e8 ^ (uint64_t)(balance->currency + 1) << 56) *
+                   0x9e3779b97f4a7c15ULL;
+        }
+    }
+    return sum;
+}
+
 /* The answer names a balance of every currency in which an instrument here settles on the account. */
 static bool names_all(const struct recover *recover, uint16_t account)
 {
@@ -1620,18 +1635,23 @@ static bool names_all(const struct recover *recover, uint16_t account)
 }
 
 /* What an account is found with is its opening: whatever was paid before is in it.  A payment at the moment
- * of reading may be or not, so then it is read again; and so it is when a currency is missing, which is not
- * zero: the books would open with what a stream tells later, and an execution on its way is in that already.
- */
+ * of reading may be or not, so then it is read again; so it is when two answers differ, for one of them is
+ * old, and when a currency is missing, which is not zero: the books would open with what a stream tells
+ * later, and an execution on its way is in that already. */
 static bool open_account(struct recover *recover, uint16_t account, struct rest_question *question)
 {
     int64_t read_ns = 0, asked_ns, newest_ns;
+    if (!read_balances(recover, account, question, &read_ns)) {
+        return false;
+    }
     for (int turn = 0; turn < OPENING_TURNS; turn++) {
+        uint64_t before = totals_of(recover, account);
         if (!read_balances(recover, account, question, &read_ns) ||
             !read_payments(recover, account, read_ns - RECOVER_GRACE_NS, &asked_ns, &newest_ns)) {
             return false;
         }
-        if (newest_ns < read_ns - OPENING_APART_NS && names_all(recover, account)) {
+        if (totals_of(recover, account) == before && newest_ns < read_ns - OPENING_APART_NS &&
+            names_all(recover, account)) {
             break;
         }
         if (!pause(recover, OPENING_APART_NS)) {

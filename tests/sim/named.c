@@ -306,9 +306,9 @@ static const struct scenario scenarios[] = {
         { 0, LATE_REPORTS, "", 60000 }, { 0, EMPTY_ANSWERS, "", 14000 }, { 0, BINANCE, "query_2013:for=13500ms,ms=600000", 0 },
         { 0, PERSON, "", COMMAND_RESUME }, { 30, STALL, "", 13000 }, { 14000, LATE_REPORTS, "", 5 }, { 60000, FILL, "", 50 } } },
     { "cancelled_and_not_found", { ON_BINANCE, .no_dead_man = true }, FILLS | LIES, {
-        { 0, FILL, "", 40 }, { 3000, BINANCE, "slow_ack:for=4s,ms=30000,scope=wsapi", 0 },
+        { 0, FILL, "", 40 }, { 4000, BINANCE, "slow_ack:for=4s,ms=30000,scope=wsapi", 0 },
         { 0, BINANCE, "query_2013:for=13500ms,ms=600000", 0 }, { 0, LATE_REPORTS, "", 60000 },
-        { 0, LATE_ORDERS, "", 2000 }, { 0, EMPTY_ANSWERS, "", 14000 }, { 0, PERSON, "", COMMAND_PAUSE },
+        { 0, LATE_ORDERS, "", 2000 }, { 0, EMPTY_ANSWERS, "", 18000 }, { 0, PERSON, "", COMMAND_PAUSE },
         { 30, STALL, "", 13000 }, { 14000, LATE_REPORTS, "", 5 }, { 0, LATE_ORDERS, "", 5 }, { 60000, PERSON, "", COMMAND_RESUME } } },
     { "answered_after_the_end", { ON_BINANCE }, FILLS, {
         { 0, BINANCE, "slow_ack:for=20s,ms=1500,scope=wsapi-place", 0 }, { 0, FILL, "", 100 }, { 1000, FILL, "", 100 },
