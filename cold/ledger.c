@@ -147,6 +147,8 @@ struct order_seen {
 
 /* Realised profit that differs by more than this differs by more than a way of rounding. */
 #define REALISED_ROUNDS_E8 2
+#define OPENING_DOUBT_NS   300000000000LL /* how far back of an opening a transfer may prove to be not in it \
+                                           */
 
 struct execution {
     uint64_t exec_id; /* 0: free */
@@ -1292,11 +1294,44 @@ static void take_delivery(struct ledger *ledger, const struct record_delivery *d
 
 /* ------------------------------------------------------------------ cash from outside trading */
 
+static int64_t cash_on(const struct ledger *ledger, uint16_t account, uint16_t currency)
+{
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < ledger->cash_count; i++) {
+        const struct cash *row = &ledger->cash[i];
+        sum += ledger->leg[row->leg].account == account && row->currency == currency ? row->amount_e8 : 0;
+    }
+    return sum;
+}
+
+static int64_t more_than_ours(const struct ledger *ledger, const struct opinion *row)
+{
+    return row->venue - ledger_beside_e8(ledger, row->account, row->of) -
+           cash_on(ledger, row->account, row->of);
+}
+
+/* A transfer that is older than an account's opening by the clock as it was known then, and yet is what the
+ * balance lacks to the last unit: the clock was wrong, or the balance that the books opened with was old. */
+static bool is_missed(const struct ledger *ledger, const struct record_balance *row)
+{
+    const struct history *history = &ledger->history[row->head.account];
+    for (uint32_t i = 0; i < ledger->balance_count; i++) {
+        const struct opinion *opinion = &ledger->balance[i];
+        if (opinion->account == row->head.account && opinion->of == row->currency) {
+            return row->reason == CASH_TRANSFER && row->change_e8 != 0 && opinion->told &&
+                   opinion->since_ns != 0 && more_than_ours(ledger, opinion) == row->change_e8 &&
+                   row->venue_time_ns > history->from_ns - OPENING_DOUBT_NS;
+        }
+    }
+    return false;
+}
+
 bool ledger_paid(const struct ledger *ledger, const struct record_balance *row)
 {
     const struct history *history =
         row->head.account < ACCOUNT_MAX ? &ledger->history[row->head.account] : NULL;
-    if (history != NULL && history->begun && row->venue_time_ns <= history->from_ns) {
+    if (history != NULL && history->begun && row->venue_time_ns <= history->from_ns &&
+        !is_missed(ledger, row)) {
         return true;
     }
     for (uint32_t i = 0; i < PAYMENTS; i++) {
@@ -1454,16 +1489,6 @@ static void share_out(struct ledger *ledger, const struct record_balance *balanc
     }
 }
 
-static int64_t cash_on(const struct ledger *ledger, uint16_t account, uint16_t currency)
-{
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < ledger->cash_count; i++) {
-        const struct cash *row = &ledger->cash[i];
-        sum += ledger->leg[row->leg].account == account && row->currency == currency ? row->amount_e8 : 0;
-    }
-    return sum;
-}
-
 static int64_t position_on(const struct ledger *ledger, uint16_t account, uint16_t instrument)
 {
     int64_t sum = 0;
@@ -1547,12 +1572,6 @@ static int64_t allowed_e8(const struct ledger *ledger, uint16_t account, uint16_
         allowed += 3 + 2 * base_abs((int64_t)(run_e12 / E12_PER_E8));
     }
     return allowed;
-}
-
-static int64_t more_than_ours(const struct ledger *ledger, const struct opinion *row)
-{
-    return row->venue - ledger_beside_e8(ledger, row->account, row->of) -
-           cash_on(ledger, row->account, row->of);
 }
 
 static bool agrees(const struct ledger *ledger, const struct opinion *row)

@@ -223,6 +223,27 @@ Test(ledger_payments, what_was_paid_before_the_opening_is_in_it)
     cr_expect_eq(ledger_history_ns(ledger, COIN), 0);
 }
 
+/* The opening was read by a clock that was wrong, or its balance was old: the transfer is what is lacking. */
+Test(ledger_payments, a_transfer_before_the_opening_that_the_balance_lacks_is_booked)
+{
+    enum ledger_why why;
+    total(STABLE, USDT, 1000);
+    history(STABLE, START_NS);
+    row(STABLE, USDT, NO_INSTRUMENT, CASH_TRANSFER, 116, 4, START_NS - 50000000000);
+    cr_expect_eq(cash(STABLE, USDT), 1000, "nothing is lacking");
+    total(STABLE, USDT, 1116);
+    row(STABLE, USDT, NO_INSTRUMENT, CASH_TRANSFER, 115, 5, START_NS - 50000000000);
+    row(STABLE, USDT, NO_INSTRUMENT, CASH_TRANSFER, 116, 3, START_NS - 301000000000);
+    row(STABLE, USDT, LINEAR, CASH_FUNDING, 116, 6, START_NS - 50000000000);
+    cr_expect_eq(cash(STABLE, USDT), 1000, "not this, or too long ago");
+    row(STABLE, USDT, NO_INSTRUMENT, CASH_TRANSFER, 116, 4, START_NS - 50000000000);
+    row(STABLE, USDT, NO_INSTRUMENT, CASH_TRANSFER, 116, 4, START_NS - 50000000000);
+    cr_expect_eq(cash(STABLE, USDT), 1116);
+    total(STABLE, USDT, 1116);
+    cr_expect_eq(differences(&why), 0);
+    cr_expect(ledger_check(ledger));
+}
+
 Test(ledger_payments, a_streams_word_waits_for_its_row)
 {
     enum ledger_why why;
